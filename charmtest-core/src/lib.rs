@@ -1,6 +1,34 @@
-//! Placeholder.
+//! Integration tests for Juju charms, written in Rust.
+//!
+//! The tests of a Rust module share one Juju model, which is made before the first test that needs it and destroyed after
+//! the last one. They run one after another; modules run side by side. A test never needs to know whether it runs against a
+//! real Juju or against the embedded controller: both are a program called `juju`.
+//!
+//! Entry points: [`prelude`] for test authors, [`FromContext`] for fixtures, [`harness`] for programs that start test
+//! binaries.
+//!
+//! Invariant: a model's name is printed before the model is made, and a model that the harness made is destroyed, kept on
+//! request, or listed as left over.
 
+pub mod diagnose;
+pub mod exit;
+mod failure;
 pub mod harness;
 pub mod juju;
 pub mod ops_test;
+pub mod prelude;
+mod registry;
 pub mod wait;
+
+pub use failure::{Failure, Result, Skip, skip};
+pub use harness::Context;
+pub use registry::{FromContext, IntoOutcome};
+
+/// What the expansion of `#[charm_test]` uses. Not for direct use; it may change with any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::failure::Failure;
+    pub use crate::harness::Context;
+    pub use crate::registry::{BoxFuture, FromContext, IntoOutcome, TestEntry};
+    pub use inventory;
+}

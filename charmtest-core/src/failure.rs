@@ -1,0 +1,236 @@
+//! What a charm test fails with: [`Failure`], and [`skip`] for a test that finds that it should not run.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+
+/// What a charm test returns: `Ok(())`, or the [`Failure`] that ended it.
+pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// The reason why a charm test did not pass, with the place in the test where it came up.
+///
+/// Every error converts into a `Failure`, and so do `String`, `&str` and boxed errors; the conversion keeps the error's
+/// chain of sources and remembers the line of the `?` that made it:
+///
+/// ```
+/// fn port() -> charmtest::Result<u16> {
+///     Ok("eighty".parse()?) // the report names this line
+/// }
+/// let failure = port().unwrap_err();
+/// assert_eq!(failure.message(), "invalid digit found in string");
+/// ```
+///
+/// `Failure` does not implement [`Error`] itself: that is what allows every error to convert into it.
+pub struct Failure {
+    kind: FailureKind,
+    error: Box<dyn Error + Send + Sync>,
+    location: Option<&'static Location<'static>>,
+}
+
+/// What a [`Failure`] makes of the test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// The test failed.
+    Failed,
+    /// The test asked to be skipped.
+    Skipped,
+    /// Something that the test stands on could not be set up.
+    Errored,
+}
+
+impl Failure {
+    /// Returns a failure for something that the test stands on and could not be set up: the test counts as errored.
+    #[track_caller]
+    pub(crate) fn setup(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: FailureKind::Errored,
+            ..Self::from(error.into())
+        }
+    }
+
+    /// Turns the failure into one of the set-up, whatever it was before.
+    pub(crate) fn into_setup(self) -> Self {
+        Self {
+            kind: FailureKind::Errored,
+            ..self
+        }
+    }
+
+    pub(crate) fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// Returns the text of the error, without its sources.
+    #[must_use]
+    pub fn message(&self) -> String {
+        self.error.to_string()
+    }
+
+    /// Returns the texts of the error's sources, the outermost first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut source = self.error.source();
+        while let Some(error) = source {
+            causes.push(error.to_string());
+            source = error.source();
+        }
+        causes
+    }
+
+    /// Returns the place where the error became a failure: the line of the `?`.
+    #[must_use]
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.location
+    }
+}
+
+impl<E> From<E> for Failure
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    #[track_caller]
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let kind = if error.is::<Skip>() {
+            FailureKind::Skipped
+        } else {
+            FailureKind::Failed
+        };
+        Self {
+            kind,
+            error,
+            location: Some(Location::caller()),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        for cause in self.causes() {
+            write!(f, "\n  caused by: {cause}")?;
+        }
+        match self.location {
+            Some(at) => write!(f, "\n  at {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The error that skips a test instead of failing it; made by [`skip`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    reason: String,
+}
+
+/// Returns the error that skips the running test.
+///
+/// ```
+/// # use charmtest::{Result, skip};
+/// fn needs_storage() -> Result {
+///     if std::env::var_os("STORAGE_POOL").is_none() {
+///         Err(skip("STORAGE_POOL is not set"))?;
+///     }
+///     Ok(())
+/// }
+/// ```
+pub fn skip(reason: impl Into<String>) -> Skip {
+    Skip {
+        reason: reason.into(),
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for Skip {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(std::num::ParseIntError);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no port in the config")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    fn parse() -> Result<u16> {
+        Ok("eighty".parse::<u16>().map_err(Outer)?)
+    }
+
+    #[test]
+    fn a_failure_names_the_line_of_the_question_mark_and_the_sources() {
+        let failure = parse().unwrap_err();
+        assert_eq!(failure.message(), "no port in the config");
+        assert_eq!(failure.causes(), ["invalid digit found in string"]);
+        assert_eq!(failure.kind(), FailureKind::Failed);
+        let at = failure.location().unwrap();
+        let source = include_str!("failure.rs")
+            .lines()
+            .nth(at.line() as usize - 1);
+        assert!(source.unwrap().contains(".map_err(Outer)?"), "{at}");
+    }
+
+    #[test]
+    fn texts_and_boxed_errors_convert() {
+        fn text() -> Result {
+            Err("no leader")?
+        }
+        fn boxed() -> Result {
+            let error: Box<dyn Error + Send + Sync> = "no unit".into();
+            Err(error)?
+        }
+        fn through() -> Result {
+            text()?;
+            Ok(())
+        }
+        assert_eq!(text().unwrap_err().message(), "no leader");
+        assert_eq!(boxed().unwrap_err().message(), "no unit");
+        assert_eq!(through().unwrap_err().message(), "no leader");
+    }
+
+    #[test]
+    fn skip_skips_also_through_a_boxed_error() {
+        fn direct() -> Result {
+            Err(skip("no storage"))?;
+            Ok(())
+        }
+        fn boxed() -> Result {
+            Err(Box::<dyn Error + Send + Sync>::from(skip("no storage")))?;
+            Ok(())
+        }
+        for failure in [direct().unwrap_err(), boxed().unwrap_err()] {
+            assert_eq!(failure.kind(), FailureKind::Skipped);
+            assert_eq!(failure.message(), "no storage");
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_chain() {
+        let text = format!("{:?}", parse().unwrap_err());
+        assert!(
+            text.starts_with("no port in the config\n  caused by: invalid digit"),
+            "{text}"
+        );
+    }
+}

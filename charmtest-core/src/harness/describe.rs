@@ -1,0 +1,53 @@
+//! How a test binary describes itself: the answer to `CHARMTEST_DESCRIBE=json BIN --list`.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the description that this crate writes.
+pub const DESCRIBE_VERSION: u32 = 1;
+
+/// All charm tests of one test binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// The version of this format: [`DESCRIBE_VERSION`].
+    pub charmtest: u32,
+    /// The package that the target belongs to.
+    pub package: String,
+    /// The test target.
+    pub target: String,
+    /// The modules, in plan order.
+    pub modules: Vec<DescribedModule>,
+}
+
+/// One module of a [`Description`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribedModule {
+    /// The module's name without the target; `crate` for the root of the target.
+    pub name: String,
+    /// The module's tests, in plan order.
+    pub tests: Vec<DescribedTest>,
+}
+
+/// One test of a [`Description`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribedTest {
+    /// The full name without the target.
+    pub name: String,
+    /// The source file, relative to the workspace root.
+    pub file: String,
+    /// The line of the function's name.
+    pub line: u32,
+    /// The column of the function's name.
+    pub column: u32,
+    /// `order = N`.
+    pub order: Option<i32>,
+    /// Whether a failure aborts the rest of the module.
+    pub abort_on_fail: bool,
+    /// Whether `--no-deploy` skips the test.
+    pub skip_if_deployed: bool,
+    /// Why the test is ignored, if it is; may be empty.
+    pub ignore: Option<String>,
+    /// The test's tags.
+    pub tags: Vec<String>,
+    /// The test's own time limit in whole seconds, rounded up.
+    pub timeout_s: Option<u64>,
+}

@@ -1,0 +1,103 @@
+//! The registry: what `#[charm_test]` submits, and the traits that its expansion calls.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::failure::{Failure, Result};
+use crate::harness::Context;
+
+/// The future of one charm test. It need not be `Send`: each test is polled on a thread of its own.
+pub type BoxFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
+/// One charm test as `#[charm_test]` registers it.
+#[derive(Debug)]
+pub struct TestEntry {
+    /// The value of `module_path!()` at the test: `TARGET::module`.
+    pub module_path: &'static str,
+    /// The name of the function.
+    pub name: &'static str,
+    /// The source file, relative to the workspace root.
+    pub file: &'static str,
+    /// The line of the function's name.
+    pub line: u32,
+    /// The column of the function's name.
+    pub column: u32,
+    /// The package that the test belongs to.
+    pub package: &'static str,
+    /// `order = N`.
+    pub order: Option<i32>,
+    /// `abort_on_fail`.
+    pub abort_on_fail: bool,
+    /// `skip_if_deployed`.
+    pub skip_if_deployed: bool,
+    /// `#[ignore]`, with its reason or an empty text.
+    pub ignore: Option<&'static str>,
+    /// `tags("..")`.
+    pub tags: &'static [&'static str],
+    /// The test's own time limit.
+    pub timeout_ms: Option<u64>,
+    /// Extracts the parameters and runs the function.
+    pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+}
+
+inventory::collect!(TestEntry);
+
+/// A type that can be a parameter of a charm test.
+///
+/// `&OpsTest`, `&Model` and `&Juju` are such types. Implement the trait to provide a fixture of your own, built from them:
+///
+/// ```
+/// use charmtest::prelude::*;
+///
+/// struct Charm(std::path::PathBuf);
+///
+/// impl<'a> FromContext<'a> for Charm {
+///     async fn from_context(cx: &'a Context) -> Result<Self> {
+///         let _package = cx.package_dir();
+///         Ok(Charm("./my_ubuntu-22.04.charm".into()))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a charm test",
+    label = "not a parameter that the harness can provide",
+    note = "parameters are taken by reference: `&OpsTest`, `&Model`, `&Juju`",
+    note = "implement `charmtest::FromContext` for `{Self}` to provide a fixture of your own"
+)]
+pub trait FromContext<'a>: Sized {
+    /// Makes the value for the test that runs in `cx`.
+    ///
+    /// An error ends the test before its body runs: it counts as failed, or as skipped when it is a [`crate::skip`].
+    fn from_context(cx: &'a Context) -> impl Future<Output = Result<Self, Failure>>;
+}
+
+/// A type that a charm test can return.
+#[diagnostic::on_unimplemented(
+    message = "a charm test cannot return `{Self}`",
+    label = "a charm test returns nothing or a `Result<(), E>`",
+    note = "`E` is `charmtest::Failure` or any error type; `charmtest::Result` is the short form"
+)]
+pub trait IntoOutcome {
+    /// Turns what the test returned into its result.
+    ///
+    /// # Errors
+    ///
+    /// The error that the test returned.
+    fn into_outcome(self) -> Result<(), Failure>;
+}
+
+impl IntoOutcome for () {
+    fn into_outcome(self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Failure>> IntoOutcome for Result<(), E> {
+    #[track_caller]
+    fn into_outcome(self) -> Result<(), Failure> {
+        match self {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
