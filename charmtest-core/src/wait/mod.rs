@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Waiting for a model to reach a state.
