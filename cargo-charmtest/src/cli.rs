@@ -1,0 +1,413 @@
+//! The command line of `cargo charmtest`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use charmtest::harness::RunFlags;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+use crate::report::say;
+
+/// `cargo charmtest`, as cargo calls it: `cargo-charmtest charmtest ...`.
+#[derive(Parser, Debug)]
+#[command(name = "cargo", bin_name = "cargo", disable_help_subcommand = true)]
+struct Cargo {
+    #[command(subcommand)]
+    charmtest: Subcommands,
+}
+
+#[derive(Subcommand, Debug)]
+enum Subcommands {
+    /// Run charm tests on the embedded controller or on a real Juju.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        disable_help_subcommand = true,
+        version,
+        max_term_width = 100
+    )]
+    Charmtest(Charmtest),
+}
+
+#[derive(Args, Debug)]
+struct Charmtest {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the selected charm tests (the default).
+    Run(RunArgs),
+    /// List the selected charm tests.
+    List(ListArgs),
+    /// Pack a charm as `charmcraft pack` would, and print the name of the file.
+    Pack(PackArgs),
+    /// Start, stop and look at the embedded controller.
+    Controller {
+        #[command(subcommand)]
+        command: ControllerCommand,
+    },
+    /// Run a command of the embedded controller's `juju` by hand.
+    Juju {
+        /// The arguments of `juju`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run any command with the embedded `juju` first on PATH and a data directory of its own.
+    With(WithArgs),
+    /// Print where the embedded controller's `juju` is; for test binaries.
+    #[command(hide = true)]
+    EmbeddedEnv,
+}
+
+/// What `run` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+
+    /// Show the output of passing tests too.
+    #[arg(long = "nocapture", visible_alias = "no-capture")]
+    pub(crate) no_capture: bool,
+    /// Print only what went wrong and the summary.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// List the tests instead of running them.
+    #[arg(long, hide = true)]
+    pub(crate) list: bool,
+    /// How to list.
+    #[arg(long, hide = true, value_name = "FORMAT")]
+    pub(crate) format: Option<ListFormat>,
+    /// When to colour the output.
+    #[arg(long, value_name = "WHEN", env = "CARGO_TERM_COLOR", hide_env = true)]
+    pub(crate) color: Option<ColorArg>,
+    /// The same as --jobs, which wins.
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) test_threads: Option<std::num::NonZeroUsize>,
+}
+
+/// What `list` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArgs,
+    /// How to list.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ListFormat,
+}
+
+/// Which tests.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectArgs {
+    /// Tests whose name contains FILTER, a module, or a source file.
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+    /// Match filters and skips against whole names.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Leave out tests whose name contains FILTER.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) skip: Vec<String>,
+    /// Run only ignored tests.
+    #[arg(long)]
+    pub(crate) ignored: bool,
+    /// Run ignored tests too.
+    #[arg(long, conflicts_with = "ignored")]
+    pub(crate) include_ignored: bool,
+}
+
+/// cargo's own flags, passed on.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Cargo")]
+pub(crate) struct CargoArgs {
+    /// Only the tests of this package.
+    #[arg(short, long = "package", value_name = "SPEC")]
+    pub(crate) packages: Vec<String>,
+    /// The tests of all packages of the workspace.
+    #[arg(long, visible_alias = "all")]
+    pub(crate) workspace: bool,
+    /// Leave out a package; with --workspace.
+    #[arg(long, value_name = "SPEC", requires = "workspace")]
+    pub(crate) exclude: Vec<String>,
+    /// Only this test target.
+    #[arg(long = "test", value_name = "NAME")]
+    pub(crate) tests: Vec<String>,
+    /// Features to activate.
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub(crate) features: Vec<String>,
+    /// Activate all features.
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Do not activate the `default` feature.
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// Build in release mode.
+    #[arg(short, long)]
+    pub(crate) release: bool,
+    /// Build with this cargo profile.
+    #[arg(long, value_name = "NAME", conflicts_with = "release")]
+    pub(crate) cargo_profile: Option<String>,
+    /// Build for this target triple.
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+    /// The directory for build results.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
+    /// The manifest of the package or workspace.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// Require that Cargo.lock stays as it is.
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Do not use the network.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// --locked and --offline.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Let cargo say more.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What `pack` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct PackArgs {
+    /// The charm's directory.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Where to put the packed charm.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output_dir: PathBuf,
+    /// How to print the result.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: PackFormat,
+}
+
+/// What `with` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct WithArgs {
+    /// Keep the models (and the data directory) instead of destroying them at the end.
+    #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) keep_models: bool,
+    /// The command and its arguments.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<String>,
+}
+
+/// What can be done with the embedded controller.
+#[derive(Subcommand, Debug, Clone, Copy)]
+pub(crate) enum ControllerCommand {
+    /// Start it, if it does not run.
+    Start,
+    /// Stop it; its models stay and go on with the next start.
+    Stop,
+    /// Say whether it runs, where its data is, and what it holds.
+    Status,
+    /// Print the log of its daemon.
+    Logs,
+}
+
+/// How to list tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people.
+    #[value(alias = "pretty")]
+    Human,
+    /// One line per test, as libtest prints it.
+    Terse,
+    /// One JSON document.
+    Json,
+}
+
+/// How to print the result of packing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PackFormat {
+    /// The name of the file.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorArg {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Runs the command line `args` (without the program's own name).
+pub(crate) fn main(args: Vec<String>) -> ExitCode {
+    let args = merge_dashes(args);
+    let matches =
+        Cargo::command().try_get_matches_from(std::iter::once("cargo".to_owned()).chain(args));
+    let parsed = matches.and_then(|matches| Cargo::from_arg_matches(&matches));
+    let Charmtest { command, run } = match parsed {
+        Ok(Cargo {
+            charmtest: Subcommands::Charmtest(charmtest),
+        }) => charmtest,
+        Err(error) => {
+            // Printing help to a closed pipe is no reason to fail.
+            let _ = error.print();
+            return ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(charmtest::exit::USAGE),
+            );
+        }
+    };
+    let result = match command.unwrap_or(Command::Run(run)) {
+        Command::Run(args) if args.list => commands::list::main(args.into()),
+        Command::Run(args) => commands::run::main(args),
+        Command::List(args) => commands::list::main(args),
+        Command::Pack(args) => commands::pack::main(&args),
+        Command::Controller { command } => commands::controller::main(command),
+        Command::Juju { args } => commands::juju::main(args),
+        Command::With(args) => commands::with::main(&args),
+        Command::EmbeddedEnv => commands::embedded_env::main(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            say(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+impl From<RunArgs> for ListArgs {
+    fn from(args: RunArgs) -> Self {
+        Self {
+            select: args.select,
+            flags: args.flags,
+            cargo: args.cargo,
+            format: args.format.unwrap_or(ListFormat::Human),
+        }
+    }
+}
+
+/// Takes the `--` out of a run's arguments: flags mean the same before and after it, so both sides are one command line.
+///
+/// Commands that pass something on (`juju`, `with`) keep theirs.
+fn merge_dashes(args: Vec<String>) -> Vec<String> {
+    let passes_on = |word: &String| matches!(word.as_str(), "juju" | "with");
+    if args.get(1).is_some_and(passes_on) {
+        return args;
+    }
+    let dashes = args.iter().position(|arg| arg == "--");
+    args.into_iter()
+        .enumerate()
+        .filter(|(index, _)| Some(*index) != dashes)
+        .map(|(_, arg)| arg)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Charmtest, clap::Error> {
+        let args = merge_dashes(line.split_whitespace().map(str::to_owned).collect());
+        let Cargo {
+            charmtest: Subcommands::Charmtest(charmtest),
+        } = Cargo::try_parse_from(std::iter::once("cargo".to_owned()).chain(args))?;
+        Ok(charmtest)
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cargo::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_mean_the_same_before_and_after_the_dashes() {
+        let before = parse("charmtest relations --model foo --keep-models --skip slow")
+            .unwrap()
+            .run;
+        let after = parse("charmtest relations -- --model foo --keep-models --skip slow")
+            .unwrap()
+            .run;
+        assert_eq!(before.flags, after.flags);
+        assert_eq!(
+            (before.select.filters, before.select.skip),
+            (after.select.filters, after.select.skip)
+        );
+        assert_eq!(
+            after.flags.model.map(|model| model.to_string()).as_deref(),
+            Some("foo")
+        );
+    }
+
+    #[test]
+    fn words_are_filters_unless_they_are_commands() {
+        assert_eq!(
+            parse("charmtest relations upgrade")
+                .unwrap()
+                .run
+                .select
+                .filters,
+            ["relations", "upgrade"]
+        );
+        assert!(
+            matches!(parse("charmtest list relations").unwrap().command, Some(Command::List(args)) if args.select.filters == ["relations"])
+        );
+        assert!(
+            matches!(parse("charmtest run list").unwrap().command, Some(Command::Run(args)) if args.select.filters == ["list"])
+        );
+    }
+
+    #[test]
+    fn what_is_passed_on_stays_as_it_is() {
+        let Some(Command::Juju { args }) = parse("charmtest juju -- exec --unit a/0 -- ls -l")
+            .unwrap()
+            .command
+        else {
+            panic!("not taken as `juju`");
+        };
+        assert_eq!(args.join(" "), "exec --unit a/0 -- ls -l");
+        let Some(Command::With(with)) =
+            parse("charmtest with --keep-models -- python -m pytest -x")
+                .unwrap()
+                .command
+        else {
+            panic!("not taken as `with`");
+        };
+        assert!(with.keep_models);
+        assert_eq!(with.command.join(" "), "python -m pytest -x");
+    }
+
+    #[test]
+    fn unknown_flags_are_usage_errors() {
+        for line in [
+            "charmtest --no-such",
+            "charmtest -- --no-such",
+            "charmtest --exclude x",
+            "charmtest with",
+        ] {
+            assert_eq!(
+                parse(line).unwrap_err().exit_code(),
+                i32::from(charmtest::exit::USAGE),
+                "{line}"
+            );
+        }
+    }
+}

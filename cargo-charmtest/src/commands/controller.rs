@@ -1,0 +1,63 @@
+//! `cargo charmtest controller`: start, stop and look at the embedded controller.
+
+use charmtest_controller::StopOutcome;
+
+use crate::cli::ControllerCommand;
+use crate::embedded;
+use crate::error::{Error, Kind, Result};
+use crate::report::{print, say};
+
+/// Runs one of the controller commands.
+///
+/// # Errors
+///
+/// Fails when the controller cannot be started, stopped or asked.
+pub(crate) fn main(command: ControllerCommand) -> Result<u8> {
+    let data = embedded::data_dir()?;
+    match command {
+        ControllerCommand::Start => {
+            charmtest_controller::start(&data).map_err(Error::infrastructure)?;
+            say(&format!(
+                "the embedded controller runs; its data is in {}",
+                data.root().display()
+            ));
+        }
+        ControllerCommand::Stop => {
+            match charmtest_controller::stop(&data).map_err(Error::infrastructure)? {
+                StopOutcome::Stopped => say("the embedded controller has stopped"),
+                StopOutcome::NotRunning => say("the embedded controller was not running"),
+            }
+        }
+        ControllerCommand::Status => {
+            let running = charmtest_controller::ping(&data).map_err(Error::infrastructure)?;
+            let state = if running.is_some() {
+                "running"
+            } else {
+                "stopped"
+            };
+            print(&format!(
+                "state:   {state}\nversion: {}\ndata:    {}\n",
+                charmtest_controller::JUJU_VERSION,
+                data.root().display()
+            ));
+            if let Some(pid) = running {
+                print(&format!("process: {pid}\nmodels:\n"));
+                return Ok(charmtest_controller::juju_in(
+                    &data,
+                    vec!["models".to_owned()],
+                ));
+            }
+        }
+        ControllerCommand::Logs => {
+            let path = data.daemon_log();
+            let log = std::fs::read_to_string(&path).map_err(|error| {
+                Error::new(
+                    Kind::Failed,
+                    format!("cannot read {}: {error}", path.display()),
+                )
+            })?;
+            print(&log);
+        }
+    }
+    Ok(charmtest::exit::SUCCESS)
+}

@@ -1,0 +1,84 @@
+//! `cargo charmtest list`: the selected tests, in the order in which they would run.
+
+use std::fmt::Write;
+
+use charmtest::harness::Description;
+
+use crate::cli::{ListArgs, ListFormat};
+use crate::error::{Error, Result};
+use crate::report::print;
+use crate::workspace;
+
+/// Lists the selected tests.
+///
+/// # Errors
+///
+/// Fails as building and describing the tests does.
+pub(crate) fn main(args: ListArgs) -> Result<u8> {
+    let binaries = workspace::test_binaries(&args.cargo, &args.select, &args.flags)?;
+    let descriptions: Vec<Description> = binaries
+        .into_iter()
+        .map(|binary| binary.description)
+        .collect();
+    match args.format {
+        ListFormat::Human => print(&human(&descriptions)),
+        ListFormat::Terse => print(&terse(&descriptions)),
+        ListFormat::Json => {
+            let json =
+                serde_json::to_string_pretty(&descriptions).map_err(Error::infrastructure)?;
+            print(&format!("{json}\n"));
+        }
+    }
+    Ok(charmtest::exit::SUCCESS)
+}
+
+fn terse(descriptions: &[Description]) -> String {
+    let tests = descriptions
+        .iter()
+        .flat_map(|description| &description.modules)
+        .flat_map(|module| &module.tests);
+    tests.map(|test| format!("{}: test\n", test.name)).collect()
+}
+
+fn human(descriptions: &[Description]) -> String {
+    let mut text = String::new();
+    let mut count = 0;
+    for description in descriptions
+        .iter()
+        .filter(|description| !description.modules.is_empty())
+    {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}::{}:", description.package, description.target);
+        for test in description.modules.iter().flat_map(|module| &module.tests) {
+            count += 1;
+            let marks = marks(test);
+            let _ = writeln!(
+                text,
+                "    {}{}{marks}",
+                test.name,
+                if marks.is_empty() { "" } else { "  " }
+            );
+        }
+    }
+    let _ = writeln!(
+        text,
+        "{count} charm test{}",
+        if count == 1 { "" } else { "s" }
+    );
+    text
+}
+
+fn marks(test: &charmtest::harness::DescribedTest) -> String {
+    let mut marks = Vec::new();
+    marks.extend(test.abort_on_fail.then(|| "abort_on_fail".to_owned()));
+    marks.extend(test.skip_if_deployed.then(|| "skip_if_deployed".to_owned()));
+    marks.extend(test.tags.iter().map(|tag| format!("#{tag}")));
+    marks.extend(test.ignore.as_ref().map(|why| {
+        if why.is_empty() {
+            "ignored".to_owned()
+        } else {
+            format!("ignored: {why}")
+        }
+    }));
+    marks.join(" ")
+}

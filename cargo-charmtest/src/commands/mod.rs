@@ -1,0 +1,9 @@
+//! The commands of `cargo charmtest`, one file each.
+
+pub(crate) mod controller;
+pub(crate) mod embedded_env;
+pub(crate) mod juju;
+pub(crate) mod list;
+pub(crate) mod pack;
+pub(crate) mod run;
+pub(crate) mod with;

@@ -1,0 +1,138 @@
+//! `cargo charmtest [run]`: build, choose the backend, run the modules, report.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use charmtest::juju::{Backend, BackendKind, BackendOptions};
+
+use crate::cli::RunArgs;
+use crate::error::{Error, Kind, Result};
+use crate::record;
+use crate::report::{Options, Report, choose_color, say};
+use crate::run::module::{Common, ModulePlan};
+use crate::run::scheduler::{self, Run};
+use crate::run::signals;
+use crate::workspace;
+
+/// The commands that a filter may have been meant as.
+const COMMANDS: [&str; 6] = ["list", "pack", "controller", "juju", "with", "run"];
+
+/// Runs the selected charm tests and returns the exit code of the run.
+///
+/// # Errors
+///
+/// Fails on wrong usage, when nothing is selected, when the build fails, and when there is no backend.
+pub(crate) fn main(args: RunArgs) -> Result<u8> {
+    choose_color(args.color);
+    args.flags
+        .check()
+        .map_err(|why| Error::new(Kind::Usage, why))?;
+    let plan = ModulePlan::all(workspace::test_binaries(
+        &args.cargo,
+        &args.select,
+        &args.flags,
+    )?);
+    if plan.is_empty() {
+        return Err(nothing_selected(&args.select.filters));
+    }
+    let program = std::env::current_exe().map_err(Error::infrastructure)?;
+    let backend = Backend::select(&BackendOptions {
+        kind: args.flags.backend.into(),
+        juju: args.flags.juju.clone(),
+        controller: args.flags.controller.clone(),
+        cloud: args.flags.cloud.clone(),
+        program: Some(program.clone()),
+    })
+    .map_err(Error::infrastructure)?;
+
+    let mut env: BTreeMap<String, std::ffi::OsString> = args
+        .flags
+        .to_env()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    env.insert("CHARMTEST_PROGRAM".to_owned(), program.into());
+    let kind = match backend.kind {
+        BackendKind::Embedded => "embedded",
+        BackendKind::Juju => "juju",
+    };
+    env.insert("CHARMTEST_BACKEND".to_owned(), kind.into());
+    match record::runs_dir() {
+        Some(runs) => {
+            env.insert(
+                "CHARMTEST_RECORD_DIR".to_owned(),
+                runs.join(record::new_id()).into(),
+            );
+        }
+        None => say("warning: neither XDG_STATE_HOME nor HOME is set: failures are not recorded"),
+    }
+
+    let mut report = Report::new(
+        &plan,
+        Options {
+            no_capture: args.no_capture,
+            quiet: args.quiet,
+        },
+    );
+    report.backend(&backend.why);
+    let (sender, messages) = mpsc::channel();
+    signals::forward(sender.clone()).map_err(Error::infrastructure)?;
+    let run = Run {
+        common: Common {
+            selection: workspace::selection(&args.select),
+            env,
+        },
+        jobs: jobs(&args, backend.kind),
+        teardown: args
+            .flags
+            .teardown_timeout
+            .duration()
+            .unwrap_or(Duration::from_secs(300)),
+        sender,
+        messages,
+        report: &mut report,
+    };
+    let interrupted = scheduler::run(&plan, run);
+    report.finish();
+    Ok(scheduler::exit_code(
+        &report.outcomes(),
+        report.models_left(),
+        interrupted,
+    ))
+}
+
+/// Returns how many modules run side by side: as asked; else one with a shared model or on a real Juju, all cores otherwise.
+fn jobs(args: &RunArgs, backend: BackendKind) -> usize {
+    if args.flags.model.is_some() {
+        return 1;
+    }
+    let asked = args.flags.jobs.or(args.test_threads).map(NonZeroUsize::get);
+    asked.unwrap_or_else(|| match backend {
+        BackendKind::Juju => 1,
+        BackendKind::Embedded => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+    })
+}
+
+fn nothing_selected(filters: &[String]) -> Error {
+    let error = Error::new(Kind::NothingSelected, "no charm test matches");
+    match filters.iter().find(|filter| COMMANDS.iter().any(|command| is_near(filter, command))) {
+        Some(word) => error.hint(format!("`{word}` was taken as a filter; a command comes first and its options after it, see `cargo charmtest --help`")),
+        None => error.hint("`cargo charmtest list` shows all of them"),
+    }
+}
+
+/// Says whether two words are the same but for one letter or two swapped ones.
+fn is_near(a: &str, b: &str) -> bool {
+    let sorted = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    a == b
+        || sorted(a) == sorted(b)
+        || (a.len().abs_diff(b.len()) <= 1
+            && a.chars().zip(b.chars()).filter(|(x, y)| x != y).count() <= 1)
+}

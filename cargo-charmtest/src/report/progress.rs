@@ -1,0 +1,141 @@
+//! What is going on right now, redrawn in place on a terminal; nothing in a pipe.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use super::style::duration;
+use crate::run::scheduler::Job;
+
+/// How many running modules are shown; more would scroll.
+const LINES: usize = 8;
+
+/// What a running test waits for.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    /// What.
+    pub(super) what: String,
+    /// For how long already, at `at`.
+    pub(super) elapsed: Duration,
+    /// For how long at most.
+    pub(super) limit: Option<Duration>,
+    /// When that was said.
+    pub(super) at: Instant,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: String,
+    since: Instant,
+    waiting: Option<Waiting>,
+}
+
+/// The lines at the bottom of the terminal.
+#[derive(Debug)]
+pub(super) struct Progress {
+    interactive: bool,
+    running: BTreeMap<Job, Running>,
+    drawn: usize,
+}
+
+impl Progress {
+    /// Makes a progress display; it draws only where that makes sense.
+    pub(super) fn new() -> Self {
+        Self {
+            interactive: super::is_interactive(),
+            running: BTreeMap::new(),
+            drawn: 0,
+        }
+    }
+
+    /// Notes that a test runs.
+    pub(super) fn started(&mut self, job: Job, name: String) {
+        self.running.insert(
+            job,
+            Running {
+                name,
+                since: Instant::now(),
+                waiting: None,
+            },
+        );
+    }
+
+    /// Notes what the running test of a module waits for.
+    pub(super) fn waiting(&mut self, job: Job, waiting: Waiting) {
+        if let Some(running) = self.running.get_mut(&job) {
+            running.waiting = Some(waiting);
+        }
+    }
+
+    /// Notes that a module's test is over.
+    pub(super) fn ended(&mut self, job: Job) {
+        self.running.remove(&job);
+    }
+
+    /// Takes the lines off the terminal.
+    pub(super) fn clear(&mut self) {
+        if self.drawn > 0 {
+            write(&format!("\x1b[{}F\x1b[J", self.drawn));
+            self.drawn = 0;
+        }
+    }
+
+    /// Draws the lines anew.
+    pub(super) fn draw(&mut self) {
+        if !self.interactive || (self.running.is_empty() && self.drawn == 0) {
+            return;
+        }
+        self.clear();
+        let width = terminal_width();
+        let lines: Vec<String> = self
+            .running
+            .values()
+            .take(LINES)
+            .map(|running| line(running, width))
+            .collect();
+        write(
+            &lines
+                .iter()
+                .map(|line| format!("{line}\n"))
+                .collect::<String>(),
+        );
+        self.drawn = lines.len();
+    }
+}
+
+fn line(running: &Running, width: usize) -> String {
+    let mut text = format!(
+        "{:>12} [{:>8}] {}",
+        "running",
+        duration(running.since.elapsed()),
+        running.name
+    );
+    if let Some(waiting) = &running.waiting {
+        let elapsed = duration(waiting.elapsed + waiting.at.elapsed());
+        let limit = waiting
+            .limit
+            .map(|limit| format!(" of {}", duration(limit)))
+            .unwrap_or_default();
+        text.push_str(&format!(
+            ": waiting for {} ({elapsed}{limit})",
+            waiting.what.replace('\n', " ")
+        ));
+    }
+    text.chars().take(width.saturating_sub(1)).collect()
+}
+
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|width| *width > 0)
+        .unwrap_or(100)
+}
+
+fn write(text: &str) {
+    let mut stderr = std::io::stderr();
+    // A terminal that went away needs no progress.
+    let _ = stderr
+        .write_all(text.as_bytes())
+        .and_then(|()| stderr.flush());
+}

@@ -1,0 +1,103 @@
+//! Hooks: which there are, and the names, variables and labels that follow from each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{RelationId, UnitName};
+
+/// A hook that a unit's agent runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Hook {
+    /// `install`
+    Install,
+    /// `leader-elected`
+    LeaderElected,
+    /// `leader-settings-changed` (Juju 3.6, once per minion at start-up)
+    LeaderSettingsChanged,
+    /// `config-changed`
+    ConfigChanged,
+    /// `start`
+    Start,
+    /// `update-status`
+    UpdateStatus,
+    /// `upgrade-charm`
+    UpgradeCharm,
+    /// `stop`
+    Stop,
+    /// `remove`
+    Remove,
+    /// `X-relation-*`
+    Relation(RelationHook),
+}
+
+/// A relation hook with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelationHook {
+    /// Which of them.
+    pub event: RelationEvent,
+    /// The relation.
+    pub relation: RelationId,
+    /// The endpoint's name on this unit's side.
+    pub endpoint: String,
+    /// The application on the other side; the own one for peers.
+    pub remote_application: String,
+    /// The remote unit, for joined, departed, and changed of a unit.
+    pub remote_unit: Option<UnitName>,
+    /// For departed: the unit that leaves, which may be this one.
+    pub departing_unit: Option<UnitName>,
+}
+
+/// The relation events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelationEvent {
+    /// `-relation-created`
+    Created,
+    /// `-relation-joined`
+    Joined,
+    /// `-relation-changed`
+    Changed,
+    /// `-relation-departed`
+    Departed,
+    /// `-relation-broken`
+    Broken,
+}
+
+impl Hook {
+    /// Returns the full name, as in `JUJU_HOOK_NAME`: `install`, `db-relation-changed`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Relation(hook) => format!("{}-relation-{}", hook.endpoint, hook.event.as_str()),
+            Self::Install => "install".to_owned(),
+            Self::LeaderElected => "leader-elected".to_owned(),
+            Self::LeaderSettingsChanged => "leader-settings-changed".to_owned(),
+            Self::ConfigChanged => "config-changed".to_owned(),
+            Self::Start => "start".to_owned(),
+            Self::UpdateStatus => "update-status".to_owned(),
+            Self::UpgradeCharm => "upgrade-charm".to_owned(),
+            Self::Stop => "stop".to_owned(),
+            Self::Remove => "remove".to_owned(),
+        }
+    }
+
+    /// Returns the relation part of a relation hook.
+    pub fn relation(&self) -> Option<&RelationHook> {
+        match self {
+            Self::Relation(hook) => Some(hook),
+            _ => None,
+        }
+    }
+}
+
+impl RelationEvent {
+    /// Returns the last part of the hook's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Joined => "joined",
+            Self::Changed => "changed",
+            Self::Departed => "departed",
+            Self::Broken => "broken",
+        }
+    }
+}

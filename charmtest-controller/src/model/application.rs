@@ -1,0 +1,72 @@
+//! Applications and the charms they run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use charmtest_charm::Charm;
+use serde::{Deserialize, Serialize};
+
+use super::ids::UnitName;
+use super::state::Life;
+use super::status::{Status, Workload};
+
+/// A charm that was uploaded to a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CharmRow {
+    /// `local:name-0`.
+    pub url: String,
+    /// The revision, counted per charm name and model.
+    pub revision: u32,
+    /// The SHA-256 of the archive, which is also its file name under `charms/`.
+    pub sha256: String,
+    /// What the archive says about itself.
+    pub charm: Arc<Charm>,
+}
+
+/// A resource file of an application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourceRow {
+    /// Where the controller keeps the file (for `oci-image`: a generated `content.yaml`), below the data directory.
+    pub path: String,
+    /// The SHA-384 of the content.
+    pub fingerprint: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// When it was uploaded.
+    pub uploaded: jiff::Timestamp,
+}
+
+/// An application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its name.
+    pub name: String,
+    /// The URL of its charm, the key into [`super::Model::charms`].
+    pub charm: String,
+    /// Counts changes of the charm and of resources; a unit that has seen less runs `upgrade-charm`.
+    pub charm_modified: u64,
+    /// Whether it is going.
+    pub life: Life,
+    /// Explicit configuration; options at their default are absent.
+    pub config: BTreeMap<String, serde_json::Value>,
+    /// Whether it was given the cloud's credentials (`juju trust`).
+    pub trust: bool,
+    /// Whether it is exposed.
+    pub exposed: bool,
+    /// The base of its units, `ubuntu@22.04`.
+    pub base: String,
+    /// The channel given at deploy, if any.
+    pub channel: Option<String>,
+    /// Constraints as given, key to value.
+    pub constraints: BTreeMap<String, String>,
+    /// The status that the leader set with `status-set --application`.
+    pub status: Option<Status<Workload>>,
+    /// The leader.
+    pub leader: Option<UnitName>,
+    /// The number of the next unit; numbers are never used twice.
+    pub next_unit: u32,
+    /// What `application-version-set` said last.
+    pub workload_version: Option<String>,
+    /// Its resources by name.
+    pub resources: BTreeMap<String, ResourceRow>,
+}

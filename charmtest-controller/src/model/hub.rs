@@ -1,0 +1,409 @@
+//! The hub: the one place where state changes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use super::clock::{Clock, Timing};
+use super::ids::{ModelUuid, RelationId, TaskId, UnitName, random_uuid};
+use super::log::{LogLevel, LogLine};
+use super::state::{Model, State};
+use super::status::{StatusKind, StatusRecord};
+use super::store::{LogQuery, Store, StoreError};
+use crate::paths::DataDir;
+
+/// Why a transaction did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Transact<E> {
+    /// The change itself was refused.
+    #[error("{0}")]
+    Rejected(E),
+    /// The change could not be written; the state is as it was.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// Refusal by a change of a model that does not exist (any more).
+#[derive(Debug, thiserror::Error)]
+#[error("model {0} not found")]
+pub struct Rejected(pub ModelUuid);
+
+/// What one commit touched; who runs units decides by it whom to wake.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Touched {
+    /// Per model that changed (or came, or went).
+    pub models: Vec<TouchedModel>,
+}
+
+/// What one commit touched in one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TouchedModel {
+    /// The model.
+    pub uuid: ModelUuid,
+    /// Its own record changed, or it came or went.
+    pub info: bool,
+    /// Applications that changed, came or went.
+    pub applications: Vec<String>,
+    /// Units that changed, came or went.
+    pub units: Vec<UnitName>,
+    /// Relations that changed, came or went.
+    pub relations: Vec<RelationId>,
+    /// Tasks that changed or came.
+    pub tasks: Vec<TaskId>,
+}
+
+/// The state, its database, and who wants to hear of changes.
+#[derive(Debug)]
+pub struct Hub {
+    /// Where things are on disk.
+    pub data: DataDir,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// Juju's delays.
+    pub timing: Timing,
+    store: Mutex<Store>,
+    state: watch::Sender<Arc<State>>,
+    log_lines: watch::Sender<u64>,
+    touched: mpsc::UnboundedSender<Touched>,
+}
+
+impl Hub {
+    /// Opens the database of `data` and returns the hub with the stream of what commits touch.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be opened, read or written.
+    pub fn open(
+        data: DataDir,
+        clock: Clock,
+        timing: Timing,
+    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Touched>), StoreError> {
+        let store = Store::open(&data.database())?;
+        let state = store.load()?;
+        let (touched, stream) = mpsc::unbounded_channel();
+        let hub = Self {
+            data,
+            clock,
+            timing,
+            store: Mutex::new(store),
+            state: watch::Sender::new(Arc::new(state)),
+            log_lines: watch::Sender::new(0),
+            touched,
+        };
+        if hub.snapshot().controller.is_empty() {
+            hub.transact(|state| {
+                state.controller = random_uuid();
+                Ok::<_, std::convert::Infallible>(())
+            })
+            .map_err(|error| match error {
+                Transact::Store(error) => error,
+                Transact::Rejected(never) => match never {},
+            })?;
+        }
+        Ok((Arc::new(hub), stream))
+    }
+
+    /// Returns the committed state.
+    pub fn snapshot(&self) -> Arc<State> {
+        self.state.borrow().clone()
+    }
+
+    /// Returns the committed state of one model.
+    pub fn model(&self, uuid: &ModelUuid) -> Option<Arc<Model>> {
+        self.state.borrow().models.get(uuid).cloned()
+    }
+
+    /// Returns the current time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns a receiver that is woken by every commit and always holds the newest state.
+    pub fn watch(&self) -> watch::Receiver<Arc<State>> {
+        self.state.subscribe()
+    }
+
+    /// Returns a receiver that is woken when lines were added to a log.
+    pub fn watch_log(&self) -> watch::Receiver<u64> {
+        self.log_lines.subscribe()
+    }
+
+    /// Changes the state: `change` gets a copy; if it returns `Ok` and the database took it, the copy becomes the state.
+    ///
+    /// Status changes of units and applications enter the status history by themselves.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what `change` returned, or when the database could not write. The state is then as it was.
+    pub fn transact<R, E>(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<R, E>,
+    ) -> Result<R, Transact<E>> {
+        let mut store = self.store();
+        let before = self.snapshot();
+        let mut after = (*before).clone();
+        let result = change(&mut after).map_err(Transact::Rejected)?;
+        let (touched, history) = compare(&before, &after);
+        store
+            .commit(&before, &after, &history)
+            .map_err(Transact::Store)?;
+        self.state.send_replace(Arc::new(after));
+        // Nobody listens once the daemon shuts down.
+        let _ = self.touched.send(touched);
+        Ok(result)
+    }
+
+    /// Changes one model, see [`Hub::transact`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Hub::transact`] does, and with `E::from(Rejected)` when there is no such model.
+    pub fn transact_model<R, E: From<Rejected>>(
+        &self,
+        uuid: &ModelUuid,
+        change: impl FnOnce(&mut Model) -> Result<R, E>,
+    ) -> Result<R, Transact<E>> {
+        self.transact(|state| match state.model_mut(uuid) {
+            Some(model) => change(model),
+            None => Err(Rejected(uuid.clone()).into()),
+        })
+    }
+
+    /// Adds lines to the log, those that their model's `logging-config` lets through.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database could not write.
+    pub fn log(&self, lines: impl IntoIterator<Item = LogLine>) -> Result<(), StoreError> {
+        let state = self.snapshot();
+        let wanted: Vec<LogLine> = lines
+            .into_iter()
+            .filter(|line| {
+                let model = state.models.get(&line.model);
+                model.is_some_and(|model| {
+                    line.level
+                        >= threshold(
+                            model.config("logging-config").unwrap_or_default(),
+                            &line.module,
+                        )
+                })
+            })
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        self.store().append_log(&wanted)?;
+        self.log_lines.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Reads log lines of a model, oldest first, with their row ids.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be read.
+    pub fn read_log(
+        &self,
+        model: &ModelUuid,
+        query: &LogQuery,
+    ) -> Result<Vec<(i64, LogLine)>, StoreError> {
+        self.store().read_log(model, query)
+    }
+
+    /// Reads the last `limit` status history records of an entity, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be read.
+    pub fn read_history(
+        &self,
+        model: &ModelUuid,
+        entity: &str,
+        kinds: &[StatusKind],
+        limit: usize,
+    ) -> Result<Vec<StatusRecord>, StoreError> {
+        self.store().read_history(model, entity, kinds, limit)
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic in a change leaves the store usable: the SQLite transaction was never begun or was rolled back.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns what differs between two states, and the status history records that this makes.
+fn compare(before: &State, after: &State) -> (Touched, Vec<(ModelUuid, StatusRecord)>) {
+    let mut touched = Touched::default();
+    let mut history = Vec::new();
+    for (uuid, model) in &after.models {
+        match before.models.get(uuid) {
+            Some(old) if Arc::ptr_eq(old, model) => {}
+            Some(old) => touched
+                .models
+                .push(compare_models(old, model, &mut history)),
+            None => touched.models.push(compare_models(
+                &Model::new((*model.info).clone()),
+                model,
+                &mut history,
+            )),
+        }
+    }
+    for (uuid, model) in before
+        .models
+        .iter()
+        .filter(|(uuid, _)| !after.models.contains_key(*uuid))
+    {
+        let units = model.units.keys().cloned().collect();
+        touched.models.push(TouchedModel {
+            info: true,
+            units,
+            ..TouchedModel::new(uuid)
+        });
+    }
+    (touched, history)
+}
+
+impl TouchedModel {
+    fn new(uuid: &ModelUuid) -> Self {
+        Self {
+            uuid: uuid.clone(),
+            info: false,
+            applications: Vec::new(),
+            units: Vec::new(),
+            relations: Vec::new(),
+            tasks: Vec::new(),
+        }
+    }
+}
+
+fn compare_models(
+    old: &Model,
+    new: &Model,
+    history: &mut Vec<(ModelUuid, StatusRecord)>,
+) -> TouchedModel {
+    let mut touched = TouchedModel {
+        info: !Arc::ptr_eq(&old.info, &new.info),
+        ..TouchedModel::new(&new.info.uuid)
+    };
+    new.applications
+        .each_change(&old.applications, |name, row| {
+            touched.applications.push(name.clone());
+            let was = old
+                .applications
+                .get(name)
+                .and_then(|app| app.status.as_ref());
+            let is = row.and_then(|app| app.status.as_ref());
+            if let Some(status) = is.filter(|status| Some(*status) != was) {
+                history.push(record(
+                    new,
+                    name,
+                    StatusKind::Application,
+                    status.current.as_str(),
+                    &status.message,
+                    status.since,
+                ));
+            }
+        });
+    new.units.each_change(&old.units, |name, row| {
+        touched.units.push(name.clone());
+        let was = old.units.get(name);
+        let Some(is) = row else { return };
+        if was.is_none_or(|was| was.workload != is.workload) {
+            let status = &is.workload;
+            history.push(record(
+                new,
+                name.as_str(),
+                StatusKind::Workload,
+                status.current.as_str(),
+                &status.message,
+                status.since,
+            ));
+        }
+        if was.is_none_or(|was| was.agent != is.agent) {
+            let status = &is.agent;
+            history.push(record(
+                new,
+                name.as_str(),
+                StatusKind::JujuUnit,
+                status.current.as_str(),
+                &status.message,
+                status.since,
+            ));
+        }
+    });
+    new.relations
+        .each_change(&old.relations, |id, _| touched.relations.push(*id));
+    new.tasks
+        .each_change(&old.tasks, |id, _| touched.tasks.push(*id));
+    touched
+}
+
+fn record(
+    model: &Model,
+    entity: &str,
+    kind: StatusKind,
+    status: &str,
+    message: &str,
+    since: Timestamp,
+) -> (ModelUuid, StatusRecord) {
+    let record = StatusRecord {
+        entity: entity.to_owned(),
+        kind,
+        status: status.to_owned(),
+        message: message.to_owned(),
+        since,
+    };
+    (model.info.uuid.clone(), record)
+}
+
+/// Returns the lowest level that `config` (such as `<root>=INFO;unit=DEBUG`) lets through for `module`: the longest matching prefix decides.
+fn threshold(config: &str, module: &str) -> LogLevel {
+    config
+        .split([';', ','])
+        .filter_map(|rule| {
+            let (prefix, level) = rule.split_once('=')?;
+            let prefix = prefix.trim();
+            let length = match prefix {
+                "<root>" => 0,
+                _ if module == prefix
+                    || module
+                        .strip_prefix(prefix)
+                        .is_some_and(|rest| rest.starts_with('.')) =>
+                {
+                    prefix.len()
+                }
+                _ => return None,
+            };
+            Some((length, LogLevel::parse(level.trim())?))
+        })
+        .max_by_key(|(length, _)| *length)
+        .map_or(LogLevel::Warning, |(_, level)| level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logging_config_is_decided_by_the_longest_prefix() {
+        for (config, module, expected) in [
+            ("<root>=INFO", "unit.a/0.juju-log", LogLevel::Info),
+            (
+                "<root>=INFO;unit=DEBUG",
+                "unit.a/0.juju-log",
+                LogLevel::Debug,
+            ),
+            (
+                "<root>=DEBUG;unit=ERROR;unit.a/0=TRACE",
+                "unit.a/0.install",
+                LogLevel::Trace,
+            ),
+            ("<root>=INFO;unit=DEBUG", "units.a", LogLevel::Info),
+            ("<root>=warn", "x", LogLevel::Warning),
+            ("", "x", LogLevel::Warning),
+        ] {
+            assert_eq!(threshold(config, module), expected, "{config} {module}");
+        }
+    }
+}

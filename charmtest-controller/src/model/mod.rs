@@ -1,0 +1,37 @@
+//! The state of the controller: plain values, changed only in transactions.
+//!
+//! [`State`] is an immutable value behind an `Arc`. A transaction ([`Hub::transact`]) clones it (cheap: every row is an `Arc`),
+//! changes the clone, writes the rows that changed to the database, and only then publishes it. So a reader never locks, a failed
+//! transaction leaves nothing behind, and what was published is on disk.
+
+mod application;
+pub mod changes;
+mod clock;
+mod hub;
+mod ids;
+mod log;
+mod machine;
+mod relation;
+mod state;
+mod status;
+mod store;
+mod table;
+mod task;
+mod unit;
+
+pub use application::{Application, CharmRow, ResourceRow};
+pub use clock::{Clock, Timing};
+pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};
+pub use ids::{
+    ModelUuid, NameError, RelationId, TaskId, UnitName, application_name, model_name, random_hex,
+    random_uuid,
+};
+pub use log::{LogLevel, LogLine};
+pub use machine::Machine;
+pub use relation::{Bag, Endpoint, Member, Relation, Scope};
+pub use state::{CONFIG_DEFAULTS, Life, Model, ModelInfo, State};
+pub use status::{AgentStatus, Status, StatusKind, StatusRecord, Workload};
+pub use store::{LogQuery, Store, StoreError};
+pub use table::Table;
+pub use task::{Operation, Task, TaskStatus};
+pub use unit::{HookFailure, PortRange, RelationProgress, Resolved, Running, Unit, UnitProgress};

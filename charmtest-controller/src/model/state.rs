@@ -1,0 +1,208 @@
+//! The whole state as one value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::application::{Application, CharmRow};
+use super::ids::{ModelUuid, RelationId, TaskId, UnitName};
+use super::machine::Machine;
+use super::relation::Relation;
+use super::table::Table;
+use super::task::{Operation, Task};
+use super::unit::Unit;
+
+/// Whether an entity is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Life {
+    /// Here to stay.
+    Alive,
+    /// Asked to go.
+    Dying,
+    /// Gone but for its record.
+    Dead,
+}
+
+impl Life {
+    /// Returns the word that Juju prints.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Dying => "dying",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// What a model is, apart from what is in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Its UUID.
+    pub uuid: ModelUuid,
+    /// Its name without the owner.
+    pub name: String,
+    /// Its owner; the only user is `admin`.
+    pub owner: String,
+    /// Whether it is going.
+    pub life: Life,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Explicit model configuration.
+    pub config: BTreeMap<String, String>,
+    /// Model constraints.
+    pub constraints: BTreeMap<String, String>,
+    /// The next relation id.
+    pub next_relation: RelationId,
+    /// The next operation or task id.
+    pub next_task: TaskId,
+    /// The next machine id.
+    pub next_machine: u32,
+    /// The next revision per charm name.
+    pub next_revision: BTreeMap<String, u32>,
+    /// Numbers of units of removed applications, by application name: a new application of that name goes on counting.
+    pub unit_counters: BTreeMap<String, u32>,
+}
+
+/// A model and everything in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// What it is.
+    pub info: Arc<ModelInfo>,
+    /// Applications by name.
+    pub applications: Table<String, Application>,
+    /// Units by name.
+    pub units: Table<UnitName, Unit>,
+    /// Machines by id.
+    pub machines: Table<String, Machine>,
+    /// Relations by number.
+    pub relations: Table<RelationId, Relation>,
+    /// Uploaded charms by URL.
+    pub charms: Table<String, CharmRow>,
+    /// Operations by number.
+    pub operations: Table<TaskId, Operation>,
+    /// Tasks by number.
+    pub tasks: Table<TaskId, Task>,
+}
+
+impl Model {
+    /// Makes an empty model.
+    pub fn new(info: ModelInfo) -> Self {
+        Self {
+            info: Arc::new(info),
+            applications: Table::default(),
+            units: Table::default(),
+            machines: Table::default(),
+            relations: Table::default(),
+            charms: Table::default(),
+            operations: Table::default(),
+            tasks: Table::default(),
+        }
+    }
+
+    /// Returns the model's own record for changing.
+    pub fn info_mut(&mut self) -> &mut ModelInfo {
+        Arc::make_mut(&mut self.info)
+    }
+
+    /// Iterates over the units of `application` in name order.
+    pub fn units_of<'a>(&'a self, application: &'a str) -> impl Iterator<Item = &'a Unit> + Clone {
+        self.units
+            .values()
+            .filter(move |unit| unit.name.application() == application)
+    }
+
+    /// Iterates over the relations of `application` in id order.
+    pub fn relations_of<'a>(
+        &'a self,
+        application: &'a str,
+    ) -> impl Iterator<Item = &'a Relation> + Clone {
+        self.relations
+            .values()
+            .filter(move |relation| relation.endpoint_of(application).is_some())
+    }
+
+    /// Returns the charm that `application` is set to run.
+    pub fn charm_of(&self, application: &str) -> Option<&CharmRow> {
+        self.charms.get(&self.applications.get(application)?.charm)
+    }
+
+    /// Says whether `unit` is its application's leader.
+    pub fn is_leader(&self, unit: &UnitName) -> bool {
+        self.applications
+            .get(unit.application())
+            .is_some_and(|app| app.leader.as_ref() == Some(unit))
+    }
+
+    /// Returns the address of `unit`.
+    pub fn address_of(&self, unit: &UnitName) -> Option<std::net::Ipv4Addr> {
+        Some(self.machines.get(&self.units.get(unit)?.machine)?.address)
+    }
+
+    /// Returns the model configuration value of `key`: the explicit one, or the default.
+    pub fn config(&self, key: &str) -> Option<&str> {
+        self.info.config.get(key).map(String::as_str).or_else(|| {
+            CONFIG_DEFAULTS
+                .iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| *value)
+        })
+    }
+}
+
+/// Model configuration that the embedded controller acts on or that clients look for, with Juju 3.6's defaults.
+pub const CONFIG_DEFAULTS: &[(&str, &str)] = &[
+    ("agent-version", crate::JUJU_VERSION),
+    ("automatically-retry-hooks", "true"),
+    ("default-base", ""),
+    ("default-space", ""),
+    ("development", "false"),
+    ("disable-network-management", "false"),
+    ("enable-os-refresh-update", "true"),
+    ("enable-os-upgrade", "true"),
+    ("firewall-mode", "instance"),
+    ("ftp-proxy", ""),
+    ("http-proxy", ""),
+    ("https-proxy", ""),
+    ("juju-ftp-proxy", ""),
+    ("juju-http-proxy", ""),
+    ("juju-https-proxy", ""),
+    ("juju-no-proxy", "127.0.0.1,localhost,::1"),
+    ("logging-config", "<root>=INFO"),
+    ("max-action-results-age", "336h"),
+    ("max-action-results-size", "5G"),
+    ("max-status-history-age", "336h"),
+    ("max-status-history-size", "5G"),
+    ("mode", "requires-prompts"),
+    ("no-proxy", "127.0.0.1,localhost,::1"),
+    ("num-provision-workers", "16"),
+    ("secret-backend", "auto"),
+    ("ssl-hostname-verification", "true"),
+    ("test-mode", "false"),
+    ("update-status-hook-interval", "5m"),
+];
+
+/// Everything that the controller knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The controller's UUID.
+    pub controller: String,
+    /// Models by UUID.
+    pub models: BTreeMap<ModelUuid, Arc<Model>>,
+    /// The model that commands without `-m` mean, as in the client's `models.yaml`.
+    pub current_model: Option<ModelUuid>,
+}
+
+impl State {
+    /// Returns the model with this name (without owner).
+    pub fn model_named(&self, name: &str) -> Option<&Arc<Model>> {
+        self.models.values().find(|model| model.info.name == name)
+    }
+
+    /// Returns a model for changing.
+    pub fn model_mut(&mut self, uuid: &ModelUuid) -> Option<&mut Model> {
+        self.models.get_mut(uuid).map(Arc::make_mut)
+    }
+}

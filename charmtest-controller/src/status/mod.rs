@@ -1,0 +1,1 @@
+//! Status: deriving what `juju status` and its relatives show, and rendering it.
