@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! Chores of this repository: `cargo xtask ci`, `cargo xtask bench`, `cargo xtask ui-tests`.
+
+mod bench;
+mod ci;
+mod sh;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+commands:
+  ci         what .ci/run runs: format, lints, tests, charm tests of the examples
+  bench      measure, and print ratios
+  ui-tests   write the expected messages of the macro's UI tests anew; read the diff before committing it
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["bench"] => bench::run(&[]),
+        ["bench", names @ ..] => bench::run(names),
+        ["ui-tests"] => sh::cargo(&["test", "--package", "charmtest-macros", "--test", "ui"]).env("TRYBUILD", "overwrite").run(),
+        _ => {
+            sh::say(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            sh::say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
