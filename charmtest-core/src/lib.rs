@@ -10,7 +10,7 @@
 //! Invariant: a model's name is printed before the model is made, and a model that the harness made is destroyed, kept on
 //! request, or listed as left over.
 
-pub mod diagnose;
+mod diagnose;
 pub mod exit;
 mod failure;
 pub mod harness;

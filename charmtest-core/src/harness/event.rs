@@ -50,8 +50,9 @@ pub enum Event {
         what: String,
         /// How long it has waited.
         elapsed_ms: u64,
-        /// How long it will wait at most.
-        limit_ms: u64,
+        /// How long it will wait at most; without it, for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit_ms: Option<u64>,
     },
     /// A test has its outcome; sent exactly once for each selected test.
     TestFinished {

@@ -1,9 +1,44 @@
 //! The test harness: registry, plan, schedule, outcome; arguments; events.
+//!
+//! The way of a run: [`main`] parses the arguments, plans the registered tests, and starts the scheduler, which sends
+//! everything that happens as an [`Event`] to one sink. Reports and the exit code are made from these events only.
+//!
+//! Public are the pieces that a program which starts test binaries shares with them: [`RunFlags`], [`Description`] and
+//! [`Event`].
 
+mod args;
 mod context;
 mod describe;
+mod duration;
+mod entry;
 mod event;
+mod expression;
+mod flag;
+mod juju_world;
+mod ledger;
+mod model_name;
+mod module;
+mod panics;
+mod plan;
+mod progress;
+mod record;
+mod report;
+mod schedule;
+mod signals;
+mod test_thread;
+mod utc;
+mod world;
 
+#[cfg(test)]
+mod fake_world;
+#[cfg(test)]
+mod schedule_tests;
+
+pub use args::{BackendArg, RunFlags};
 pub use context::Context;
 pub use describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
+pub use duration::{Limit, LimitError};
+pub use entry::main;
 pub use event::{EVENT_PREFIX, Event, Evidence, Outcome};
+pub use expression::{Expression, ExpressionError};
+pub(crate) use utc::Utc;

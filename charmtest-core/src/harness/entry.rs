@@ -1,0 +1,320 @@
+//! The way from a test binary's command line to its exit code.
+
+use std::env;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use tokio::runtime::{Builder, Runtime};
+
+use super::args::{FormatArg, TestArgs};
+use super::event::Event;
+use super::flag::Flag;
+use super::juju_world::JujuWorld;
+use super::ledger::Ledger;
+use super::module::{Keep, RunState, Settings};
+use super::panics::SourceRoot;
+use super::plan::{Choice, Comparison, Deploying, Ignored, Plan, Selection};
+use super::report::lines::{self, ListForm};
+use super::report::plain::{self, Style};
+use super::signals;
+use super::world::World;
+use super::{record, schedule};
+use crate::exit;
+use crate::juju::BackendOptions;
+use crate::registry::TestEntry;
+
+/// How long a test that was told to stop may take to reach its next await.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the charm tests of a target; [`charmtest::main!`](crate::main) calls it.
+#[must_use]
+pub fn main(package: &str, target: &str) -> ExitCode {
+    let code = match parse(env::args_os()) {
+        Ok(args) => run(&args, package, target),
+        Err(error) => {
+            // Help goes to standard output, complaints to standard error; a closed pipe is no reason to panic.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).unwrap_or(exit::USAGE)
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<TestArgs, clap::Error> {
+    let args = TestArgs::try_parse_from(arguments)?;
+    let usage = |kind, text: String| TestArgs::command().error(kind, text);
+    args.run
+        .check()
+        .map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
+    if let Some(path) = &args.logfile {
+        File::create(path).map_err(|error| {
+            usage(
+                ErrorKind::Io,
+                format!("--logfile {}: {error}", path.display()),
+            )
+        })?;
+    }
+    Ok(args)
+}
+
+fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
+    let entries: Vec<&'static TestEntry> = inventory::iter::<TestEntry>.into_iter().collect();
+    let plan = if args.bench {
+        Plan::new([], &Selection::default())
+    } else {
+        Plan::new(entries.iter().copied(), &selection(args))
+    };
+    if let Err(text) = check_modules(&args.modules, &plan, target) {
+        let _ = TestArgs::command()
+            .error(ErrorKind::InvalidValue, text)
+            .print();
+        return exit::USAGE;
+    }
+    if args.list {
+        list(args, &plan, package, target);
+        return exit::SUCCESS;
+    }
+    let runtime = match Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("charmtest")
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            lines::note(&format!("error: no runtime could be started: {error}"));
+            return exit::TEST_FAILED;
+        }
+    };
+    let file = entries.first().map_or("", |entry| entry.file);
+    let settings = settings(args, target, file);
+    let world = JujuWorld::new(backend_options(args), settings.package_dir.clone());
+    let code = execute(args, &plan, settings, Arc::new(world), &runtime);
+    // A test that blocks its thread, or a task that a test spawned, must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs the plan and reports on it; returns the exit code.
+fn execute(
+    args: &TestArgs,
+    plan: &Plan,
+    settings: Settings,
+    world: Arc<dyn World>,
+    runtime: &Runtime,
+) -> u8 {
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let interrupt = Flag::new();
+    let at_second_signal = {
+        let ledger = Arc::clone(&ledger);
+        Arc::new(move || {
+            lock(&ledger)
+                .closing_lines()
+                .iter()
+                .for_each(|line| lines::note(line))
+        })
+    };
+    let (printer, desk) = match is_set("CHARMTEST_EVENTS") {
+        true => (None, None),
+        false => {
+            let (printer, desk) = plain::report(plan, &style(args));
+            (Some(printer), Some(desk))
+        }
+    };
+    let sink = {
+        let ledger = Arc::clone(&ledger);
+        move |event: Event| {
+            lock(&ledger).enter(&event);
+            match &desk {
+                Some(desk) => desk.hear(&event),
+                None => lines::event(&event),
+            }
+        }
+    };
+    if let Err(error) = signals::listen(runtime.handle(), interrupt.clone(), at_second_signal) {
+        let message = format!("^C will not tear down: {error}");
+        sink(Event::Warning { message });
+    }
+    if settings.shared_model.is_none() {
+        plan.warnings()
+            .into_iter()
+            .for_each(|message| sink(Event::Warning { message }));
+    }
+    let state = RunState::new(world, settings, interrupt.clone(), Box::new(sink));
+    thread::scope(|scope| {
+        // The scheduler owns the sink: when it ends, however it ends, nobody waits for another verdict.
+        let handle = runtime.handle();
+        let scheduler = scope.spawn(move || {
+            let state = Arc::new(state);
+            schedule::run(plan, &state, handle);
+        });
+        if let Some(printer) = printer {
+            printer.print();
+        }
+        scheduler.join()
+    })
+    .map_or(exit::TEST_FAILED, |()| {
+        let ledger = lock(&ledger);
+        if !is_set("CHARMTEST_EVENTS") {
+            ledger
+                .closing_lines()
+                .iter()
+                .for_each(|line| lines::note(line));
+        }
+        ledger.exit_code(interrupt.get())
+    })
+}
+
+fn list(args: &TestArgs, plan: &Plan, package: &str, target: &str) {
+    if env::var_os("CHARMTEST_DESCRIBE").is_some_and(|form| form == "json") {
+        lines::description(&plan.describe(package, target));
+        return;
+    }
+    let form = match args.format {
+        Some(FormatArg::Terse) => ListForm::Terse,
+        None if args.quiet => ListForm::Terse,
+        _ => ListForm::Pretty,
+    };
+    if is_set("NEXTEST") {
+        // nextest runs what it lists, one process each and in any order: a module is what can be run so.
+        lines::list(&listed_modules(plan, ignored(args)), form);
+        return;
+    }
+    let selected = plan
+        .tests()
+        .filter(|test| test.choice != Choice::FilteredOut);
+    lines::list(
+        &selected.map(|test| test.name.as_str()).collect::<Vec<_>>(),
+        form,
+    );
+}
+
+/// Returns the modules that nextest may run; among the ignored ones are only those whose tests are all ignored.
+fn listed_modules(plan: &Plan, ignored: Ignored) -> Vec<&str> {
+    let listed = plan.modules.iter().filter(|module| match ignored {
+        Ignored::Only => module.tests.iter().all(|test| test.entry.ignore.is_some()),
+        Ignored::Show | Ignored::Include => true,
+    });
+    listed
+        .filter(|module| {
+            module
+                .tests
+                .iter()
+                .any(|test| test.choice != Choice::FilteredOut)
+        })
+        .map(|module| module.name.as_str())
+        .collect()
+}
+
+fn check_modules(wanted: &[String], plan: &Plan, target: &str) -> Result<(), String> {
+    let names: Vec<&str> = plan
+        .modules
+        .iter()
+        .map(|module| module.name.as_str())
+        .collect();
+    match wanted
+        .iter()
+        .find(|module| !names.contains(&module.as_str()))
+    {
+        Some(module) => Err(format!(
+            "target `{target}` has no module `{module}` with charm tests; it has: {}",
+            names.join(", ")
+        )),
+        None => Ok(()),
+    }
+}
+
+fn selection(args: &TestArgs) -> Selection {
+    Selection {
+        filters: args.filters.clone(),
+        skips: args.skip.clone(),
+        comparison: if args.exact {
+            Comparison::Whole
+        } else {
+            Comparison::Part
+        },
+        expression: args.run.expression.clone(),
+        modules: args.modules.clone(),
+        ignored: ignored(args),
+        deploying: deploying(args),
+    }
+}
+
+fn ignored(args: &TestArgs) -> Ignored {
+    match (args.ignored, args.include_ignored) {
+        (true, _) => Ignored::Only,
+        (false, true) => Ignored::Include,
+        (false, false) => Ignored::Show,
+    }
+}
+
+fn deploying(args: &TestArgs) -> Deploying {
+    if args.run.no_deploy {
+        Deploying::Forbidden
+    } else {
+        Deploying::Allowed
+    }
+}
+
+fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
+    // cargo runs a test binary in the directory of its package.
+    let package_dir = env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    Settings {
+        target: target.to_owned(),
+        jobs: args.run.jobs.or(args.test_threads),
+        shared_model: args.run.model.as_ref().map(ToString::to_string),
+        keep: if args.run.keep_models {
+            Keep::Always
+        } else {
+            Keep::Never
+        },
+        deploying: deploying(args),
+        test_timeout: args.run.test_timeout.duration(),
+        teardown_timeout: args.run.teardown_timeout.duration().unwrap_or(STOP_GRACE),
+        stop_grace: STOP_GRACE,
+        record_dir: record::directory(
+            |name| env::var_os(name),
+            SystemTime::now(),
+            std::process::id(),
+        ),
+        sources: Arc::new(SourceRoot::find(&package_dir, file)),
+        package_dir,
+    }
+}
+
+fn backend_options(args: &TestArgs) -> BackendOptions {
+    BackendOptions {
+        kind: args.run.backend.into(),
+        juju: args.run.juju.clone(),
+        controller: args.run.controller.clone(),
+        cloud: args.run.cloud.clone(),
+        program: env::var_os("CHARMTEST_PROGRAM")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
+    }
+}
+
+fn style(args: &TestArgs) -> Style {
+    Style {
+        format: if args.quiet {
+            Some(FormatArg::Terse)
+        } else {
+            args.format
+        },
+        color: args.color,
+        logfile: args.logfile.clone(),
+    }
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}

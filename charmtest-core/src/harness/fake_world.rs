@@ -1,0 +1,173 @@
+//! A world without any Juju, for tests of the scheduler.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::event::Evidence;
+use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, World};
+use crate::failure::Failure;
+use crate::juju::{BackendKind, Juju, Observer};
+use crate::ops_test::OpsTest;
+
+/// How the fake world behaves, and what it was asked to do.
+#[derive(Debug, Default)]
+pub(super) struct FakeWorld {
+    pub(super) backend: Behaviour,
+    pub(super) create: Behaviour,
+    pub(super) capture: Behaviour,
+    pub(super) destroy: Behaviour,
+    /// The models that are there, with whether they hold applications.
+    pub(super) models: Mutex<Vec<(String, Content)>>,
+}
+
+/// How one part of the fake world behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Behaviour {
+    #[default]
+    Works,
+    Fails,
+    Hangs,
+    Panics,
+    /// It works, after this time.
+    Takes(Duration),
+}
+
+/// What a fake model holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Nothing,
+    Applications,
+}
+
+impl Behaviour {
+    async fn act(self, what: &str) -> Result<(), Failure> {
+        match self {
+            Self::Works => Ok(()),
+            Self::Fails => Err(Failure::from(format!("{what} failed"))),
+            Self::Hangs => pending().await,
+            Self::Panics => panic!("{what} panicked"),
+            Self::Takes(time) => {
+                tokio::time::sleep(time).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl FakeWorld {
+    pub(super) fn with_model(self, name: &str, content: Content) -> Self {
+        self.models.lock().unwrap().push((name.to_owned(), content));
+        self
+    }
+}
+
+/// The fake world, shared with the models in it.
+pub(super) struct Shared(pub(super) Arc<FakeWorld>);
+
+impl World for Shared {
+    fn select(&self) -> Result<BackendReport, Failure> {
+        if self.0.backend == Behaviour::Fails {
+            return Err("no controller is reachable".into());
+        }
+        Ok(BackendReport {
+            kind: BackendKind::Embedded,
+            version: "3.6.28".to_owned(),
+            why: "a fake".to_owned(),
+        })
+    }
+
+    fn juju(&self) -> Option<&Juju> {
+        None
+    }
+
+    fn full_name(&self, model: &str) -> String {
+        format!("fake:{model}")
+    }
+
+    fn find<'a>(
+        &'a self,
+        model: &'a str,
+        _: Observer,
+    ) -> LocalFuture<'a, Result<Option<Arc<dyn Site>>, Failure>> {
+        Box::pin(async move {
+            let there = self
+                .0
+                .models
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|(name, _)| name == model);
+            Ok(there.then(|| FakeSite::arc(&self.0, model)))
+        })
+    }
+
+    fn create<'a>(
+        &'a self,
+        model: &'a str,
+        _: Observer,
+    ) -> LocalFuture<'a, Result<Arc<dyn Site>, Failure>> {
+        Box::pin(async move {
+            self.0.create.act("the creation").await?;
+            self.0
+                .models
+                .lock()
+                .unwrap()
+                .push((model.to_owned(), Content::Nothing));
+            Ok(FakeSite::arc(&self.0, model))
+        })
+    }
+}
+
+struct FakeSite {
+    world: Arc<FakeWorld>,
+    name: String,
+}
+
+impl FakeSite {
+    fn arc(world: &Arc<FakeWorld>, name: &str) -> Arc<dyn Site> {
+        Arc::new(Self {
+            world: Arc::clone(world),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl Site for FakeSite {
+    fn ops_test(&self) -> Option<&OpsTest> {
+        None
+    }
+
+    fn has_applications(&self) -> LocalFuture<'_, Result<bool, Failure>> {
+        Box::pin(async {
+            let models = self.world.models.lock().unwrap();
+            let model = models.iter().find(|(name, _)| *name == self.name);
+            Ok(model.is_some_and(|(_, content)| *content == Content::Applications))
+        })
+    }
+
+    fn capture<'a>(
+        &'a self,
+        request: CaptureRequest<'a>,
+    ) -> LocalFuture<'a, Result<Evidence, Failure>> {
+        Box::pin(async move {
+            self.world.capture.act("the capture").await?;
+            Ok(Evidence {
+                directory: request.directory.display().to_string(),
+                highlights: vec![request.message.to_owned()],
+            })
+        })
+    }
+
+    fn destroy(&self, _limit: Duration) -> LocalFuture<'_, Result<(), Failure>> {
+        Box::pin(async {
+            self.world.destroy.act("the destruction").await?;
+            self.world
+                .models
+                .lock()
+                .unwrap()
+                .retain(|(name, _)| *name != self.name);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,523 @@
+//! From the registry to a plan: which tests, in which modules, in which order. Pure.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
+use super::expression::Expression;
+use crate::registry::TestEntry;
+
+/// The module of the tests in the root of a target. A keyword, so that no other module can have this name.
+pub(super) const ROOT: &str = "crate";
+
+/// Which tests to run; the parts of the command line that choose.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection {
+    /// Parts of names, module names or source files; any of them selects. Empty selects all.
+    pub(super) filters: Vec<String>,
+    /// Parts of names that deselect.
+    pub(super) skips: Vec<String>,
+    /// How filters and skips compare with names.
+    pub(super) comparison: Comparison,
+    /// The `-k` expression.
+    pub(super) expression: Option<Expression>,
+    /// Only these modules; empty for all.
+    pub(super) modules: Vec<String>,
+    /// What becomes of tests under `#[ignore]`.
+    pub(super) ignored: Ignored,
+    /// What becomes of tests under `skip_if_deployed`.
+    pub(super) deploying: Deploying,
+}
+
+/// How a filter compares with a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// The name contains the filter.
+    #[default]
+    Part,
+    /// The name of the test or of its module is the filter.
+    Whole,
+}
+
+/// What becomes of tests under `#[ignore]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ignored {
+    /// They are shown as ignored.
+    #[default]
+    Show,
+    /// They run like the others.
+    Include,
+    /// Only they run.
+    Only,
+}
+
+/// What becomes of tests under `skip_if_deployed`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Deploying {
+    /// They run.
+    #[default]
+    Allowed,
+    /// `--no-deploy`: they are skipped.
+    Forbidden,
+}
+
+/// All tests of a target in the order in which they run, and what becomes of each.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) modules: Vec<PlannedModule>,
+}
+
+/// One module of a [`Plan`].
+#[derive(Debug)]
+pub(super) struct PlannedModule {
+    pub(super) name: String,
+    pub(super) tests: Vec<PlannedTest>,
+}
+
+/// One test of a [`Plan`].
+#[derive(Debug)]
+pub(super) struct PlannedTest {
+    /// The full name without the target.
+    pub(super) name: String,
+    pub(super) entry: &'static TestEntry,
+    pub(super) choice: Choice,
+}
+
+/// What becomes of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// It runs.
+    Run,
+    /// It is reported as skipped, for this reason, if there is one.
+    Skip(Option<String>),
+    /// It is not part of this run.
+    FilteredOut,
+}
+
+impl Plan {
+    /// Plans a run of the registered tests.
+    pub(super) fn new(
+        entries: impl IntoIterator<Item = &'static TestEntry>,
+        selection: &Selection,
+    ) -> Self {
+        let mut modules: BTreeMap<String, Vec<&'static TestEntry>> = BTreeMap::new();
+        for entry in entries {
+            modules.entry(module_of(entry)).or_default().push(entry);
+        }
+        let mut modules: Vec<PlannedModule> = modules
+            .into_iter()
+            .map(|(name, mut entries)| {
+                // The registry has no order of its own: it changes with how the compiler splits the crate.
+                entries.sort_by_key(|entry| sort_key(entry));
+                let tests = entries
+                    .into_iter()
+                    .map(|entry| planned_test(&name, entry, selection))
+                    .collect();
+                PlannedModule { name, tests }
+            })
+            .collect();
+        modules.sort_by_key(|module| module.name != ROOT);
+        Self { modules }
+    }
+
+    /// Returns all tests in plan order.
+    pub(super) fn tests(&self) -> impl Iterator<Item = &PlannedTest> {
+        self.modules.iter().flat_map(|module| &module.tests)
+    }
+
+    /// Returns a warning for each module in which a test runs although the test that it builds on was left out.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.modules.iter().filter_map(missing_base).collect()
+    }
+
+    /// Describes all tests of the target, selected or not.
+    pub(super) fn describe(&self, package: &str, target: &str) -> Description {
+        Description {
+            charmtest: DESCRIBE_VERSION,
+            package: package.to_owned(),
+            target: target.to_owned(),
+            modules: self.modules.iter().map(PlannedModule::describe).collect(),
+        }
+    }
+}
+
+impl PlannedModule {
+    fn describe(&self) -> DescribedModule {
+        let describe = |test: &PlannedTest| DescribedTest {
+            name: test.name.clone(),
+            file: test.entry.file.to_owned(),
+            line: test.entry.line,
+            column: test.entry.column,
+            order: test.entry.order,
+            abort_on_fail: test.entry.abort_on_fail,
+            skip_if_deployed: test.entry.skip_if_deployed,
+            ignore: test.entry.ignore.map(str::to_owned),
+            tags: test.entry.tags.iter().map(|&tag| tag.to_owned()).collect(),
+            timeout_s: test.entry.timeout_ms.map(|ms| ms.div_ceil(1_000)),
+        };
+        DescribedModule {
+            name: self.name.clone(),
+            tests: self.tests.iter().map(describe).collect(),
+        }
+    }
+}
+
+impl PlannedTest {
+    /// Returns the test's own time limit.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.entry.timeout_ms.map(Duration::from_millis)
+    }
+}
+
+/// Returns the module of a test: its module path without the target.
+fn module_of(entry: &TestEntry) -> String {
+    match entry.module_path.split_once("::") {
+        Some((_target, module)) => module.to_owned(),
+        None => ROOT.to_owned(),
+    }
+}
+
+/// `order >= 0` ascending, then tests without order as in the source, then negative ones, -1 last.
+fn sort_key(entry: &TestEntry) -> impl Ord + use<> {
+    let rank = match entry.order {
+        Some(order @ 0..) => (0, order),
+        None => (1, 0),
+        Some(order) => (2, order),
+    };
+    (rank, entry.file, entry.line, entry.column)
+}
+
+fn planned_test(module: &str, entry: &'static TestEntry, selection: &Selection) -> PlannedTest {
+    let name = if module == ROOT {
+        entry.name.to_owned()
+    } else {
+        format!("{module}::{}", entry.name)
+    };
+    let choice = choose(module, &name, entry, selection);
+    PlannedTest {
+        name,
+        entry,
+        choice,
+    }
+}
+
+fn choose(module: &str, name: &str, entry: &TestEntry, selection: &Selection) -> Choice {
+    if !is_selected(module, name, entry, selection) {
+        return Choice::FilteredOut;
+    }
+    match (entry.ignore, selection.ignored) {
+        (None, Ignored::Only) => return Choice::FilteredOut,
+        (Some(reason), Ignored::Show) => {
+            return Choice::Skip((!reason.is_empty()).then(|| reason.to_owned()));
+        }
+        _ => {}
+    }
+    if entry.skip_if_deployed && selection.deploying == Deploying::Forbidden {
+        return Choice::Skip(Some("--no-deploy was given".to_owned()));
+    }
+    Choice::Run
+}
+
+fn is_selected(module: &str, name: &str, entry: &TestEntry, selection: &Selection) -> bool {
+    let names = |filter: &String| match selection.comparison {
+        Comparison::Part => name.contains(filter.as_str()) || module == filter,
+        Comparison::Whole => name == filter || module == filter,
+    };
+    let modules = &selection.modules;
+    let filters = &selection.filters;
+    (modules.is_empty() || modules.iter().any(|wanted| wanted == module))
+        && (filters.is_empty()
+            || filters
+                .iter()
+                .any(|filter| names(filter) || is_file(filter, entry.file)))
+        && !selection.skips.iter().any(names)
+        && selection
+            .expression
+            .as_ref()
+            .is_none_or(|expression| expression.matches(name, entry.tags))
+}
+
+/// Returns whether `filter` is a path of the source file `file`, which is relative to the workspace root. The filter may be
+/// relative to the workspace or to the package, or absolute.
+fn is_file(filter: &str, file: &str) -> bool {
+    let filter = Path::new(filter.strip_prefix("./").unwrap_or(filter));
+    if filter.extension().is_none_or(|extension| extension != "rs") {
+        return false;
+    }
+    let file = Path::new(file);
+    file.ends_with(filter) || (filter.is_absolute() && filter.ends_with(file))
+}
+
+fn missing_base(module: &PlannedModule) -> Option<String> {
+    let (base, follower) = module.tests.iter().enumerate().find_map(|(at, base)| {
+        if !base.entry.abort_on_fail || base.choice != Choice::FilteredOut {
+            return None;
+        }
+        let follower = module.tests[at..]
+            .iter()
+            .find(|test| test.choice == Choice::Run)?;
+        Some((base, follower))
+    })?;
+    Some(format!(
+        "`{}` runs without `{}`, which it may build on (abort_on_fail) and which this selection leaves out; \
+         select the module `{}`, or give --model NAME to use a model that is ready",
+        follower.name, base.name, module.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLANK: TestEntry = TestEntry {
+        module_path: "integration",
+        name: "",
+        file: "charms/web/tests/integration/main.rs",
+        line: 0,
+        column: 0,
+        package: "web",
+        order: None,
+        abort_on_fail: false,
+        skip_if_deployed: false,
+        ignore: None,
+        tags: &[],
+        timeout_ms: None,
+        run: |_| Box::pin(async { Ok(()) }),
+    };
+
+    const RELATIONS: TestEntry = TestEntry {
+        module_path: "integration::relations",
+        file: "charms/web/tests/integration/relations.rs",
+        ..BLANK
+    };
+
+    static ENTRIES: [TestEntry; 7] = [
+        TestEntry {
+            name: "removed",
+            line: 5,
+            order: Some(-1),
+            ..RELATIONS
+        },
+        TestEntry {
+            name: "scaled",
+            line: 60,
+            order: Some(-2),
+            ignore: Some("needs a cloud"),
+            ..RELATIONS
+        },
+        TestEntry {
+            name: "second",
+            line: 40,
+            column: 30,
+            ..RELATIONS
+        },
+        TestEntry {
+            name: "first",
+            line: 40,
+            column: 3,
+            tags: &["slow"],
+            ..RELATIONS
+        },
+        TestEntry {
+            name: "configure",
+            line: 50,
+            order: Some(1),
+            timeout_ms: Some(1_500),
+            ..RELATIONS
+        },
+        TestEntry {
+            name: "build_and_deploy",
+            line: 70,
+            order: Some(0),
+            abort_on_fail: true,
+            skip_if_deployed: true,
+            ..RELATIONS
+        },
+        TestEntry {
+            name: "relations_hold",
+            line: 9,
+            ignore: Some(""),
+            ..BLANK
+        },
+    ];
+
+    fn plan(selection: &Selection) -> Plan {
+        Plan::new(&ENTRIES, selection)
+    }
+
+    /// Returns the names of the tests that run, without `relations::`.
+    fn running(selection: &Selection) -> Vec<String> {
+        plan(selection)
+            .tests()
+            .filter(|test| test.choice == Choice::Run)
+            .map(|test| test.name.replace("relations::", ""))
+            .collect()
+    }
+
+    fn filtered(filters: &[&str]) -> Selection {
+        Selection {
+            filters: filters.iter().map(|&filter| filter.to_owned()).collect(),
+            ..Selection::default()
+        }
+    }
+
+    #[test]
+    fn the_root_comes_first_and_order_beats_the_source() {
+        let names: Vec<_> = plan(&Selection::default())
+            .tests()
+            .map(|test| test.name.clone())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "relations_hold",
+                "relations::build_and_deploy",
+                "relations::configure",
+                "relations::first",
+                "relations::second",
+                "relations::scaled",
+                "relations::removed",
+            ]
+        );
+    }
+
+    #[test]
+    fn filters_select_names_modules_and_files() {
+        let all = [
+            "build_and_deploy",
+            "configure",
+            "first",
+            "second",
+            "removed",
+        ];
+        let cases: [(&[&str], &[&str]); 9] = [
+            (&[], &all),
+            (&["configure"], &["configure"]),
+            (&["config", "relations::fi"], &["configure", "first"]),
+            (&["relations"], &all),
+            (&["tests/integration/relations.rs"], &all),
+            (&["./tests/integration/relations.rs"], &all),
+            (
+                &["/home/me/ws/charms/web/tests/integration/relations.rs"],
+                &all,
+            ),
+            (&["ntegration/relations.rs"], &[]),
+            (&["nothing"], &[]),
+        ];
+        for (filters, expected) in cases {
+            assert_eq!(running(&filtered(filters)), expected, "{filters:?}");
+        }
+    }
+
+    #[test]
+    fn exact_filters_take_whole_names_of_tests_and_modules() {
+        let exact = |filter: &str| Selection {
+            comparison: Comparison::Whole,
+            ..filtered(&[filter])
+        };
+        assert_eq!(running(&exact("relations::first")), ["first"]);
+        assert_eq!(running(&exact("first")), [""; 0]);
+        assert_eq!(running(&exact("relations")).len(), 5);
+    }
+
+    #[test]
+    fn skips_modules_and_expressions_narrow() {
+        let skipped = Selection {
+            skips: vec!["on".to_owned()],
+            ..Selection::default()
+        };
+        // Every name in `relations` contains `on`.
+        assert_eq!(running(&skipped), [""; 0]);
+        let by_tag = Selection {
+            expression: Some("slow or configure".parse().unwrap()),
+            ..Selection::default()
+        };
+        assert_eq!(running(&by_tag), ["configure", "first"]);
+        let module = Selection {
+            modules: vec![ROOT.to_owned()],
+            ignored: Ignored::Include,
+            ..Selection::default()
+        };
+        assert_eq!(running(&module), ["relations_hold"]);
+    }
+
+    #[test]
+    fn ignored_tests_are_shown_included_or_alone() {
+        let choices = |ignored| {
+            let selection = Selection {
+                ignored,
+                ..Selection::default()
+            };
+            let plan = plan(&selection);
+            let choice = |name: &str| {
+                let test = plan.tests().find(|test| test.name == name);
+                test.unwrap().choice.clone()
+            };
+            [
+                choice("relations_hold"),
+                choice("relations::scaled"),
+                choice("relations::first"),
+            ]
+        };
+        let why = Choice::Skip(Some("needs a cloud".to_owned()));
+        assert_eq!(
+            choices(Ignored::Show),
+            [Choice::Skip(None), why, Choice::Run]
+        );
+        assert_eq!(
+            choices(Ignored::Include),
+            [Choice::Run, Choice::Run, Choice::Run]
+        );
+        assert_eq!(
+            choices(Ignored::Only),
+            [Choice::Run, Choice::Run, Choice::FilteredOut]
+        );
+    }
+
+    #[test]
+    fn no_deploy_skips_what_deploys() {
+        let selection = Selection {
+            deploying: Deploying::Forbidden,
+            ..Selection::default()
+        };
+        let plan = plan(&selection);
+        let deploy = plan
+            .tests()
+            .find(|test| test.entry.name == "build_and_deploy")
+            .unwrap();
+        assert_eq!(
+            deploy.choice,
+            Choice::Skip(Some("--no-deploy was given".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_selection_that_drops_the_deploy_test_is_warned_about() {
+        assert_eq!(plan(&Selection::default()).warnings(), [""; 0]);
+        assert_eq!(plan(&filtered(&["relations_hold"])).warnings(), [""; 0]);
+        let warnings = plan(&filtered(&["second", "removed"])).warnings();
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0]
+                .starts_with("`relations::second` runs without `relations::build_and_deploy`"),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn the_description_holds_every_test_in_plan_order() {
+        let description = plan(&filtered(&["nothing"])).describe("web", "integration");
+        let names: Vec<_> = description
+            .modules
+            .iter()
+            .map(|module| module.name.as_str())
+            .collect();
+        assert_eq!(names, ["crate", "relations"]);
+        let configure = &description.modules[1].tests[1];
+        assert_eq!(
+            serde_json::to_string(configure).unwrap(),
+            r#"{"name":"relations::configure","file":"charms/web/tests/integration/relations.rs","line":50,"column":0,"order":1,"abort_on_fail":false,"skip_if_deployed":false,"ignore":null,"tags":[],"timeout_s":2}"#
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! What one test is doing: its time limit, and what it was last seen waiting for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::event::Event;
+use super::flag::{Either, race};
+use crate::juju::Note;
+
+/// The progress of one test.
+#[derive(Debug)]
+pub(super) struct Progress {
+    test: String,
+    started: Instant,
+    started_at: SystemTime,
+    clock: watch::Sender<Clock>,
+    last_note: Mutex<Option<String>>,
+}
+
+/// How the time limit of a test stands.
+#[derive(Clone, Copy, Debug)]
+enum Clock {
+    Endless,
+    Until(Instant),
+    Paused { left: Duration },
+}
+
+/// Holds the clock of a test still until it is dropped.
+pub(super) struct Paused<'a> {
+    progress: &'a Progress,
+}
+
+impl Progress {
+    /// Starts a test now.
+    pub(super) fn start(test: &str, limit: Option<Duration>) -> Self {
+        let started = Instant::now();
+        let clock = match limit.and_then(|limit| started.checked_add(limit)) {
+            Some(end) => Clock::Until(end),
+            None => Clock::Endless,
+        };
+        Self {
+            test: test.to_owned(),
+            started,
+            started_at: SystemTime::now(),
+            clock: watch::Sender::new(clock),
+            last_note: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn test(&self) -> &str {
+        &self.test
+    }
+
+    pub(super) fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Stops the clock while the harness works for the test.
+    pub(super) fn pause(&self) -> Paused<'_> {
+        self.clock.send_modify(|clock| {
+            if let Clock::Until(end) = *clock {
+                *clock = Clock::Paused {
+                    left: end.saturating_duration_since(Instant::now()),
+                };
+            }
+        });
+        Paused { progress: self }
+    }
+
+    /// Waits until the test has used up its time.
+    pub(super) async fn out_of_time(&self) {
+        let mut clock = self.clock.subscribe();
+        loop {
+            let now = *clock.borrow_and_update();
+            let changed = async {
+                clock
+                    .changed()
+                    .await
+                    .expect("the progress itself holds the sender");
+            };
+            match now {
+                Clock::Until(end) => {
+                    if let Either::First(()) = race(sleep_until(end), changed).await {
+                        return;
+                    }
+                }
+                Clock::Endless | Clock::Paused { .. } => changed.await,
+            }
+        }
+    }
+
+    /// Takes note of what the client does, and returns the event that tells of it, if one does.
+    pub(super) fn note(&self, note: &Note) -> Option<Event> {
+        match note {
+            Note::Waiting {
+                what,
+                elapsed,
+                limit,
+            } => {
+                *self.last_note() = Some(format!("waiting for {what}"));
+                Some(Event::Waiting {
+                    test: self.test.clone(),
+                    what: what.clone(),
+                    elapsed_ms: millis(*elapsed),
+                    limit_ms: limit.map(millis),
+                })
+            }
+            Note::Command { command, .. } => {
+                let mut last = self.last_note();
+                // A wait runs commands; what it waits for says more than they do.
+                if last
+                    .as_ref()
+                    .is_none_or(|text| !text.starts_with("waiting for "))
+                {
+                    *last = Some(format!("last command: {command}"));
+                }
+                None
+            }
+        }
+    }
+
+    /// Returns what the test was last seen doing.
+    pub(super) fn last_seen(&self) -> Option<String> {
+        self.last_note().clone()
+    }
+
+    fn last_note(&self) -> MutexGuard<'_, Option<String>> {
+        self.last_note
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.progress.clock.send_modify(|clock| {
+            if let Clock::Paused { left } = *clock {
+                *clock = Clock::Until(Instant::now() + left);
+            }
+        });
+    }
+}
+
+/// Returns a duration in milliseconds, as events carry it.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_outlives_the_commands_that_it_runs() {
+        let progress = Progress::start("m::t", None);
+        let command = |command: &str| Note::Command {
+            command: command.to_owned(),
+            duration: Duration::ZERO,
+            code: Some(0),
+        };
+        assert_eq!(progress.note(&command("juju deploy web")), None);
+        assert_eq!(
+            progress.last_seen().unwrap(),
+            "last command: juju deploy web"
+        );
+        let waiting = Note::Waiting {
+            what: "web to be active".to_owned(),
+            elapsed: Duration::from_secs(2),
+            limit: Some(Duration::from_secs(60)),
+        };
+        assert_eq!(
+            progress.note(&waiting),
+            Some(Event::Waiting {
+                test: "m::t".to_owned(),
+                what: "web to be active".to_owned(),
+                elapsed_ms: 2_000,
+                limit_ms: Some(60_000),
+            })
+        );
+        progress.note(&command("juju status"));
+        assert_eq!(
+            progress.last_seen().unwrap(),
+            "waiting for web to be active"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! What the scheduler needs from the world outside: a backend and models. The scheduler is tested with a fake one.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::event::Evidence;
+use crate::failure::Failure;
+use crate::juju::{BackendKind, Juju, Observer};
+use crate::ops_test::OpsTest;
+
+/// A future that stays on its thread.
+pub(super) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Where models live.
+pub(super) trait World: Send + Sync {
+    /// Selects the backend; blocks, and is called at most once.
+    fn select(&self) -> Result<BackendReport, Failure>;
+
+    /// Returns the client of the selected backend.
+    fn juju(&self) -> Option<&Juju>;
+
+    /// Returns the name under which a model of this short name is known to the user.
+    fn full_name(&self, model: &str) -> String;
+
+    /// Takes a model that is there, or returns `None`.
+    fn find<'a>(
+        &'a self,
+        model: &'a str,
+        observer: Observer,
+    ) -> LocalFuture<'a, Result<Option<Arc<dyn Site>>, Failure>>;
+
+    /// Makes a model.
+    fn create<'a>(
+        &'a self,
+        model: &'a str,
+        observer: Observer,
+    ) -> LocalFuture<'a, Result<Arc<dyn Site>, Failure>>;
+}
+
+/// One model, and what its tests work with.
+pub(super) trait Site: Send + Sync {
+    /// Returns what the tests take as parameters.
+    fn ops_test(&self) -> Option<&OpsTest>;
+
+    /// Tells whether the model holds applications.
+    fn has_applications(&self) -> LocalFuture<'_, Result<bool, Failure>>;
+
+    /// Saves what is known about the model at this moment.
+    fn capture<'a>(
+        &'a self,
+        request: CaptureRequest<'a>,
+    ) -> LocalFuture<'a, Result<Evidence, Failure>>;
+
+    /// Destroys the model with all that it holds; a model that is gone already is fine.
+    fn destroy(&self, limit: Duration) -> LocalFuture<'_, Result<(), Failure>>;
+}
+
+/// What to capture, and where to put it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CaptureRequest<'a> {
+    /// The directory for this test; it need not exist.
+    pub(super) directory: &'a Path,
+    /// When the test began.
+    pub(super) since: SystemTime,
+    /// Why the test did not pass.
+    pub(super) message: &'a str,
+}
+
+/// The backend that was selected.
+#[derive(Clone, Debug)]
+pub(super) struct BackendReport {
+    pub(super) kind: BackendKind,
+    pub(super) version: String,
+    pub(super) why: String,
+}
