@@ -7,6 +7,7 @@ use charmtest_charm::Charm;
 use serde::{Deserialize, Serialize};
 
 use super::ids::UnitName;
+use super::relation::Bag;
 use super::state::Life;
 use super::status::{Status, Workload};
 
@@ -69,4 +70,10 @@ pub struct Application {
     pub workload_version: Option<String>,
     /// Its resources by name.
     pub resources: BTreeMap<String, ResourceRow>,
+    /// What `leader-set` stored (Juju 3.6).
+    #[serde(default)]
+    pub leader_settings: Bag,
+    /// Units in hook error take up a new charm as well (`juju refresh --force-units`).
+    #[serde(default)]
+    pub force_charm: bool,
 }
