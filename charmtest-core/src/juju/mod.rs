@@ -1,4 +1,7 @@
 //! The Juju client: every `juju` command goes through [`Juju`].
+//!
+//! The client drives the `juju` program with `--format json` and speaks no other protocol, so that it works with Juju 2.9,
+//! 3.6 and 4.0 and with the embedded controller alike. [`Backend`] says which program that is.
 
 mod backend;
 mod call;
@@ -6,7 +9,12 @@ mod client;
 mod error;
 mod names;
 mod observe;
+mod process;
+mod program;
+mod shell;
+mod task;
 mod transcript;
+mod version;
 
 pub mod status;
 
@@ -17,4 +25,10 @@ pub use error::JujuError;
 pub use names::{ApplicationName, ModelName, NameError, UnitName};
 pub use observe::{Note, Observer};
 pub use status::Status;
+pub use task::Task;
 pub use transcript::{Transcript, TranscriptEntry};
+pub use version::{Version, VersionError};
+
+pub(crate) use call::parse_json;
+pub(crate) use program::{find_cargo_charmtest, find_on_path};
+pub(crate) use task::parse_tasks;

@@ -28,9 +28,11 @@ pub enum Note {
     },
 }
 
+type Listener = dyn Fn(&Note) + Send + Sync;
+
 /// A handle to whoever wants to hear [`Note`]s; the default one listens to nothing.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<dyn Fn(&Note) + Send + Sync>>);
+pub struct Observer(Option<Arc<Listener>>);
 
 impl Observer {
     /// Returns an observer that calls the given function.

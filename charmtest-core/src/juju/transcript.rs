@@ -1,6 +1,16 @@
 //! What was run.
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How many commands are kept in memory.
+const CAPACITY: usize = 1000;
+
 /// One command of a [`Transcript`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptEntry {
@@ -10,21 +20,80 @@ pub struct TranscriptEntry {
     pub command: String,
     /// How long it took.
     pub duration: Duration,
-    /// Its exit code; none when it did not end by itself.
+    /// Its exit code; none when it was killed before it ended by itself.
     pub code: Option<i32>,
 }
-/// The commands of a run: the newest in memory, all of them in a file when one is given.
+
+/// The commands of a run: the newest 1000 in memory, all of them in a file when there is one.
+///
+/// Clones share their entries. The file holds one JSON object per line: `started_ms` (since 1970), `duration_ms`,
+/// `code` (or null) and `command`.
 #[derive(Clone, Debug, Default)]
-pub struct Transcript {}
+pub struct Transcript(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    newest: VecDeque<TranscriptEntry>,
+    file: Option<File>,
+}
+
 impl Transcript {
     /// Returns a transcript that also appends to the file.
-    #[must_use]
-    pub fn to_file(_path: impl Into<PathBuf>) -> Self {
-        Self {}
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened. Later failures to write are ignored: they must not fail a test.
+    pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self(Arc::new(Mutex::new(Entries {
+            newest: VecDeque::new(),
+            file: Some(file),
+        }))))
     }
+
     /// Returns the newest commands, oldest first.
     #[must_use]
     pub fn entries(&self) -> Vec<TranscriptEntry> {
-        Vec::new()
+        self.lock().newest.iter().cloned().collect()
     }
+
+    pub(super) fn push(&self, entry: TranscriptEntry) {
+        let mut entries = self.lock();
+        if let Some(file) = &mut entries.file {
+            // One write per line, so that processes can share the file.
+            let _ = file.write_all(line(&entry).as_bytes());
+        }
+        if entries.newest.len() == CAPACITY {
+            entries.newest.pop_front();
+        }
+        entries.newest.push_back(entry);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    started_ms: u128,
+    duration_ms: u128,
+    code: Option<i32>,
+    command: &'a str,
+}
+
+fn line(entry: &TranscriptEntry) -> String {
+    let line = Line {
+        started_ms: entry
+            .started
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis(),
+        duration_ms: entry.duration.as_millis(),
+        code: entry.code,
+        command: &entry.command,
+    };
+    let mut text = serde_json::to_string(&line).expect("numbers and a string always serialise");
+    text.push('\n');
+    text
 }

@@ -1,66 +1,304 @@
-//! A model.
-use crate::juju::{Juju, JujuError, ModelName, Observer, Status};
+//! A model: its life, its status, waiting for it.
+
+use crate::juju::{BackendKind, Call, Juju, JujuError, ModelName, Observer, Status};
+use crate::wait::{Wait, WaitForIdle};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long making a model may take: a Kubernetes cloud has to make a namespace and start an operator.
+const CREATE_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// What a new model is made with.
 #[derive(Clone, Debug, Default)]
 pub struct CreateModel {
     /// The controller; the current one if none is given.
     pub controller: Option<String>,
-    /// The cloud, or `cloud/region`.
+    /// The cloud, or `cloud/region`; the controller's own if none is given.
     pub cloud: Option<String>,
     /// Model configuration.
     pub config: BTreeMap<String, String>,
 }
 
 /// A model; cheap to clone.
+///
+/// Each method is one `juju` command with `--model`; the user's current model does not matter and is not changed.
+///
+/// ```no_run
+/// # async fn test(model: charmtest::ops_test::Model) -> Result<(), Box<dyn std::error::Error>> {
+/// model.deploy("./hello.charm").name("web").units(2).config("port", 8080).await?;
+/// model.deploy("postgresql-k8s").name("db").channel("14/stable").trust().await?;
+/// model.integrate("web:database", "db").await?;
+/// model.wait_for_idle().apps(["web", "db"]).status("active").raise_on_blocked().await?;
+///
+/// let backup = model.run_action("db/leader", "create-backup").param("full", true).await?;
+/// assert_eq!(backup.result("status"), Some("finished"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-pub struct Model {}
+pub struct Model {
+    juju: Juju,
+    identity: Arc<Identity>,
+}
+
+#[derive(Debug)]
+struct Identity {
+    name: ModelName,
+    full_name: String,
+    uuid: String,
+    kubernetes: bool,
+}
 
 impl Model {
-    /// Makes a model.
+    /// Makes a model: `juju add-model --no-switch`.
+    ///
+    /// # Errors
+    ///
+    /// If Juju refuses, as for a name that is taken.
     pub async fn create(
-        _juju: &Juju,
-        _name: &ModelName,
-        _options: CreateModel,
+        juju: &Juju,
+        name: &ModelName,
+        options: CreateModel,
     ) -> Result<Self, JujuError> {
-        todo!()
+        let controller = options.controller.as_deref().or(name.controller());
+        let mut call = juju
+            .call(["add-model", "--no-switch", name.short()])
+            .check()
+            .timeout(CREATE_LIMIT);
+        if let Some(cloud) = &options.cloud {
+            call = call.arg(cloud);
+        }
+        if let Some(controller) = controller {
+            call = call.arg("--controller").arg(controller);
+        }
+        if let Some(owner) = name.owner() {
+            call = call.arg("--owner").arg(owner);
+        }
+        for (key, value) in &options.config {
+            call = call.arg("--config").arg(format!("{key}={value}"));
+        }
+        call.await?;
+        let name = match controller {
+            Some(controller) => name.clone().on_controller(controller),
+            None => name.clone(),
+        };
+        Self::show(juju, &name).await
     }
-    /// Takes a model that is there; `None` if it does not exist.
-    pub async fn adopt(_juju: &Juju, _name: &ModelName) -> Result<Option<Self>, JujuError> {
-        todo!()
+
+    /// Takes a model that is there already; `None` if it is not.
+    ///
+    /// # Errors
+    ///
+    /// If Juju cannot tell, as for a controller that does not answer.
+    pub async fn adopt(juju: &Juju, name: &ModelName) -> Result<Option<Self>, JujuError> {
+        match Self::show(juju, name).await {
+            Ok(model) => Ok(Some(model)),
+            Err(error) if error.is_model_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
-    /// Destroys the model with all it holds; a model that is gone already is fine.
-    pub async fn destroy(&self, _limit: Duration) -> Result<(), JujuError> {
-        todo!()
+
+    /// Returns the model as Juju knows it, its controller's name included: whatever the user switches to later, this one
+    /// is meant.
+    async fn show(juju: &Juju, name: &ModelName) -> Result<Self, JujuError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Shown {
+            model_uuid: String,
+            #[serde(default)]
+            model_type: String,
+            controller_name: String,
+        }
+        const EXPECTED: &str = "a model";
+        let call = juju.call(["show-model", "--format", "json", &name.to_string()]);
+        let command = call.command_line();
+        let models: BTreeMap<String, Shown> = call.json(EXPECTED).await?;
+        let Some(shown) = models.into_values().next() else {
+            return Err(JujuError::garbage(
+                command,
+                EXPECTED,
+                "the object is empty",
+                "{}",
+            ));
+        };
+        let name = name.clone().on_controller(&shown.controller_name);
+        Ok(Self {
+            juju: juju.clone(),
+            identity: Arc::new(Identity {
+                full_name: name.to_string(),
+                name,
+                uuid: shown.model_uuid,
+                kubernetes: shown.model_type == "caas",
+            }),
+        })
     }
+
+    /// Destroys the model with all it holds, storage included. A model that is gone already is fine.
+    ///
+    /// First the charms may end as they like; when three quarters of the time are over, nothing waits for them any more.
+    ///
+    /// # Errors
+    ///
+    /// If the model is still there when the time is over, or Juju refuses.
+    pub async fn destroy(&self, limit: Duration) -> Result<(), JujuError> {
+        let began = Instant::now();
+        let patient = self.destroy_call().timeout(limit.mul_f64(0.75)).await;
+        match patient {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_model_missing() => return Ok(()),
+            Err(JujuError::TimedOut { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let left = limit
+            .saturating_sub(began.elapsed())
+            .max(Duration::from_secs(1));
+        match self.destroy_call().arg("--no-wait").timeout(left).await {
+            Err(error) if !error.is_model_missing() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn destroy_call(&self) -> Call {
+        self.juju
+            .call([
+                "destroy-model",
+                self.full_name(),
+                "--no-prompt",
+                "--destroy-storage",
+                "--force",
+            ])
+            .check()
+    }
+
     /// Tells whether the model holds applications.
+    ///
+    /// # Errors
+    ///
+    /// If `juju status` fails.
     pub async fn has_applications(&self) -> Result<bool, JujuError> {
-        todo!()
+        Ok(!self.status().await?.applications.is_empty())
     }
-    /// Returns the short name.
+
+    /// Returns the name, without controller and owner.
     #[must_use]
     pub fn name(&self) -> &str {
-        todo!()
+        self.identity.name.short()
     }
-    /// Returns `controller:name`.
+
+    /// Returns the name with the controller, as `--model` and `JUJU_MODEL` take it: `controller:name`.
     #[must_use]
     pub fn full_name(&self) -> &str {
-        todo!()
+        &self.identity.full_name
     }
-    /// Returns the client.
+
+    /// Returns the UUID.
+    #[must_use]
+    pub fn uuid(&self) -> &str {
+        &self.identity.uuid
+    }
+
+    /// Tells whether it is a Kubernetes model (`caas`) rather than one of machines (`iaas`).
+    #[must_use]
+    pub fn is_kubernetes(&self) -> bool {
+        self.identity.kubernetes
+    }
+
+    /// Returns the client that the model is reached by.
     #[must_use]
     pub fn juju(&self) -> &Juju {
-        todo!()
+        &self.juju
     }
-    /// Returns the same model, reporting to the observer.
+
+    /// Returns what the backend of the model is.
     #[must_use]
-    pub fn with_observer(self, _observer: Observer) -> Self {
+    pub fn backend_kind(&self) -> BackendKind {
+        self.juju.kind()
+    }
+
+    /// Returns the same model, reporting commands and waits to the observer.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Observer) -> Self {
+        self.juju = self.juju.with_observer(observer);
         self
     }
-    /// Returns the status.
+
+    /// Returns a `juju` command with `--model`, unchecked: for what no method is made for.
+    pub fn call<I>(&self, arguments: I) -> Call
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString>,
+    {
+        self.juju.call_in(&self.identity.name, arguments)
+    }
+
+    /// Returns the status: `juju status --format json`.
+    ///
+    /// # Errors
+    ///
+    /// If the command fails or prints no status.
     pub async fn status(&self) -> Result<Status, JujuError> {
-        todo!()
+        self.status_within(Duration::from_secs(2 * 60)).await
+    }
+
+    pub(crate) async fn status_within(&self, limit: Duration) -> Result<Status, JujuError> {
+        let call = self
+            .call(["status", "--format", "json"])
+            .check()
+            .timeout(limit);
+        let command = call.command_line();
+        let output = call.await?;
+        Status::from_json(&output.stdout)
+            .map_err(|error| JujuError::garbage(command, "a status", error, &output.stdout))
+    }
+
+    /// Waits for a condition on the status: three times in a row true, within 10 minutes.
+    ///
+    /// The conditions in [`juju::status`](crate::juju::status) fit here.
+    ///
+    /// ```no_run
+    /// # async fn test(model: charmtest::ops_test::Model) -> Result<(), charmtest::wait::WaitError> {
+    /// use charmtest::juju::status::{all_active, any_error};
+    ///
+    /// model
+    ///     .wait(|status| all_active(status, &["web"]))
+    ///     .error(|status| any_error(status, &[]))
+    ///     .describe("web to be active")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails with a [`WaitError`](crate::wait::WaitError) that says what the units were doing.
+    pub fn wait<'a>(&self, ready: impl FnMut(&Status) -> bool + Send + 'a) -> Wait<'a> {
+        Wait::new(self.clone(), ready)
+    }
+
+    /// Waits until every unit is idle and stays so for a while, within 10 minutes; fails at once when one is in error.
+    ///
+    /// The parameters are pytest-operator's. What differs: a unit in error is never idle, units are counted per application,
+    /// a model without applications is not idle, the idle period always holds, and work between two looks is noticed.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails with a [`WaitError`](crate::wait::WaitError) that names each unit that is in error or still busy.
+    pub fn wait_for_idle(&self) -> WaitForIdle {
+        WaitForIdle::new(self.clone())
+    }
+
+    /// Returns what `juju show-unit` says of a unit: its addresses, and its relations with their data.
+    ///
+    /// # Errors
+    ///
+    /// If the command fails, as for a unit that is not there.
+    pub async fn show_unit(&self, unit: &str) -> Result<Value, JujuError> {
+        let call = self.call(["show-unit", unit, "--format", "json"]);
+        let mut units: BTreeMap<String, Value> = call.json("a unit").await?;
+        Ok(units.pop_first().map_or(Value::Null, |(_, unit)| unit))
     }
 }

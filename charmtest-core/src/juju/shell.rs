@@ -1,0 +1,83 @@
+//! Command lines as a person would type them.
+
+use std::ffi::{OsStr, OsString};
+
+/// Returns the command line, quoted for a POSIX shell, with the variables in front.
+///
+/// The values given to `add-secret` and `update-secret` are hidden: command lines end up in reports.
+pub(super) fn command_line<'a>(
+    variables: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
+    program: &str,
+    arguments: &[OsString],
+) -> String {
+    let mut words: Vec<String> = variables
+        .into_iter()
+        .map(|(name, value)| {
+            format!(
+                "{}={}",
+                name.to_string_lossy(),
+                quote(&value.to_string_lossy())
+            )
+        })
+        .collect();
+    words.push(quote(program));
+    let hide = arguments
+        .first()
+        .is_some_and(|command| command == "add-secret" || command == "update-secret");
+    words.extend(arguments.iter().map(|argument| {
+        let argument = argument.to_string_lossy();
+        match argument.split_once('=') {
+            Some((key, _)) if hide && !key.starts_with('-') => format!("{key}='<hidden>'"),
+            _ => quote(&argument),
+        }
+    }));
+    words.join(" ")
+}
+
+/// Quotes one word for a POSIX shell, if it needs quotes.
+pub(super) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_only_where_a_shell_would_split_or_expand_them() {
+        for (word, quoted) in [
+            ("status", "status"),
+            ("./a-b_c.charm", "./a-b_c.charm"),
+            ("k=v", "k=v"),
+            ("", "''"),
+            ("two words", "'two words'"),
+            ("$HOME", "'$HOME'"),
+            ("it's", r"'it'\''s'"),
+            ("~", "'~'"),
+        ] {
+            assert_eq!(quote(word), quoted);
+        }
+    }
+
+    #[test]
+    fn secret_values_are_hidden() {
+        let arguments = ["add-secret", "--model", "m", "token", "value=s3cret"].map(OsString::from);
+        assert_eq!(
+            command_line([], "juju", &arguments),
+            "juju add-secret --model m token value='<hidden>'"
+        );
+    }
+
+    #[test]
+    fn variables_come_first() {
+        let variables = [(OsStr::new("JUJU_MODEL"), OsStr::new("c:m"))];
+        assert_eq!(
+            command_line(variables, "juju", &["status".into()]),
+            "JUJU_MODEL=c:m juju status"
+        );
+    }
+}
