@@ -13,6 +13,7 @@ pub mod agent;
 mod cli;
 mod client;
 mod daemon;
+mod encode;
 mod flags;
 pub mod model;
 mod paths;

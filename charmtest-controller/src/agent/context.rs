@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::hook::{Hook, RelationHook};
-use crate::model::{Model, ModelUuid, PortRange, RelationId, TaskId, UnitName};
+use crate::model::{Model, ModelUuid, PortRange, RelationId, Status, TaskId, UnitName, Workload};
 
 /// The context of one running hook or action. Hook tools read it and write into it; what is pending in it is committed by one
 /// transaction after the hook exits 0, and dropped otherwise.
@@ -22,12 +22,11 @@ pub struct HookContext {
     pub hook: Option<Hook>,
     /// The action or command, if one runs.
     pub action: Option<ActionContext>,
-    /// The model as it was when the hook began: configuration is read from it, so that it stays the same for the whole hook.
+    /// The model as it was when the hook began. Configuration and relation data are read from it, so they stay the same for the
+    /// whole hook: Juju's agents cache both per hook, and what a remote unit writes meanwhile is the matter of the next `-changed`.
     pub base: Arc<Model>,
-    /// Remote databags already seen: a unit keeps seeing the same values of joined members until their `-changed`.
-    pub seen: BTreeMap<(RelationId, String), BTreeMap<String, String>>,
-    /// `status-get` answers from here once it has asked.
-    pub status_seen: Option<Value>,
+    /// The unit's status as `status-get` first saw it: later calls in the same hook answer the same, `status-set` or not (Juju 3.6).
+    pub status_seen: Option<Status<Workload>>,
     /// What to commit at the end.
     pub pending: Pending,
 }

@@ -71,6 +71,9 @@ pub struct Relation {
     pub scope: Scope,
     /// Whether it is going.
     pub life: Life,
+    /// When it was made.
+    #[serde(default)]
+    pub since: jiff::Timestamp,
     /// Application databags by application.
     pub applications: BTreeMap<String, Bag>,
     /// Units that are or were in scope.
