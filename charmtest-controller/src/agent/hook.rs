@@ -80,6 +80,14 @@ impl Hook {
         }
     }
 
+    /// Returns the kind: the name without the endpoint, `install`, `relation-changed`.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Relation(hook) => format!("relation-{}", hook.event.as_str()),
+            _ => self.name(),
+        }
+    }
+
     /// Returns the relation part of a relation hook.
     pub fn relation(&self) -> Option<&RelationHook> {
         match self {

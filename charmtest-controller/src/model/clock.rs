@@ -31,6 +31,8 @@ pub struct Timing {
     pub hook_retry_first: Duration,
     /// The longest delay between retries.
     pub hook_retry_max: Duration,
+    /// How long a hook that was killed waits before it runs again.
+    pub killed_hook: Duration,
     /// How long a hook's output pipes are drained after its process ended.
     pub drain: Duration,
 }
@@ -40,6 +42,7 @@ impl Default for Timing {
         Self {
             hook_retry_first: Duration::from_secs(5),
             hook_retry_max: Duration::from_secs(300),
+            killed_hook: Duration::from_secs(3),
             drain: Duration::from_millis(100),
         }
     }

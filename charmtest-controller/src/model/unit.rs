@@ -48,8 +48,18 @@ pub struct HookFailure {
     pub hook: Hook,
     /// How often it failed in a row.
     pub attempts: u32,
-    /// When it is retried by itself; `None` when automatic retries are off.
-    pub retry_at: Option<Timestamp>,
+    /// When it is retried by itself, unless the model's `automatically-retry-hooks` is off.
+    pub retry_at: Timestamp,
+}
+
+/// A hook that comes next whatever else is due (Juju's step "queued").
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueuedHook {
+    /// The hook.
+    pub hook: Hook,
+    /// Not before this moment: a hook that was killed waits a little, so that one that always gets killed does not spin.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
 }
 
 /// What a unit's agent knows of one relation: the basis for which relation hook is next.
@@ -80,16 +90,22 @@ pub struct UnitProgress {
     pub removed: bool,
     /// `leader-elected` was committed for the present leadership.
     pub leader: bool,
-    /// Juju 3.6: the start-up `leader-settings-changed` of a minion was committed.
-    pub leader_settings_seen: bool,
+    /// The version of the leader settings at the last committed `leader-settings-changed` (Juju 3.6: a minion runs one at start-up,
+    /// whether anything was set or not).
+    #[serde(default)]
+    pub leader_settings_seen: Option<u64>,
     /// Fingerprint of configuration, trust and addresses at the last committed `config-changed`; `None` forces one.
     pub config_seen: Option<String>,
     /// The URL of the charm in the charm directory.
     pub charm: Option<String>,
     /// The application's `charm_modified` that this unit has caught up with.
     pub charm_modified: u64,
-    /// `upgrade-charm` is due (the files are already in place).
-    pub upgrade_pending: bool,
+    /// Files of a charm are being written to the charm directory; nothing may run from it until that was finished.
+    #[serde(default)]
+    pub unpacking: bool,
+    /// The hook that comes next whatever else is due.
+    #[serde(default)]
+    pub queued: Option<QueuedHook>,
     /// Relations.
     pub relations: BTreeMap<RelationId, RelationProgress>,
     /// A hook that failed.
