@@ -43,6 +43,69 @@ pub(super) struct Command {
     pub(super) run: fn(&Cx) -> Running<'_>,
 }
 
+impl Command {
+    /// Describes a command of a model without options of its own; it takes no arguments until [`Command::check`] says otherwise.
+    pub(super) const fn new(
+        name: &'static str,
+        summary: &'static str,
+        run: fn(&Cx) -> Running<'_>,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            usage: "",
+            summary,
+            flags: &[],
+            formats: &[],
+            scope: Scope::Model,
+            placement: Placement::Anywhere,
+            check: no_args,
+            run,
+        }
+    }
+
+    /// Adds other names.
+    pub(super) const fn aliases(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// Says what arguments it takes: `usage` for the help, `check` for real.
+    pub(super) const fn args(
+        self,
+        usage: &'static str,
+        check: fn(&Parsed) -> Result<(), String>,
+    ) -> Self {
+        Self {
+            usage,
+            check,
+            ..self
+        }
+    }
+
+    /// Adds options.
+    pub(super) const fn flags(self, flags: &'static [Flag]) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// Adds `--format` with these values, the default first, and `--output`.
+    pub(super) const fn formats(self, formats: &'static [&'static str]) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// Says what it works on.
+    pub(super) const fn scope(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// Makes options end at the first argument.
+    pub(super) const fn options_first(self) -> Self {
+        Self {
+            placement: Placement::First,
+            ..self
+        }
+    }
+}
+
 /// What a command works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -130,12 +193,19 @@ impl Cx {
 
     /// Returns the value of a variable of the client, if it is set and not empty.
     pub(super) fn env(&self, name: &str) -> Option<&str> {
-        self.request.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.request
+            .env
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Returns the UUID of the command's model.
     pub(super) fn model_uuid(&self) -> ModelUuid {
-        let target = self.target.as_ref().expect("the framework finds the model before it runs a command of scope Model");
+        let target = self
+            .target
+            .as_ref()
+            .expect("the framework finds the model before it runs a command of scope Model");
         target.uuid.clone()
     }
 
@@ -154,13 +224,22 @@ impl Cx {
     /// # Errors
     ///
     /// Fails with the text of what `change` refused, or when the database could not write.
-    pub(super) fn change<R, E: Display + From<Rejected>>(&self, change: impl FnOnce(&mut Model) -> Result<R, E>) -> Result<R, Failure> {
-        self.hub.transact_model(&self.model_uuid(), change).map_err(Failure::failed)
+    pub(super) fn change<R, E: Display + From<Rejected>>(
+        &self,
+        change: impl FnOnce(&mut Model) -> Result<R, E>,
+    ) -> Result<R, Failure> {
+        self.hub
+            .transact_model(&self.model_uuid(), change)
+            .map_err(Failure::failed)
     }
 
     /// Returns how the client wants times, by its variables and its option `--utc`.
     pub(super) fn times(&self) -> Times {
-        Times::new(self.env("TZ"), self.env("JUJU_STATUS_ISO_TIME"), self.args.switch("utc"))
+        Times::new(
+            self.env("TZ"),
+            self.env("JUJU_STATUS_ISO_TIME"),
+            self.args.switch("utc"),
+        )
     }
 
     /// Returns the path of a file that the client named.
@@ -176,7 +255,8 @@ impl Cx {
     pub(super) async fn read_file(&self, name: &str) -> Result<String, Failure> {
         let bytes = match name {
             "-" => self.io.read_all().await,
-            _ => std::fs::read(self.path(name)).map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?,
+            _ => std::fs::read(self.path(name))
+                .map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?,
         };
         String::from_utf8(bytes).map_err(|_| Failure::failed(format!("{name} is not UTF-8 text")))
     }
@@ -201,7 +281,8 @@ impl Cx {
     pub(super) async fn print(&self, text: &str) -> Result<(), Failure> {
         self.wrote.store(true, Ordering::Relaxed);
         match self.args.text("output").filter(|name| !name.is_empty()) {
-            Some(name) => std::fs::write(self.path(name), text).map_err(|error| Failure::failed(format!("open {name}: {error}"))),
+            Some(name) => std::fs::write(self.path(name), text)
+                .map_err(|error| Failure::failed(format!("open {name}: {error}"))),
             None => {
                 self.io.stdout(text).await;
                 Ok(())
@@ -214,10 +295,14 @@ impl Cx {
     /// # Errors
     ///
     /// Fails when the file of `--output` cannot be written.
-    pub(super) async fn print_value(&self, value: &Value, text: impl FnOnce(&Value) -> String + Send) -> Result<(), Failure> {
+    pub(super) async fn print_value(
+        &self,
+        value: &Value,
+        text: impl FnOnce(&Value) -> String + Send,
+    ) -> Result<(), Failure> {
         let text = match self.format.as_str() {
             "json" => values::json(value),
-            "yaml" => yaml_writer::to_string(value),
+            "yaml" => yaml_writer::to_yaml(value),
             "smart" => values::smart(value),
             _ => text(value),
         };
@@ -229,7 +314,9 @@ impl Cx {
         self.io.stderr(question).await;
         let mut input = Vec::new();
         while !input.contains(&b'\n') {
-            let Some(piece) = self.io.read().await else { break };
+            let Some(piece) = self.io.read().await else {
+                break;
+            };
             input.extend(piece);
         }
         let text = String::from_utf8_lossy(&input);
@@ -246,7 +333,14 @@ pub(super) fn no_args(args: &Parsed) -> Result<(), String> {
 /// Accepts up to `count` positional arguments.
 pub(super) fn at_most(args: &Parsed, count: usize) -> Result<(), String> {
     match args.positionals.get(count..) {
-        Some(extra) if !extra.is_empty() => Err(format!("unrecognized args: [{}]", extra.iter().map(|arg| format!("{arg:?}")).collect::<Vec<_>>().join(" "))),
+        Some(extra) if !extra.is_empty() => Err(format!(
+            "unrecognized args: [{}]",
+            extra
+                .iter()
+                .map(|arg| format!("{arg:?}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        )),
         _ => Ok(()),
     }
 }

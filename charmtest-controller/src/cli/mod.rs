@@ -1,19 +1,216 @@
 //! The `juju` command line.
+//!
+//! `command` says what a command is and what it may use; each family of commands is a file that ends in a table `COMMANDS`, and
+//! [`run`] finds the command, takes its arguments apart, finds its model and turns its outcome into texts and an exit code.
 
+mod command;
+mod help;
 mod io;
+mod names;
+mod table;
+mod target;
+mod times;
+mod values;
+
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::agent::Agents;
+use crate::flags::{self, Flag, Kind, Parsed, Placement};
 use crate::model::Hub;
 use crate::protocol::Request;
+use command::{Command, Cx, Failure, Scope};
+use target::Wanted;
 
 pub(crate) use io::Io;
 
+/// All commands, family by family.
+const FAMILIES: &[&[Command]] = &[help::COMMANDS];
+
+/// The options of every command.
+const GLOBAL_FLAGS: &[Flag] = &[
+    Flag::switch(
+        &["debug"],
+        "Equivalent to --show-log --logging-config=<root>=DEBUG",
+    ),
+    Flag::switch(&["h", "help"], "Show help on a command or other topic."),
+    Flag::text(&["logging-config"], "Specify log levels for modules"),
+    Flag::switch(&["q", "quiet"], "Show no informational output"),
+    Flag::switch(&["show-log"], "If set, write the log file to stderr"),
+    Flag::switch(&["v", "verbose"], "Show more verbose output"),
+];
+
+/// Options of every command that the help does not show.
+const HIDDEN_FLAGS: &[Flag] = &[
+    Flag::text(&["log-file"], ""),
+    Flag::switch(&["description"], ""),
+];
+
+/// Options that stand before the command.
+const TOP_FLAGS: &[Flag] = &[
+    Flag::switch(&["version"], ""),
+    Flag::switch(&["no-alias"], ""),
+];
+
+const BROWSER_FLAG: &[Flag] = &[Flag::switch(
+    &["B", "no-browser-login"],
+    "Do not use web browser for authentication",
+)];
+
+const MODEL_FLAG: &[Flag] = &[Flag::text(
+    &["m", "model"],
+    "Model to operate in. Accepts [<controller name>:]<model name>|<model UUID>",
+)];
+
+const CONTROLLER_FLAG: &[Flag] = &[Flag::text(&["c", "controller"], "Controller to operate in")];
+
+const OUTPUT_FLAG: &[Flag] = &[Flag::text(&["o", "output"], "Specify an output file")];
+
 /// Runs one `juju` command and returns its exit code.
-pub(crate) async fn run(_hub: &Hub, _agents: &Agents, request: Request, io: Io) -> u8 {
-    let command = request.argv.first().map(String::as_str).unwrap_or_default();
-    io.stderr(&format!(
-        "ERROR {command} is not supported by the embedded controller\n"
-    ))
-    .await;
-    1
+pub(crate) async fn run(hub: &Arc<Hub>, agents: &Arc<Agents>, request: Request, io: Io) -> u8 {
+    let mut cx = Cx {
+        hub: Arc::clone(hub),
+        agents: Arc::clone(agents),
+        request,
+        io,
+        args: Parsed::default(),
+        target: None,
+        format: String::new(),
+        wrote: AtomicBool::new(false),
+    };
+    match dispatch(&mut cx).await {
+        Ok(()) => 0,
+        Err(failure) => report(&cx, failure).await,
+    }
+}
+
+/// Iterates over all commands.
+fn commands() -> impl Iterator<Item = &'static Command> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// Finds a command by one of its names.
+fn find(name: &str) -> Option<&'static Command> {
+    commands().find(|command| command.name == name || command.aliases.contains(&name))
+}
+
+async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
+    let top = flags::parse(
+        GLOBAL_FLAGS.iter().chain(HIDDEN_FLAGS).chain(TOP_FLAGS),
+        Placement::First,
+        &cx.request.argv,
+    );
+    let mut top = top.map_err(Failure::usage)?;
+    if top.switch("version") {
+        top.positionals = vec!["version".to_owned()];
+    }
+    let Some((name, rest)) = top.positionals.split_first() else {
+        return cx.print(&help::general()).await;
+    };
+    let command = find(name).ok_or_else(|| Failure::Failed(names::unknown(name, commands())))?;
+    let own: Vec<Flag> = command
+        .flags
+        .iter()
+        .copied()
+        .chain(format_flag(command))
+        .collect();
+    let shared = scope_flags(command)
+        .chain(GLOBAL_FLAGS)
+        .chain(HIDDEN_FLAGS)
+        .copied();
+    let all: Vec<Flag> = own.iter().copied().chain(shared).collect();
+    cx.args = flags::parse(&all, command.placement, rest).map_err(Failure::usage)?;
+    cx.args.absorb(&top);
+    if cx.args.switch("quiet") && cx.args.switch("verbose") {
+        return Err(Failure::failed(
+            "\"verbose\" and \"quiet\" flags clash, please use one or the other, not both",
+        ));
+    }
+    if cx.args.switch("help") {
+        return cx.print(&help::of(command)).await;
+    }
+    if cx.args.switch("description") {
+        return cx.print(&format!("{}\n", command.summary)).await;
+    }
+    if let Some(flag) = own
+        .iter()
+        .find(|flag| flag.unsupported && cx.args.is_set(flag.name()))
+    {
+        return Err(Failure::Failed(format!(
+            "option --{} of \"{}\" is not supported by the embedded controller",
+            flag.name(),
+            command.name
+        )));
+    }
+    let named = match command.scope {
+        Scope::Model => Some(target::named(&cx.wanted()).map_err(Failure::usage)?),
+        Scope::Controller => {
+            target::controller(cx.args.text("controller"), &cx.wanted())
+                .map_err(Failure::failed)?;
+            None
+        }
+        Scope::Client => None,
+    };
+    (command.check)(&cx.args).map_err(Failure::usage)?;
+    // From here on a failure in JSON or YAML also prints `{}`.
+    if let Some(default) = command.formats.first() {
+        cx.format = cx.args.text("format").unwrap_or(default).to_owned();
+    }
+    if let Some(named) = named {
+        cx.target = Some(target::find(&cx.hub.snapshot(), &named)?);
+    }
+    (command.run)(cx).await
+}
+
+/// Says how the command failed and returns its exit code.
+async fn report(cx: &Cx, failure: Failure) -> u8 {
+    let structured =
+        matches!(cx.format.as_str(), "json" | "yaml") && !cx.wrote.load(Ordering::Relaxed);
+    if structured && !matches!(failure, Failure::Usage(_)) {
+        cx.io.stdout("{}\n").await;
+    }
+    let (text, code) = match failure {
+        Failure::Usage(text) => (text, 2),
+        Failure::Failed(text) => (text, 1),
+        Failure::Silent(code) => return code,
+    };
+    cx.io.stderr(&format!("ERROR {text}\n")).await;
+    code
+}
+
+impl Cx {
+    /// Returns by what the client asks for a model.
+    fn wanted(&self) -> Wanted {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Wanted {
+            flag: owned(self.args.text("model")),
+            juju_model: owned(self.env("JUJU_MODEL")),
+            juju_controller: owned(self.env("JUJU_CONTROLLER")),
+        }
+    }
+}
+
+/// Returns the options that a command has because of what it works on.
+fn scope_flags(command: &Command) -> impl Iterator<Item = &'static Flag> + Clone + use<> {
+    let scope = match command.scope {
+        Scope::Model => MODEL_FLAG,
+        Scope::Controller => CONTROLLER_FLAG,
+        Scope::Client => &[],
+    };
+    let output = if command.formats.is_empty() {
+        &[]
+    } else {
+        OUTPUT_FLAG
+    };
+    BROWSER_FLAG.iter().chain(scope).chain(output)
+}
+
+/// Returns the `--format` of a command, if it has one.
+fn format_flag(command: &Command) -> Option<Flag> {
+    let formats = command.formats;
+    (!formats.is_empty())
+        .then(|| Flag::of(Kind::Format(formats), &["format"], "Specify output format"))
 }

@@ -50,8 +50,15 @@ impl TextTable {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let last_padded = |index: usize, row: &[String]| self.padded_end || index + 1 < row.len();
         let width = |column: usize| {
-            let cells = self.rows.iter().filter(|row| last_padded(column, row)).filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+            let cells = self
+                .rows
+                .iter()
+                .filter(|row| last_padded(column, row))
+                .filter_map(|row| row.get(column));
+            cells
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
@@ -80,7 +87,10 @@ mod tests {
         let mut table = TextTable::new(["App", "Scale", "Message"]).align(1, Align::Right);
         table.row(["database", "1", ""]);
         table.row(["web", "10", "a long message"]);
-        assert_eq!(table.render(), "App       Scale  Message\ndatabase      1  \nweb          10  a long message\n");
+        assert_eq!(
+            table.render(),
+            "App       Scale  Message\ndatabase      1  \nweb          10  a long message\n"
+        );
         assert_eq!(TextTable::default().render(), "");
     }
 }

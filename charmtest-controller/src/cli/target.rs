@@ -38,6 +38,8 @@ pub(super) struct Target {
 pub(super) enum Named {
     /// This name, UUID or start of a UUID; with or without owner.
     Model(String),
+    /// This name, from `JUJU_MODEL` and without a controller: Juju then speaks of the model with its owner.
+    Default(String),
     /// Whatever is current.
     Current,
 }
@@ -48,17 +50,32 @@ pub(super) enum Named {
 ///
 /// Fails with Juju's words when a controller is named that is not ours; such a failure exits 2 for commands of a model.
 pub(super) fn named(wanted: &Wanted) -> Result<Named, String> {
-    let text = wanted.flag.as_deref().or(wanted.juju_model.as_deref()).filter(|text| !text.is_empty());
+    let flag = wanted.flag.as_deref().filter(|text| !text.is_empty());
+    let text = flag.or(wanted.juju_model.as_deref());
     let (controller, model) = split(text.unwrap_or_default());
     match controller {
-        Some(controller) if controller != CONTROLLER && wanted.flag.is_some() => return Err(format!("controller {controller} not found")),
         Some(CONTROLLER) => {}
-        _ => default_controller(wanted)?,
+        Some(other) => return Err(format!("controller {other} not found")),
+        None => default_controller(wanted)?,
     }
     Ok(match model {
         "" => Named::Current,
+        name if flag.is_none() && controller.is_none() => Named::Default(name.to_owned()),
         name => Named::Model(name.to_owned()),
     })
+}
+
+/// Checks the controller of a command that takes `-c`.
+///
+/// # Errors
+///
+/// Fails when it is not ours.
+pub(super) fn controller(flag: Option<&str>, wanted: &Wanted) -> Result<(), String> {
+    match flag.filter(|name| !name.is_empty()) {
+        None => default_controller(wanted),
+        Some(CONTROLLER) => Ok(()),
+        Some(other) => Err(format!("controller {other} not found")),
+    }
 }
 
 /// Checks the controller that the variables name.
@@ -68,17 +85,22 @@ pub(super) fn named(wanted: &Wanted) -> Result<Named, String> {
 /// Fails when they name one that is not ours, or two.
 pub(super) fn default_controller(wanted: &Wanted) -> Result<(), String> {
     let of_model = wanted.juju_model.as_deref().and_then(|text| split(text).0);
-    let of_controller = wanted.juju_controller.as_deref().filter(|name| !name.is_empty());
+    let of_controller = wanted
+        .juju_controller
+        .as_deref()
+        .filter(|name| !name.is_empty());
     if let (Some(a), Some(b)) = (of_model, of_controller)
         && a != b
     {
-        return Err(format!("controller name from JUJU_MODEL ({a}) conflicts with value in JUJU_CONTROLLER ({b})"));
+        return Err(format!(
+            "controller name from JUJU_MODEL ({a}) conflicts with value in JUJU_CONTROLLER ({b})"
+        ));
     }
     match of_model.or(of_controller) {
         None | Some(CONTROLLER) => Ok(()),
-        Some(_) => {
-            Err(format!("No selected controller.\n\nUse \"juju switch\" to select from the following controllers:\n\n  - {CONTROLLER}"))
-        }
+        Some(_) => Err(format!(
+            "No selected controller.\n\nUse \"juju switch\" to select from the following controllers:\n\n  - {CONTROLLER}"
+        )),
     }
 }
 
@@ -88,18 +110,33 @@ pub(super) fn default_controller(wanted: &Wanted) -> Result<(), String> {
 ///
 /// Fails with exit code 2 when no model is named and none is current, with 1 when there is no such model.
 pub(super) fn find(state: &State, named: &Named) -> Result<Target, Failure> {
-    let name = match named {
-        Named::Model(name) => name,
+    let (name, qualified) = match named {
+        Named::Model(name) => (name, name.contains('/')),
+        Named::Default(name) => (name, true),
         Named::Current => {
-            let current = state.current_model.as_ref().and_then(|uuid| state.models.get(uuid));
+            let current = state
+                .current_model
+                .as_ref()
+                .and_then(|uuid| state.models.get(uuid));
             let model = current.ok_or_else(|| Failure::usage(NO_MODEL))?;
-            return Ok(Target { uuid: model.info.uuid.clone(), label: full_name(model) });
+            return Ok(Target {
+                uuid: model.info.uuid.clone(),
+                label: full_name(model),
+            });
         }
     };
     match lookup(state, name)? {
-        Some(model) if name.contains('/') => Ok(Target { uuid: model.info.uuid.clone(), label: full_name(model) }),
-        Some(model) => Ok(Target { uuid: model.info.uuid.clone(), label: model.info.name.clone() }),
-        None => Err(Failure::Failed(format!("model {CONTROLLER}:{name} not found"))),
+        Some(model) if qualified => Ok(Target {
+            uuid: model.info.uuid.clone(),
+            label: full_name(model),
+        }),
+        Some(model) => Ok(Target {
+            uuid: model.info.uuid.clone(),
+            label: model.info.name.clone(),
+        }),
+        None => Err(Failure::Failed(format!(
+            "model {CONTROLLER}:{name} not found"
+        ))),
     }
 }
 
@@ -110,13 +147,24 @@ pub(super) fn find(state: &State, named: &Named) -> Result<Target, Failure> {
 /// Fails when the name breaks the rules for names.
 pub(super) fn lookup<'a>(state: &'a State, name: &str) -> Result<Option<&'a Model>, Failure> {
     let (owner, bare) = name.split_once('/').unwrap_or((USER, name));
-    let by_name = state.models.values().find(|model| model.info.name == bare && model.info.owner == owner);
-    let by_uuid = || state.models.values().find(|model| name.len() >= 6 && model.info.uuid.0.starts_with(name));
+    let by_name = state
+        .models
+        .values()
+        .find(|model| model.info.name == bare && model.info.owner == owner);
+    let by_uuid = || {
+        state
+            .models
+            .values()
+            .find(|model| name.len() >= 6 && model.info.uuid.0.starts_with(name))
+    };
     if let Some(model) = by_name.or_else(by_uuid) {
         return Ok(Some(model));
     }
     if crate::model::model_name(bare).is_err() {
-        return Err(Failure::Failed(format!("model name {:?} not valid", format!("{owner}/{bare}"))));
+        return Err(Failure::Failed(format!(
+            "model name {:?} not valid",
+            format!("{owner}/{bare}")
+        )));
     }
     Ok(None)
 }
@@ -173,11 +221,21 @@ mod tests {
         }
     }
 
-    fn resolve(flag: &str, juju_model: &str, juju_controller: &str, current: Option<&str>) -> Result<String, Failure> {
+    fn resolve(
+        flag: &str,
+        juju_model: &str,
+        juju_controller: &str,
+        current: Option<&str>,
+    ) -> Result<String, Failure> {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let wanted = Wanted { flag: some(flag), juju_model: some(juju_model), juju_controller: some(juju_controller) };
+        let wanted = Wanted {
+            flag: some(flag),
+            juju_model: some(juju_model),
+            juju_controller: some(juju_controller),
+        };
         let named = named(&wanted).map_err(Failure::Usage)?;
-        find(&state(current), &named).map(|target| format!("{} {}", &target.uuid.0[..1], target.label))
+        find(&state(current), &named)
+            .map(|target| format!("{} {}", &target.uuid.0[..1], target.label))
     }
 
     #[test]
@@ -193,14 +251,19 @@ mod tests {
             (":n", "", "", "b n"),
             ("bbbbbb", "", "", "b n"),
             ("bbbbbbbb-2222", "", "", "b n"),
-            ("", "n", "", "b n"),
-            ("", "embedded:n", "embedded", "b n"),
+            ("", "n", "", "b admin/n"),
+            ("", "embedded:n", "other", "b n"),
             ("m", "n", "", "a m"),
             ("m", "embedded:n", "", "a m"),
             ("embedded:n", "other:x", "third", "b n"),
+            ("embedded:n", "", "other", "b n"),
             ("", "", "embedded", "a admin/m"),
         ] {
-            assert_eq!(resolve(flag, juju_model, juju_controller, m).as_deref(), Ok(expected), "-m {flag:?} JUJU_MODEL={juju_model} JUJU_CONTROLLER={juju_controller}");
+            assert_eq!(
+                resolve(flag, juju_model, juju_controller, m).as_deref(),
+                Ok(expected),
+                "-m {flag:?} JUJU_MODEL={juju_model} JUJU_CONTROLLER={juju_controller}"
+            );
         }
     }
 
@@ -210,10 +273,16 @@ mod tests {
         let failed = |text: &str| Failure::Failed(text.to_owned());
         for (flag, expected) in [
             ("nosuch", failed("model embedded:nosuch not found")),
-            ("admin/nosuch", failed("model embedded:admin/nosuch not found")),
+            (
+                "admin/nosuch",
+                failed("model embedded:admin/nosuch not found"),
+            ),
             ("bob/m", failed("model embedded:bob/m not found")),
             ("bbbbb", failed("model embedded:bbbbb not found")),
-            ("Bad_Name", failed("model name \"admin/Bad_Name\" not valid")),
+            (
+                "Bad_Name",
+                failed("model name \"admin/Bad_Name\" not valid"),
+            ),
             ("other:m", Failure::usage("controller other not found")),
         ] {
             assert_eq!(resolve(flag, "", "", m), Err(expected));
@@ -222,10 +291,26 @@ mod tests {
             Err(Failure::Usage(text)) => text.lines().next().map(str::to_owned),
             other => panic!("{other:?}"),
         };
-        assert_eq!(usage(resolve("", "", "", None)).as_deref(), Some("No model in focus."));
-        assert_eq!(usage(resolve("m", "", "nosuch", m)).as_deref(), Some("No selected controller."));
-        assert_eq!(usage(resolve("", "nosuch:m", "", m)).as_deref(), Some("No selected controller."));
+        assert_eq!(
+            usage(resolve("", "", "", None)).as_deref(),
+            Some("No model in focus.")
+        );
+        assert_eq!(
+            usage(resolve("m", "", "nosuch", m)).as_deref(),
+            Some("No selected controller.")
+        );
+        assert_eq!(
+            usage(resolve("m", "nosuch:m", "", m)).as_deref(),
+            Some("No selected controller.")
+        );
+        assert_eq!(
+            usage(resolve("", "nosuch:m", "", m)).as_deref(),
+            Some("controller nosuch not found")
+        );
         let conflict = usage(resolve("m", "a:m", "b", m));
-        assert_eq!(conflict.as_deref(), Some("controller name from JUJU_MODEL (a) conflicts with value in JUJU_CONTROLLER (b)"));
+        assert_eq!(
+            conflict.as_deref(),
+            Some("controller name from JUJU_MODEL (a) conflicts with value in JUJU_CONTROLLER (b)")
+        );
     }
 }

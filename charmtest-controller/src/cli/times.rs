@@ -13,19 +13,31 @@ pub(crate) struct Times {
 impl Times {
     /// Decides by the client's `TZ` and `JUJU_STATUS_ISO_TIME` and by `--utc`.
     pub(crate) fn new(tz: Option<&str>, iso_time: Option<&str>, utc: bool) -> Self {
-        let iso = utc || iso_time.is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"));
-        Self { zone: if iso { TimeZone::UTC } else { zone(tz) }, iso }
+        let iso = utc
+            || iso_time
+                .is_some_and(|value| matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"));
+        Self {
+            zone: if iso { TimeZone::UTC } else { zone(tz) },
+            iso,
+        }
     }
 
     /// Makes times in UTC that are not in ISO form, as a client with `TZ=UTC` sees them.
     #[cfg(test)]
     pub(crate) fn utc_zone() -> Self {
-        Self { zone: TimeZone::UTC, iso: false }
+        Self {
+            zone: TimeZone::UTC,
+            iso: false,
+        }
     }
 
     /// Renders the `since` of a status: `21 Nov 2025 22:58:04Z`, or `2025-11-21 22:58:04Z`.
     pub(crate) fn since(&self, at: Timestamp) -> String {
-        let form = if self.iso { "%Y-%m-%d %H:%M:%S" } else { "%d %b %Y %H:%M:%S" };
+        let form = if self.iso {
+            "%Y-%m-%d %H:%M:%S"
+        } else {
+            "%d %b %Y %H:%M:%S"
+        };
         self.with_offset(at, form)
     }
 
@@ -49,7 +61,11 @@ impl Times {
 
     /// Adds the offset as in RFC 3339: `Z` or `+02:00`.
     fn with_offset(&self, at: Timestamp, form: &str) -> String {
-        let offset = if self.zone.to_offset(at).is_zero() { "Z" } else { "%:z" };
+        let offset = if self.zone.to_offset(at).is_zero() {
+            "Z"
+        } else {
+            "%:z"
+        };
         self.format(at, &format!("{form}{offset}"))
     }
 }
@@ -75,7 +91,9 @@ fn zone(tz: Option<&str>) -> TimeZone {
             TimeZone::get(name).or_else(|_| TimeZone::posix(name)).ok()
         }
         // Not the daemon's own TZ: that is the one of the client that started it.
-        None => std::fs::read("/etc/localtime").ok().and_then(|data| TimeZone::tzif("Local", &data).ok()),
+        None => std::fs::read("/etc/localtime")
+            .ok()
+            .and_then(|data| TimeZone::tzif("Local", &data).ok()),
     };
     found.unwrap_or(TimeZone::UTC)
 }
@@ -92,17 +110,60 @@ mod tests {
     fn zones_and_forms() {
         let moment = at("2025-07-21T22:58:04.123Z");
         for (tz, iso, utc, since, day) in [
-            (Some("UTC"), None, false, "21 Jul 2025 22:58:04Z", "22:58:04Z"),
-            (Some("CET-1CEST,M3.5.0,M10.5.0/3"), None, false, "22 Jul 2025 00:58:04+02:00", "00:58:04+02:00"),
-            (Some("nonsense zone"), None, false, "21 Jul 2025 22:58:04Z", "22:58:04Z"),
-            (Some("CET-1"), Some("true"), false, "2025-07-21 22:58:04Z", "22:58:04"),
-            (Some("CET-1"), Some("false"), false, "21 Jul 2025 23:58:04+01:00", "23:58:04+01:00"),
-            (Some("CET-1"), None, true, "2025-07-21 22:58:04Z", "22:58:04"),
+            (
+                Some("UTC"),
+                None,
+                false,
+                "21 Jul 2025 22:58:04Z",
+                "22:58:04Z",
+            ),
+            (
+                Some("CET-1CEST,M3.5.0,M10.5.0/3"),
+                None,
+                false,
+                "22 Jul 2025 00:58:04+02:00",
+                "00:58:04+02:00",
+            ),
+            (
+                Some("nonsense zone"),
+                None,
+                false,
+                "21 Jul 2025 22:58:04Z",
+                "22:58:04Z",
+            ),
+            (
+                Some("CET-1"),
+                Some("true"),
+                false,
+                "2025-07-21 22:58:04Z",
+                "22:58:04",
+            ),
+            (
+                Some("CET-1"),
+                Some("false"),
+                false,
+                "21 Jul 2025 23:58:04+01:00",
+                "23:58:04+01:00",
+            ),
+            (
+                Some("CET-1"),
+                None,
+                true,
+                "2025-07-21 22:58:04Z",
+                "22:58:04",
+            ),
         ] {
             let times = Times::new(tz, iso, utc);
-            assert_eq!((times.since(moment).as_str(), times.of_day(moment).as_str()), (since, day), "{tz:?} {iso:?} {utc}");
+            assert_eq!(
+                (times.since(moment).as_str(), times.of_day(moment).as_str()),
+                (since, day),
+                "{tz:?} {iso:?} {utc}"
+            );
         }
-        assert_eq!(Times::utc_zone().go(at("2025-11-21T22:58:04Z")), "2025-11-21 22:58:04 +0000 UTC");
+        assert_eq!(
+            Times::utc_zone().go(at("2025-11-21T22:58:04Z")),
+            "2025-11-21 22:58:04 +0000 UTC"
+        );
     }
 
     #[test]

@@ -7,7 +7,13 @@ use serde_json::Value;
 pub(super) fn json(value: &Value) -> String {
     // These characters occur in strings only, so the text can be escaped as a whole.
     let mut text = value.to_string();
-    for (plain, escaped) in [("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")] {
+    for (plain, escaped) in [
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u{2028}", "\\u2028"),
+        ("\u{2029}", "\\u2029"),
+    ] {
         if text.contains(plain) {
             text = text.replace(plain, escaped);
         }
@@ -24,8 +30,10 @@ pub(super) fn smart(value: &Value) -> String {
         Value::String(text) => line(text),
         Value::Bool(true) => line("True"),
         Value::Bool(false) => line("False"),
-        Value::Array(items) if items.iter().all(Value::is_string) => items.iter().filter_map(Value::as_str).map(line).collect(),
-        other => yaml_writer::to_string(other),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).map(line).collect()
+        }
+        other => yaml_writer::to_yaml(other),
     }
 }
 
@@ -37,7 +45,10 @@ mod tests {
 
     #[test]
     fn json_is_escaped_as_in_go() {
-        assert_eq!(json(&json!({"a": "<b> & \"c\"\u{2028}", "n": [1, true, null]})), "{\"a\":\"\\u003cb\\u003e \\u0026 \\\"c\\\"\\u2028\",\"n\":[1,true,null]}\n");
+        assert_eq!(
+            json(&json!({"a": "<b> & \"c\"\u{2028}", "n": [1, true, null]})),
+            "{\"a\":\"\\u003cb\\u003e \\u0026 \\\"c\\\"\\u2028\",\"n\":[1,true,null]}\n"
+        );
     }
 
     #[test]
