@@ -14,7 +14,6 @@ use crate::cli::ColorArg;
 use crate::run::module::ModulePlan;
 use crate::run::scheduler::Job;
 use progress::{Progress, Waiting};
-pub(crate) use style::duration;
 
 /// How many lines of a failed test's output are shown; all of it would bury the rest.
 const OUTPUT_LINES: usize = 200;

@@ -74,7 +74,7 @@ pub(super) fn outcome(outcome: Outcome) -> (&'static str, AnsiColor) {
 }
 
 /// Returns a duration for people: `0.31s`, `12.3s`, `2m05s`.
-pub(crate) fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
         s if s < 9.995 => format!("{s:.2}s"),

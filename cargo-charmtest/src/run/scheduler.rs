@@ -68,7 +68,7 @@ pub(crate) struct Run<'a> {
 }
 
 /// Runs all modules of `plan`, at most `jobs` at a time, and returns how the run was interrupted, if it was.
-pub(crate) fn run(plan: &[ModulePlan], mut run: Run<'_>) -> Option<Interrupt> {
+pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
     let mut waiting: VecDeque<Job> = (0..plan.len()).collect();
     let mut running: BTreeMap<Job, Group> = BTreeMap::new();
     let mut interrupted: Option<(Interrupt, Instant)> = None;

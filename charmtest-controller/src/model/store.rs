@@ -128,12 +128,12 @@ impl Store {
         for (_, info) in infos {
             let uuid = info.uuid.clone();
             let mut model = Model::new(info);
-            model.applications = self.table(&uuid, "application", |key| Some(key))?;
+            model.applications = self.table(&uuid, "application", Some)?;
             model.units =
                 self.table(&uuid, "unit", |key| super::ids::UnitName::parse(&key).ok())?;
-            model.machines = self.table(&uuid, "machine", |key| Some(key))?;
+            model.machines = self.table(&uuid, "machine", Some)?;
             model.relations = self.table(&uuid, "relation", |key| key.parse().ok())?;
-            model.charms = self.table(&uuid, "charm", |key| Some(key))?;
+            model.charms = self.table(&uuid, "charm", Some)?;
             model.operations = self.table(&uuid, "operation", |key| key.parse().ok())?;
             model.tasks = self.table(&uuid, "task", |key| key.parse().ok())?;
             state.models.insert(uuid, Arc::new(model));

@@ -1,0 +1,56 @@
+//! How the charm follows its configuration.
+
+use charmtest::prelude::*;
+
+#[charm_test(order = 0, abort_on_fail, skip_if_deployed)]
+async fn deploy(ops: &OpsTest, model: &Model) -> Result {
+    let charm = ops.build_charm("charm").await?;
+    model
+        .deploy(charm)
+        .name("counter")
+        .config("word", "machines")
+        .await?;
+    model
+        .wait_for_idle()
+        .apps(["counter"])
+        .status("active")
+        .await?;
+    Ok(())
+}
+
+#[charm_test(order = 1)]
+async fn starts_with_what_was_given_at_deploy(model: &Model) -> Result {
+    let status = model.status().await?;
+    let message = status
+        .unit("counter/0")
+        .and_then(|unit| unit.workload_status.message.clone());
+    assert_eq!(message.as_deref(), Some("1 machines"));
+    Ok(())
+}
+
+#[charm_test(order = 2)]
+async fn refuses_what_is_no_option(model: &Model) -> Result {
+    let error = model
+        .set_config("counter", [("colour", "green")])
+        .await
+        .expect_err("there is no such option");
+    assert!(error.to_string().contains("colour"), "{error}");
+    Ok(())
+}
+
+#[charm_test(tags("slow"), timeout = "2m")]
+async fn recovers_from_a_failing_hook(model: &Model) -> Result {
+    model.set_config("counter", [("broken", true)]).await?;
+    model
+        .wait(|status| any_error(status, &["counter"]))
+        .describe("config-changed to fail")
+        .await?;
+    model.set_config("counter", [("broken", false)]).await?;
+    model.resolved("counter/0").await?;
+    model
+        .wait_for_idle()
+        .apps(["counter"])
+        .status("active")
+        .await?;
+    Ok(())
+}
