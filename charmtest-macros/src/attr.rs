@@ -1,0 +1,320 @@
+//! Parses what stands between the parentheses of `#[charm_test(..)]` into [`Options`].
+//!
+//! The options are cut apart at their commas first, so that a fault in one never hides a fault in another.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+use syn::{Ident, Path};
+
+use crate::errors::Errors;
+use crate::setting::Setting;
+use crate::suggest;
+
+/// What the options of one `#[charm_test(..)]` say.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// `order = N`.
+    pub(crate) order: Option<i32>,
+    /// `abort_on_fail`.
+    pub(crate) abort_on_fail: bool,
+    /// `skip_if_deployed`.
+    pub(crate) skip_if_deployed: bool,
+    /// `timeout = ".."`, in milliseconds.
+    pub(crate) timeout_ms: Option<u64>,
+    /// `ignore`, with its reason or an empty text.
+    pub(crate) ignore: Option<String>,
+    /// `tags("..", "..")`.
+    pub(crate) tags: Vec<String>,
+    /// `crate = ".."`.
+    krate: Option<Path>,
+}
+
+impl Options {
+    /// Parses the options; one that is faulty is reported and counts as not given.
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        let mut seen = Vec::new();
+        for part in split_at_commas(tokens, errors) {
+            let Some(setting) = errors.ok(Setting::parse.parse2(part)) else {
+                continue;
+            };
+            let Some(option) = errors.ok(Name::of(&setting.key)) else {
+                continue;
+            };
+            if seen.contains(&option) {
+                errors.at(
+                    &setting.key,
+                    format_args!("`{}` is given twice", option.name()),
+                );
+                continue;
+            }
+            seen.push(option);
+            errors.ok(options.apply(option, &setting));
+        }
+        options
+    }
+
+    /// Returns the path of the charmtest library.
+    pub(crate) fn krate(&self) -> TokenStream {
+        match &self.krate {
+            Some(path) => path.to_token_stream(),
+            None => quote!(::charmtest),
+        }
+    }
+
+    fn apply(&mut self, option: Name, setting: &Setting) -> syn::Result<()> {
+        match option {
+            Name::Order => self.order = Some(setting.integer("order = 1")?),
+            Name::AbortOnFail => self.abort_on_fail = setting.flag()?,
+            Name::SkipIfDeployed => self.skip_if_deployed = setting.flag()?,
+            Name::Timeout => self.timeout_ms = Some(setting.duration(r#"timeout = "10m""#)?),
+            Name::Ignore => self.ignore = Some(setting.reason(r#"ignore = "why""#)?),
+            Name::Tags => self.tags = setting.tags(r#"tags("slow", "net")"#)?,
+            Name::Crate => self.krate = Some(setting.path(r#"crate = "path""#)?),
+        }
+        Ok(())
+    }
+}
+
+/// An option that `#[charm_test]` knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Order,
+    AbortOnFail,
+    SkipIfDeployed,
+    Timeout,
+    Ignore,
+    Tags,
+    Crate,
+}
+
+impl Name {
+    const ALL: [Self; 7] = [
+        Self::Order,
+        Self::AbortOnFail,
+        Self::SkipIfDeployed,
+        Self::Timeout,
+        Self::Ignore,
+        Self::Tags,
+        Self::Crate,
+    ];
+
+    /// Returns the option that a key names.
+    fn of(key: &Ident) -> syn::Result<Self> {
+        if let Some(option) = Self::ALL.into_iter().find(|option| key == option.name()) {
+            return Ok(option);
+        }
+        let names = Self::ALL.map(Self::name);
+        let message = match suggest::nearest(&key.unraw().to_string(), names) {
+            Some(near) => format!("unknown charm_test option `{key}`; did you mean `{near}`?"),
+            None => format!(
+                "unknown charm_test option `{key}`; the options are `{}`",
+                names.join("`, `")
+            ),
+        };
+        Err(syn::Error::new_spanned(key, message))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::AbortOnFail => "abort_on_fail",
+            Self::SkipIfDeployed => "skip_if_deployed",
+            Self::Timeout => "timeout",
+            Self::Ignore => "ignore",
+            Self::Tags => "tags",
+            Self::Crate => "crate",
+        }
+    }
+}
+
+/// Cuts the options apart at their commas; the last comma may be followed by nothing.
+fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
+    let mut parts = Vec::new();
+    let mut part = TokenStream::new();
+    for token in tokens {
+        if !matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
+            part.extend([token]);
+        } else if part.is_empty() {
+            errors.at(token, "expected an option before this comma");
+        } else {
+            parts.push(std::mem::take(&mut part));
+        }
+    }
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> (Options, Vec<(String, String)>) {
+        let mut errors = Errors::default();
+        let options = Options::parse(text.parse().unwrap(), &mut errors);
+        (options, errors.into_pairs())
+    }
+
+    #[track_caller]
+    fn parse_ok(text: &str) -> Options {
+        let (options, faults) = parse(text);
+        assert_eq!(faults, [], "{text}");
+        options
+    }
+
+    #[test]
+    fn every_option_is_parsed() {
+        let options = parse_ok(
+            r#"order = 2, abort_on_fail, skip_if_deployed, timeout = "10m", ignore = "why", tags("slow", "net",),
+               crate = "crate::lab","#,
+        );
+        assert_eq!(options.order, Some(2));
+        assert!(options.abort_on_fail);
+        assert!(options.skip_if_deployed);
+        assert_eq!(options.timeout_ms, Some(600_000));
+        assert_eq!(options.ignore.as_deref(), Some("why"));
+        assert_eq!(options.tags, ["slow", "net"]);
+        assert_eq!(options.krate().to_string(), "crate :: lab");
+    }
+
+    #[test]
+    fn without_options_nothing_is_set() {
+        let options = parse_ok("");
+        assert_eq!(options.order, None);
+        assert!(!options.abort_on_fail);
+        assert!(!options.skip_if_deployed);
+        assert_eq!(options.timeout_ms, None);
+        assert_eq!(options.ignore, None);
+        assert!(options.tags.is_empty());
+        assert_eq!(options.krate().to_string(), ":: charmtest");
+    }
+
+    #[test]
+    fn orders_are_32_bit_integers() {
+        let cases = [
+            ("order = 0", 0),
+            ("order = -1", -1),
+            ("order = 1_000", 1_000),
+            ("order = 0x10", 16),
+            ("order = 3i32", 3),
+            ("order = -2147483648", i32::MIN),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_ok(text).order, Some(expected), "{text}");
+        }
+        for text in [
+            "order = 2147483648",
+            "order = -2147483649",
+            "order = 1.0",
+            "order = 1u32",
+            "order = x",
+            "order = --1",
+        ] {
+            assert_eq!(parse(text).1.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn ignore_needs_no_reason() {
+        assert_eq!(parse_ok("ignore").ignore.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn the_crate_is_a_path_in_a_string_or_a_bare_one() {
+        let cases = [
+            (r#"crate = "lab""#, "lab"),
+            (r#"crate = "::lab::charmtest""#, ":: lab :: charmtest"),
+            ("crate = self::lab", "self :: lab"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_ok(text).krate().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_fault_points_at_its_token() {
+        let cases: &[(&str, &[(&str, &str)])] = &[
+            (
+                r#"abort_on_fial, order = "first", timeout = "10min""#,
+                &[
+                    ("abort_on_fial", "did you mean `abort_on_fail`?"),
+                    ("\"first\"", "expected an integer"),
+                    ("\"10min\"", "`10min` is not a duration"),
+                ],
+            ),
+            (
+                "retries = 3",
+                &[("retries", "the options are `order`, `abort_on_fail`")],
+            ),
+            (
+                "order = 1, order = 2",
+                &[("order", "`order` is given twice")],
+            ),
+            (
+                "order, timeout =",
+                &[("order", "needs a value"), ("timeout", "needs a value")],
+            ),
+            ("abort_on_fail = true", &[("true", "takes no value")]),
+            ("abort_on_fail =", &[("abort_on_fail", "takes no value")]),
+            ("ignore =", &[("ignore", "needs a value")]),
+            (
+                "tags(\"a\", \"\", \"not\")",
+                &[("\"\"", "cannot be empty"), ("\"not\"", "an operator")],
+            ),
+            ("skip_if_deployed(a)", &[("(a)", "takes no value")]),
+            ("order = 1 + 1", &[("1 + 1", "expected an integer")]),
+            ("order(1)", &[("(1)", "takes a value after `=`")]),
+            ("timeout = 600", &[("600", "expected a string literal")]),
+            ("tags = \"slow\"", &[("\"slow\"", "takes a list")]),
+            ("tags", &[("tags", "needs a value")]),
+            ("tags()", &[("()", "at least one tag")]),
+            ("tags(\"a\", 1)", &[("1", "expected string literals")]),
+            ("tags(\"a\", \"a\")", &[("\"a\"", "given twice")]),
+            ("tags(\"a b\")", &[("\"a b\"", "not one word")]),
+            ("tags(\"or\")", &[("\"or\"", "an operator")]),
+            ("crate = \"a b\"", &[("\"a b\"", "expected the path")]),
+            ("crate = 1", &[("1", "expected the path")]),
+            (
+                "ignore(\"why\")",
+                &[("(\"why\")", "takes a value after `=`")],
+            ),
+            (
+                ", order = 1",
+                &[(",", "expected an option before this comma")],
+            ),
+            ("\"slow\"", &[("\"slow\"", "expected an option such as")]),
+            ("order 2", &[("2", "expected `=` or `,` after `order`")]),
+            (
+                "charmtest::order",
+                &[(":", "expected `=` or `,` after `charmtest`")],
+            ),
+            (
+                "tags(\"a\") ignore",
+                &[("ignore", "expected `,` after `tags(..)`")],
+            ),
+        ];
+        for (text, expected) in cases {
+            let (_, faults) = parse(text);
+            assert_eq!(faults.len(), expected.len(), "{text}: {faults:?}");
+            for ((token, message), (expected_token, expected_message)) in
+                faults.iter().zip(*expected)
+            {
+                assert_eq!(token, expected_token, "{text}: {message}");
+                assert!(message.contains(expected_message), "{text}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_leaves_the_other_options() {
+        let (options, faults) = parse("order = 7, timeout = 1, abort_on_fail");
+        assert_eq!(faults.len(), 1);
+        assert_eq!(options.order, Some(7));
+        assert!(options.abort_on_fail);
+        assert_eq!(options.timeout_ms, None);
+    }
+}

@@ -1,0 +1,354 @@
+//! Checks the function under `#[charm_test]`: what the harness can call, and which attributes fit.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, GenericParam, Lit, Meta, PatType, Safety, Signature, Type,
+};
+
+use crate::attr::Options;
+use crate::errors::Errors;
+use crate::item::Function;
+
+/// A function that the harness can call, and how to run it.
+pub(crate) struct Test {
+    /// The function, without the attributes that are for `#[charm_test]` or that do not fit beside it.
+    pub(crate) function: Function,
+    /// The options, with `#[ignore]` in its place.
+    pub(crate) options: Options,
+    /// The types of the parameters.
+    pub(crate) parameters: Vec<Type>,
+}
+
+impl Test {
+    /// Checks the function; what is wrong goes to `errors`, and the result can then only be used to emit the function.
+    pub(crate) fn check(mut function: Function, mut options: Options, errors: &mut Errors) -> Self {
+        let attrs = std::mem::take(&mut function.attrs);
+        function.attrs = attrs
+            .into_iter()
+            .filter(|attr| match role(attr) {
+                Role::Kept => true,
+                Role::Ignore => {
+                    errors.ok(ignore(attr, &mut options));
+                    false
+                }
+                Role::Refused(message) => {
+                    errors.at(attr, message);
+                    false
+                }
+            })
+            .collect();
+        check_signature(&function.signature, errors);
+        let parameters = parameters(&function.signature, errors);
+        Self {
+            function,
+            options,
+            parameters,
+        }
+    }
+}
+
+/// Returns the first `impl Trait` in the type.
+pub(crate) fn find_impl(ty: impl ToTokens) -> Option<Span> {
+    fn find(tokens: TokenStream) -> Option<Span> {
+        tokens.into_iter().find_map(|token| match token {
+            TokenTree::Ident(ident) if ident == "impl" => Some(ident.span()),
+            TokenTree::Group(group) => find(group.stream()),
+            _ => None,
+        })
+    }
+    find(ty.into_token_stream())
+}
+
+/// What an attribute on the function means to `#[charm_test]`.
+enum Role {
+    Kept,
+    Ignore,
+    Refused(&'static str),
+}
+
+fn role(attr: &Attribute) -> Role {
+    let path = attr.path();
+    if path.is_ident("ignore") {
+        return Role::Ignore;
+    }
+    if path.is_ident("should_panic") {
+        return Role::Refused(
+            "a charm test cannot use `#[should_panic]`; check the error in the test instead",
+        );
+    }
+    let Some(last) = path.segments.last() else {
+        return Role::Kept;
+    };
+    if last.ident == "charm_test" {
+        return Role::Refused(
+            "this function has two `#[charm_test]` attributes; put all the options into one",
+        );
+    }
+    // `#[test]`, `#[tokio::test]` and their like.
+    if last.ident == "test" {
+        return Role::Refused(
+            "`#[charm_test]` already makes this function a test; remove the other test attribute",
+        );
+    }
+    Role::Kept
+}
+
+/// Takes the place of `#[ignore]` and `#[ignore = "why"]`.
+fn ignore(attr: &Attribute, options: &mut Options) -> syn::Result<()> {
+    let reason = match &attr.meta {
+        Meta::Path(_) => String::new(),
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(reason),
+                ..
+            }) => reason.value(),
+            other => {
+                return Err(syn::Error::new_spanned(
+                    other,
+                    "the reason to ignore a test is a string literal",
+                ));
+            }
+        },
+        Meta::List(_) => {
+            return Err(syn::Error::new_spanned(
+                attr,
+                r#"write `#[ignore]` or `#[ignore = "why"]`"#,
+            ));
+        }
+    };
+    if options.ignore.is_some() {
+        return Err(syn::Error::new_spanned(
+            attr,
+            "this test is already ignored; keep one of the two",
+        ));
+    }
+    options.ignore = Some(reason);
+    Ok(())
+}
+
+fn check_signature(signature: &Signature, errors: &mut Errors) {
+    if let Some(constness) = &signature.constness {
+        errors.at(
+            constness,
+            "a charm test cannot be `const`: it talks to Juju when it runs; remove `const`",
+        );
+    }
+    if let Safety::Unsafe(keyword) = &signature.safety {
+        errors.at(
+            keyword,
+            "a charm test cannot be `unsafe`: the harness calls it from safe code; use an `unsafe` block inside",
+        );
+    }
+    if let Some(abi) = &signature.abi {
+        errors.at(
+            abi,
+            "a charm test cannot be `extern`: only the harness calls it; remove the ABI",
+        );
+    }
+    let generics = &signature.generics;
+    let is_lifetime = |param: &GenericParam| matches!(param, GenericParam::Lifetime(_));
+    if !generics.params.iter().all(is_lifetime) {
+        errors.at(
+            generics,
+            "a charm test cannot be generic: the harness could not know which type is meant; name the type",
+        );
+    } else if !generics.params.is_empty() {
+        errors.at(
+            generics,
+            "a charm test cannot have lifetime parameters; write references without: `&Model`",
+        );
+    }
+    if let Some(clause) = &generics.where_clause {
+        errors.at(
+            clause,
+            "a charm test cannot have a `where` clause: it is not generic; remove the clause",
+        );
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.at(
+            variadic,
+            "a charm test cannot take a variable number of arguments; name each parameter",
+        );
+    }
+}
+
+fn parameters(signature: &Signature, errors: &mut Errors) -> Vec<Type> {
+    let mut types = Vec::new();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => errors.at(
+                receiver,
+                "a charm test cannot take `self`: the harness calls it without a value; move it out of the `impl` block",
+            ),
+            FnArg::Typed(parameter) => {
+                check_parameter(parameter, errors);
+                types.push(Type::clone(&parameter.ty));
+            }
+        }
+    }
+    types
+}
+
+fn check_parameter(parameter: &PatType, errors: &mut Errors) {
+    if let Some(span) = find_impl(&parameter.ty) {
+        errors.push(syn::Error::new(
+            span,
+            "a parameter of a charm test cannot be `impl Trait`: the harness provides it by its type; name the type",
+        ));
+    }
+    for attr in &parameter.attrs {
+        if attr.path().is_ident("cfg") {
+            errors.at(attr, "a parameter of a charm test cannot depend on `#[cfg]`; put it on the whole function");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(options: &str, function: &str) -> (Test, Vec<(String, String)>) {
+        let mut errors = Errors::default();
+        let options = Options::parse(options.parse().unwrap(), &mut errors);
+        let function = syn::parse_str(function).unwrap();
+        let test = Test::check(function, options, &mut errors);
+        (test, errors.into_pairs())
+    }
+
+    #[test]
+    fn parameters_are_taken_by_type_in_order() {
+        let (test, faults) = check(
+            "",
+            "async fn t((a, b): (A, B), mut c: &Model, _: Box<dyn C>) {}",
+        );
+        assert_eq!(faults, []);
+        let types: Vec<_> = test
+            .parameters
+            .iter()
+            .map(|ty| ty.to_token_stream().to_string())
+            .collect();
+        assert_eq!(types, ["(A , B)", "& Model", "Box < dyn C >"]);
+    }
+
+    #[test]
+    fn ignore_is_taken_and_every_other_attribute_stays() {
+        let cases = [
+            ("/// Doc.\n#[cfg(unix)] #[allow(unused)] fn t() {}", None),
+            (
+                "/// Doc.\n#[cfg(unix)] #[ignore] #[allow(unused)] fn t() {}",
+                Some(""),
+            ),
+            (
+                r#"/// Doc.
+                #[cfg(unix)] #[allow(unused)] #[ignore = "slow"] fn t() {}"#,
+                Some("slow"),
+            ),
+        ];
+        for (function, reason) in cases {
+            let (test, faults) = check("", function);
+            assert_eq!(faults, [], "{function}");
+            assert_eq!(test.options.ignore.as_deref(), reason, "{function}");
+            let kept: Vec<_> = test
+                .function
+                .attrs
+                .iter()
+                .map(|attr| attr.path().to_token_stream().to_string())
+                .collect();
+            assert_eq!(kept, ["doc", "cfg", "allow"], "{function}");
+        }
+    }
+
+    #[test]
+    fn what_the_harness_cannot_call_is_refused_where_it_stands() {
+        let cases: &[(&str, &[(&str, &str)])] = &[
+            ("const fn t() {}", &[("const", "cannot be `const`")]),
+            ("unsafe fn t() {}", &[("unsafe", "cannot be `unsafe`")]),
+            (
+                "extern \"C\" fn t() {}",
+                &[("extern \"C\"", "cannot be `extern`")],
+            ),
+            ("fn t<T>(_: T) {}", &[("<T>", "cannot be generic")]),
+            (
+                "fn t<const N: usize>() {}",
+                &[("<const N: usize>", "cannot be generic")],
+            ),
+            (
+                "fn t<'a>(_: &'a M) {}",
+                &[("<'a>", "cannot have lifetime parameters")],
+            ),
+            (
+                "fn t() where A: B {}",
+                &[("where A: B", "cannot have a `where` clause")],
+            ),
+            ("fn t(&mut self) {}", &[("&mut self", "cannot take `self`")]),
+            (
+                "fn t(self: Box<Self>, _: A) {}",
+                &[("self: Box<Self>", "cannot take `self`")],
+            ),
+            (
+                "fn t(_: Vec<(A, &impl B)>) {}",
+                &[("impl", "cannot be `impl Trait`")],
+            ),
+            (
+                "fn t(#[cfg(unix)] _: A) {}",
+                &[("#[cfg(unix)]", "cannot depend on `#[cfg]`")],
+            ),
+            (
+                "#[test] fn t() {}",
+                &[("#[test]", "already makes this function a test")],
+            ),
+            (
+                "#[tokio::test] fn t() {}",
+                &[("#[tokio::test]", "already makes this function a test")],
+            ),
+            (
+                "#[charm_test] fn t() {}",
+                &[("#[charm_test]", "two `#[charm_test]`")],
+            ),
+            (
+                "#[charmtest::charm_test(ignore)] fn t() {}",
+                &[("#[charmtest::charm_test(ignore)]", "two")],
+            ),
+            (
+                "#[should_panic] fn t() {}",
+                &[("#[should_panic]", "cannot use `#[should_panic]`")],
+            ),
+            ("#[ignore = 1] fn t() {}", &[("1", "is a string literal")]),
+            (
+                "#[ignore(x)] fn t() {}",
+                &[("#[ignore(x)]", "write `#[ignore]`")],
+            ),
+            (
+                "#[ignore] #[ignore = \"x\"] fn t() {}",
+                &[("#[ignore = \"x\"]", "already ignored")],
+            ),
+            (
+                "const unsafe extern fn t(self) {}",
+                &[
+                    ("const", "cannot be `const`"),
+                    ("unsafe", "cannot be `unsafe`"),
+                    ("extern", "cannot be `extern`"),
+                    ("self", "cannot take `self`"),
+                ],
+            ),
+        ];
+        for (function, expected) in cases {
+            let (_, faults) = check("", function);
+            assert_eq!(faults.len(), expected.len(), "{function}: {faults:?}");
+            for ((token, message), (expected_token, expected_message)) in
+                faults.iter().zip(*expected)
+            {
+                assert_eq!(token, expected_token, "{function}: {message}");
+                assert!(message.contains(expected_message), "{function}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_test_is_ignored_once() {
+        let (test, faults) = check(r#"ignore = "first""#, r#"#[ignore = "second"] fn t() {}"#);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(test.options.ignore.as_deref(), Some("first"));
+    }
+}

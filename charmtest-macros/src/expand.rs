@@ -1,0 +1,234 @@
+//! Turns a checked test into code: the function as it is, and its entry in the registry.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Ident, ReturnType, Type};
+
+use crate::attr::Options;
+use crate::check::{Test, find_impl};
+use crate::errors::Errors;
+use crate::item::Function;
+
+/// Expands `#[charm_test(options)] item`.
+///
+/// Whatever is wrong, the item itself is emitted, so that an editor goes on completing and hovering in it.
+pub(crate) fn charm_test(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = Options::parse(options, &mut errors);
+    let function: Function = match syn::parse2(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            let message = format_args!("`#[charm_test]` belongs on a function: {error}");
+            errors.push(syn::Error::new(error.span(), message));
+            let errors = errors.into_compile_errors();
+            return quote!(#item #errors);
+        }
+    };
+    let test = Test::check(function, options, &mut errors);
+    let function = &test.function;
+    let beside = errors
+        .into_compile_errors()
+        .unwrap_or_else(|| registration(&test));
+    quote!(#function #beside)
+}
+
+/// Returns the item that registers the test when the test binary starts.
+fn registration(test: &Test) -> TokenStream {
+    let krate = test.options.krate();
+    // Items have no hygiene: this name can never be the one of the function that the shim calls.
+    let shim = format_ident!(
+        "__run_{}",
+        test.function.signature.ident,
+        span = Span::mixed_site()
+    );
+    let definition = shim_definition(test, &shim);
+    let entry = entry(test, &shim);
+    quote! {
+        const _: () = {
+            use #krate::__private;
+            #definition
+            __private::inventory::submit! { #entry }
+        };
+    }
+}
+
+/// Returns the function that makes the arguments, calls the test and turns what it returns into its outcome.
+///
+/// Its variables take part in the macro's hygiene, so that they cannot clash with names of a `macro_rules!` that writes the
+/// test.
+fn shim_definition(test: &Test, shim: &Ident) -> TokenStream {
+    let signature = &test.function.signature;
+    let name = &signature.ident;
+    let context = Ident::new("cx", Span::mixed_site());
+    let result = Ident::new("result", Span::mixed_site());
+    let arguments: Vec<Ident> = (0..test.parameters.len())
+        .map(|n| format_ident!("arg{n}", span = Span::mixed_site()))
+        .collect();
+    let values = test.parameters.iter().map(|ty| argument(ty, &context));
+    let dot_await = signature.asyncness.is_some().then(|| quote!(.await));
+    let returned = returned_type(&signature.output);
+    quote! {
+        fn #shim<'a>(#context: &'a __private::Context) -> __private::BoxFuture<'a> {
+            ::std::boxed::Box::pin(async move {
+                #(let #arguments = #values;)*
+                let #result = #name(#(#arguments),*) #dot_await;
+                <#returned as __private::IntoOutcome>::into_outcome(#result)
+            })
+        }
+    }
+}
+
+/// Returns the expression that makes an argument of this type.
+///
+/// When the type does not fit, rustc complains twice: about the type, and about the call that stands on it. The call begins
+/// where the type begins and ends where it ends, so that both complaints are the same one and rustc shows it once.
+fn argument(ty: &Type, context: &Ident) -> TokenStream {
+    let (first, last) = ends(ty.to_token_stream());
+    let open = quote_spanned!(first=> <);
+    let method = Ident::new("from_context", last);
+    let mut inputs = Group::new(Delimiter::Parenthesis, context.to_token_stream());
+    inputs.set_span(last);
+    quote_spanned! {Span::mixed_site().located_at(first)=>
+        #open #ty as __private::FromContext<'_>>::#method #inputs.await?
+    }
+}
+
+/// Returns the spans of the first and the last token, which may be inside the invisible group around a macro's `$ty`.
+fn ends(tokens: TokenStream) -> (Span, Span) {
+    let mut ends = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => ends(group.stream()),
+        token => (token.span(), token.span()),
+    });
+    let (first, end_of_first) = ends
+        .next()
+        .unwrap_or((Span::call_site(), Span::call_site()));
+    let last = ends.last().map_or(end_of_first, |(_, last)| last);
+    (first, last)
+}
+
+/// Returns the type that the function returns, in a form that can be named outside its signature.
+fn returned_type(output: &ReturnType) -> TokenStream {
+    match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) if find_impl(ty).is_some() => quote_spanned!(ty.span()=> _),
+        ReturnType::Type(_, ty) => Type::to_token_stream(ty),
+    }
+}
+
+/// Returns the test's entry in the registry.
+fn entry(test: &Test, shim: &Ident) -> TokenStream {
+    let ident = &test.function.signature.ident;
+    let name = ident.unraw().to_string();
+    // Not `file!()` and `line!()`: those say where the outermost macro is called, which is one place for all the tests that
+    // a `macro_rules!` makes.
+    let span = ident.span();
+    let file = span.file();
+    let start = span.start();
+    let (line, column) = (literal_u32(start.line), literal_u32(start.column + 1));
+    let Options {
+        abort_on_fail,
+        skip_if_deployed,
+        tags,
+        ..
+    } = &test.options;
+    let order = option(test.options.order);
+    let ignore = option(test.options.ignore.as_deref());
+    let timeout_ms = option(test.options.timeout_ms);
+    quote! {
+        __private::TestEntry {
+            module_path: ::core::module_path!(),
+            name: #name,
+            file: #file,
+            line: #line,
+            column: #column,
+            package: ::core::env!("CARGO_PKG_NAME"),
+            order: #order,
+            abort_on_fail: #abort_on_fail,
+            skip_if_deployed: #skip_if_deployed,
+            ignore: #ignore,
+            tags: &[#(#tags),*],
+            timeout_ms: #timeout_ms,
+            run: #shim,
+        }
+    }
+}
+
+fn option(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+/// Returns a line or a column, which rustc itself counts in 32 bits.
+fn literal_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expands and formats; the name that `proc_macro2` makes up for tokens without a file becomes `[FILE]`.
+    fn expand(options: &str, item: &str) -> String {
+        let item: TokenStream = item.parse().unwrap();
+        let made_up = item.span().file();
+        let expanded = charm_test(options.parse().unwrap(), item);
+        let file = syn::parse2(expanded).unwrap();
+        prettyplease::unparse(&file).replace(&made_up, "[FILE]")
+    }
+
+    #[test]
+    fn async_function() {
+        insta::assert_snapshot!(expand(
+            r#"order = -2, abort_on_fail, skip_if_deployed, timeout = "1h30m", tags("slow", "net"), crate = "crate::lab""#,
+            "/// Scales out.\n#[ignore = \"needs a cloud\"]\n#[allow(unused)]\npub async fn scale(model: &Model, (a, b): (A, B)) -> Result { deploy(model).await }",
+        ));
+    }
+
+    #[test]
+    fn sync_function_without_anything() {
+        insta::assert_snapshot!(expand("", "fn plain() {}"));
+    }
+
+    #[test]
+    fn raw_name_and_unnamed_return_type() {
+        insta::assert_snapshot!(expand("", "fn r#match() -> Result<(), impl Error> {}"));
+    }
+
+    #[test]
+    fn faulty_attribute_keeps_the_function() {
+        insta::assert_snapshot!(expand(
+            "oder = 1, timeout = 5",
+            "#[ignore]\n#[test]\n#[inline]\nconst fn constant(model: &Model) -> u8 { 1 }",
+        ));
+    }
+
+    #[test]
+    fn other_items_stay_as_they_are() {
+        insta::assert_snapshot!(expand("", "#[derive(Debug)] struct Suite { name: String }"));
+    }
+
+    #[test]
+    fn half_written_bodies_pass() {
+        let expanded = charm_test(TokenStream::new(), "fn t() { model. }".parse().unwrap());
+        assert!(
+            expanded
+                .to_string()
+                .starts_with("fn t () { model . } const _"),
+            "{expanded}"
+        );
+    }
+
+    #[test]
+    fn the_place_of_a_test_is_that_of_its_name() {
+        let expanded = charm_test(
+            TokenStream::new(),
+            "#[inline]\n  async fn\n    scale() {}".parse().unwrap(),
+        );
+        let text = expanded.to_string();
+        assert!(text.contains("line : 3u32 , column : 5u32"), "{text}");
+    }
+}

@@ -1,0 +1,147 @@
+//! A stand-in for the library `charmtest`: as much of it as the expansion of `#[charm_test]` touches.
+//!
+//! It keeps this crate's tests independent of the real library, which depends on this crate.
+
+#![allow(unused, reason = "each test uses a part of it")]
+
+use std::pin::pin;
+use std::task::{self, Poll, Waker};
+
+pub use __private::{Context, Failure, FromContext, IntoOutcome};
+
+/// The test attribute, exported as the real library does it.
+pub use charmtest_macros::charm_test;
+
+pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// A parameter that is provided by reference.
+#[derive(Debug)]
+pub struct Model {
+    pub name: &'static str,
+}
+
+/// A parameter that is provided by value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModelName(pub &'static str);
+
+#[doc(hidden)]
+pub mod __private {
+    use std::future::Future;
+    use std::pin::Pin;
+
+    pub use inventory;
+
+    use super::{Model, ModelName};
+
+    #[derive(Debug)]
+    pub struct Context {
+        pub model: Model,
+    }
+
+    #[derive(Debug, PartialEq)]
+    pub struct Failure(pub String);
+
+    impl<E: std::error::Error> From<E> for Failure {
+        fn from(error: E) -> Self {
+            Self(error.to_string())
+        }
+    }
+
+    pub type BoxFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
+
+    #[derive(Debug)]
+    pub struct TestEntry {
+        pub module_path: &'static str,
+        pub name: &'static str,
+        pub file: &'static str,
+        pub line: u32,
+        pub column: u32,
+        pub package: &'static str,
+        pub order: Option<i32>,
+        pub abort_on_fail: bool,
+        pub skip_if_deployed: bool,
+        pub ignore: Option<&'static str>,
+        pub tags: &'static [&'static str],
+        pub timeout_ms: Option<u64>,
+        pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+    }
+
+    inventory::collect!(TestEntry);
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a parameter of a charm test",
+        label = "not a parameter that the harness can provide",
+        note = "implement `FromContext` for `{Self}` to provide a fixture of your own"
+    )]
+    pub trait FromContext<'a>: Sized {
+        fn from_context(cx: &'a Context) -> impl Future<Output = Result<Self, Failure>>;
+    }
+
+    impl<'a> FromContext<'a> for &'a Model {
+        async fn from_context(cx: &'a Context) -> Result<Self, Failure> {
+            Ok(&cx.model)
+        }
+    }
+
+    impl<'a> FromContext<'a> for ModelName {
+        async fn from_context(cx: &'a Context) -> Result<Self, Failure> {
+            Ok(Self(cx.model.name))
+        }
+    }
+
+    #[diagnostic::on_unimplemented(
+        message = "a charm test cannot return `{Self}`",
+        label = "a charm test returns nothing or a `Result<(), E>`"
+    )]
+    pub trait IntoOutcome {
+        fn into_outcome(self) -> Result<(), Failure>;
+    }
+
+    impl IntoOutcome for () {
+        fn into_outcome(self) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    impl<E: Into<Failure>> IntoOutcome for Result<(), E> {
+        fn into_outcome(self) -> Result<(), Failure> {
+            self.map_err(Into::into)
+        }
+    }
+}
+
+/// Returns the entries of the registry, in the order of their lines.
+pub fn entries() -> Vec<&'static __private::TestEntry> {
+    let mut entries: Vec<_> = inventory::iter::<__private::TestEntry>.into_iter().collect();
+    entries.sort_by_key(|entry| (entry.file, entry.line, entry.column));
+    entries
+}
+
+/// Returns the only entry with this name.
+pub fn entry(name: &str) -> &'static __private::TestEntry {
+    let mut found = entries();
+    found.retain(|entry| entry.name == name);
+    match found[..] {
+        [entry] => entry,
+        _ => panic!("{} tests are called `{name}`", found.len()),
+    }
+}
+
+/// Runs the only test with this name. Nothing here ever waits, so one poll has to finish it.
+pub fn run(name: &str) -> Result {
+    let context = Context { model: Model { name: "lab" } };
+    let test = pin!((entry(name).run)(&context));
+    match test.poll(&mut task::Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("`{name}` waits"),
+    }
+}
+
+/// Defines a charm test whose function stands in this file, whoever calls the macro.
+macro_rules! shared_test {
+    () => {
+        #[charm_test(crate = crate::charmtest)]
+        fn shared() {}
+    };
+}
+pub(crate) use shared_test;

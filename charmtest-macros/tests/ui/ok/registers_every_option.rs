@@ -1,0 +1,53 @@
+//! What the attribute says arrives in the registry.
+
+#![deny(warnings, missing_docs, unreachable_pub, elided_lifetimes_in_paths, unused_qualifications, single_use_lifetimes)]
+#![forbid(unsafe_code)]
+
+#[allow(warnings, missing_docs, unreachable_pub)]
+#[path = "../../support/charmtest.rs"]
+mod charmtest;
+
+use charmtest::charm_test;
+
+#[charm_test(crate = "crate::charmtest")]
+async fn plain() {}
+
+mod relations {
+    use super::charmtest::{self, charm_test};
+
+    #[charm_test(
+        order = -2,
+        abort_on_fail,
+        skip_if_deployed,
+        timeout = "1h30m",
+        ignore = "needs a cloud",
+        tags("slow", "net"),
+        crate = "self::charmtest",
+    )]
+    pub(crate) async fn r#match() {}
+}
+
+fn main() {
+    let plain = charmtest::entry("plain");
+    assert_eq!(plain.module_path, module_path!());
+    assert_eq!(plain.file, file!());
+    assert_eq!((plain.line, plain.column), (13, 10));
+    assert_eq!(plain.package, env!("CARGO_PKG_NAME"));
+    assert_eq!(plain.order, None);
+    assert!(!plain.abort_on_fail);
+    assert!(!plain.skip_if_deployed);
+    assert_eq!(plain.ignore, None);
+    assert!(plain.tags.is_empty());
+    assert_eq!(plain.timeout_ms, None);
+
+    let full = charmtest::entry("match");
+    assert_eq!(full.module_path, concat!(module_path!(), "::relations"));
+    assert_eq!(full.file, file!());
+    assert_eq!((full.line, full.column), (27, 25));
+    assert_eq!(full.order, Some(-2));
+    assert!(full.abort_on_fail);
+    assert!(full.skip_if_deployed);
+    assert_eq!(full.ignore, Some("needs a cloud"));
+    assert_eq!(full.tags, ["slow", "net"]);
+    assert_eq!(full.timeout_ms, Some(5_400_000));
+}
