@@ -1,5 +1,19 @@
 //! Integration tests for Juju charms, written in Rust.
 //!
+//! A charm test is a function under [`#[charm_test]`](charm_test) in a test target with `harness = false`:
+//!
+//! ```
+//! use charmtest::prelude::*;
+//!
+//! #[charm_test(abort_on_fail)]
+//! async fn arithmetic_holds() -> charmtest::Result {
+//!     assert_eq!(1 + 1, 2);
+//!     Ok(())
+//! }
+//!
+//! charmtest::main!();
+//! ```
+//!
 //! The tests of a Rust module share one Juju model, which is made before the first test that needs it and destroyed after
 //! the last one. They run one after another; modules run side by side. A test never needs to know whether it runs against a
 //! real Juju or against the embedded controller: both are a program called `juju`.
@@ -20,9 +34,27 @@ pub mod prelude;
 mod registry;
 pub mod wait;
 
+pub use charmtest_macros::charm_test;
 pub use failure::{Failure, Result, Skip, skip};
 pub use harness::Context;
 pub use registry::{FromContext, IntoOutcome};
+
+/// Generates the `main` function of a test target: it runs every charm test of the target.
+///
+/// ```
+/// charmtest::main!();
+/// ```
+#[macro_export]
+macro_rules! main {
+    () => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::harness::main(
+                ::core::env!("CARGO_PKG_NAME"),
+                ::core::env!("CARGO_CRATE_NAME"),
+            )
+        }
+    };
+}
 
 /// What the expansion of `#[charm_test]` uses. Not for direct use; it may change with any release.
 #[doc(hidden)]

@@ -84,11 +84,7 @@ impl Files<'_> {
 }
 
 async fn ask(model: &Model, arguments: &[&str]) -> Result<String, JujuError> {
-    let (command, rest) = arguments.split_first().expect("a command has a name");
-    let arguments = [*command, "-m", model.full_name()]
-        .into_iter()
-        .chain(rest.iter().copied());
-    let call = model.juju().call(arguments).check().timeout(STEP_LIMIT);
+    let call = model.call(arguments).check().timeout(STEP_LIMIT);
     Ok(call.run().await?.stdout)
 }
 

@@ -1,6 +1,7 @@
 //! The way from a test binary's command line to its exit code.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::{Builder, Runtime};
 
 use super::args::{FormatArg, TestArgs};
@@ -35,7 +36,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Runs the charm tests of a target; [`charmtest::main!`](crate::main) calls it.
 #[must_use]
 pub fn main(package: &str, target: &str) -> ExitCode {
-    let code = match parse(env::args_os()) {
+    let code = match parse(env::args_os(), target) {
         Ok(args) => run(&args, package, target),
         Err(error) => {
             // Help goes to standard output, complaints to standard error; a closed pipe is no reason to panic.
@@ -46,9 +47,9 @@ pub fn main(package: &str, target: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<TestArgs, clap::Error> {
-    let args = TestArgs::try_parse_from(arguments)?;
-    let usage = |kind, text: String| TestArgs::command().error(kind, text);
+fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<TestArgs, clap::Error> {
+    let args = TestArgs::from_arg_matches(&command(target).try_get_matches_from(arguments)?)?;
+    let usage = |kind, text: String| command(target).error(kind, text);
     args.run
         .check()
         .map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
@@ -61,6 +62,11 @@ fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<TestArgs
         })?;
     }
     Ok(args)
+}
+
+/// The command line, under the name of the target: the file's own name ends in a hash.
+fn command(target: &str) -> clap::Command {
+    TestArgs::command().bin_name(target)
 }
 
 fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
@@ -93,7 +99,11 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     };
     let file = entries.first().map_or("", |entry| entry.file);
     let settings = settings(args, target, file);
-    let world = JujuWorld::new(backend_options(args), settings.package_dir.clone());
+    let world = JujuWorld::new(
+        backend_options(args),
+        settings.package_dir.clone(),
+        settings.record_dir.clone(),
+    );
     let code = execute(args, &plan, settings, Arc::new(world), &runtime);
     // A test that blocks its thread, or a task that a test spawned, must not keep the process.
     runtime.shutdown_background();

@@ -74,6 +74,7 @@ impl World for Shared {
             kind: BackendKind::Embedded,
             version: "3.6.28".to_owned(),
             why: "a fake".to_owned(),
+            warning: None,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The real world: models of the selected backend.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use super::event::Evidence;
 use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, World};
 use crate::diagnose;
 use crate::failure::Failure;
-use crate::juju::{Backend, BackendOptions, Juju, ModelName, Observer};
+use crate::juju::{Backend, BackendOptions, Juju, ModelName, Observer, Transcript};
 use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts};
 
 /// Models of a real Juju or of the embedded controller.
@@ -17,16 +18,24 @@ use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts};
 pub(super) struct JujuWorld {
     options: BackendOptions,
     package_dir: PathBuf,
+    record_dir: PathBuf,
     backend: OnceLock<Arc<Backend>>,
 }
 
 impl JujuWorld {
-    pub(super) fn new(options: BackendOptions, package_dir: PathBuf) -> Self {
+    pub(super) fn new(options: BackendOptions, package_dir: PathBuf, record_dir: PathBuf) -> Self {
         Self {
             options,
             package_dir,
+            record_dir,
             backend: OnceLock::new(),
         }
+    }
+
+    /// Opens the file that lists every command of the run.
+    fn open_transcript(&self) -> io::Result<Transcript> {
+        fs::create_dir_all(&self.record_dir)?;
+        Transcript::to_file(self.record_dir.join("commands.jsonl"))
     }
 
     fn backend(&self) -> Result<&Arc<Backend>, Failure> {
@@ -61,11 +70,20 @@ impl JujuWorld {
 
 impl World for JujuWorld {
     fn select(&self) -> Result<BackendReport, Failure> {
-        let backend = Backend::select(&self.options)?;
+        let mut backend = Backend::select(&self.options)?;
+        let mut warning = None;
+        match self.open_transcript() {
+            Ok(transcript) => backend.juju = backend.juju.with_transcript(transcript),
+            Err(error) => {
+                let directory = self.record_dir.display();
+                warning = Some(format!("the run leaves no record in {directory}: {error}"));
+            }
+        }
         let report = BackendReport {
             kind: backend.kind,
             version: backend.version.clone(),
             why: backend.why.clone(),
+            warning,
         };
         self.backend
             .set(Arc::new(backend))

@@ -106,6 +106,9 @@ impl RunState {
                 version: report.version.clone(),
                 why: report.why.clone(),
             });
+            if let Some(message) = report.warning.clone() {
+                self.emit(Event::Warning { message });
+            }
             Ok(report)
         });
         selected

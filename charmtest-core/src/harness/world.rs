@@ -75,4 +75,6 @@ pub(super) struct BackendReport {
     pub(super) kind: BackendKind,
     pub(super) version: String,
     pub(super) why: String,
+    /// What went wrong and stops nothing.
+    pub(super) warning: Option<String>,
 }

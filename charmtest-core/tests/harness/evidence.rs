@@ -1,0 +1,194 @@
+//! A whole run with models, against a `juju` that is a shell script: names, evidence, tear-down.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use charmtest::harness::{Event, Evidence};
+use tempfile::TempDir;
+
+use crate::binary::{Run, command, finish};
+
+/// Knows one model at a time, by the file `model`; notes its arguments in `calls`.
+const JUJU: &str = r#"#!/bin/sh
+here=$(dirname "$0")
+echo "$*" >> "$here/calls"
+case "$1" in
+version) echo 3.6.28-ubuntu-amd64 ;;
+add-model) echo "$3" > "$here/model" ;;
+show-model)
+    model=$(cat "$here/model" 2>/dev/null) || { echo "ERROR model $4 not found" >&2; exit 1; }
+    echo "{\"$model\":{\"name\":\"admin/$model\",\"short-name\":\"$model\",\"model-uuid\":\"u\",\"model-type\":\"iaas\",\"controller-name\":\"c\"}}" ;;
+destroy-model)
+    if [ -e "$here/undying" ]; then echo "ERROR cannot destroy" >&2; exit 1; fi
+    rm "$here/model" ;;
+status)
+    case "$*" in *json*) echo '{"applications":{"web":{"units":{"web/0":{"workload-status":{"current":"blocked","message":"no database"}}}}}}' ;; *) echo 'Unit  Workload' ;; esac ;;
+debug-log)
+    echo 'unit-web-0: 2001-01-01 00:00:00 ERROR unit.web/0.juju-log long ago'
+    echo 'unit-web-0: 2999-01-01 00:00:00 ERROR unit.web/0.juju-log database missing' ;;
+show-unit) echo 'ERROR show-unit is broken' >&2; exit 1 ;;
+esac
+"#;
+
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        world.write("juju", JUJU);
+        world
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes an executable file in another process: one that this process had open could be open in a child of another
+    /// thread still, and then it could not be executed.
+    fn write(&self, name: &str, text: &str) {
+        let mut writer = Command::new("/bin/sh")
+            .args(["-c", r#"cat > "$1" && chmod +x "$1""#, "sh"])
+            .arg(self.path().join(name))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writer
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        assert!(writer.wait().unwrap().success());
+    }
+
+    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = command();
+        command
+            .args(["evidence", "--backend", "juju", "--juju"])
+            .arg(self.path().join("juju"))
+            .args(arguments)
+            .env("CHARMTEST_RECORD_DIR", self.path().join("records"))
+            .envs(variables.iter().copied());
+        finish(&mut command)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap_or_default()
+    }
+}
+
+#[test]
+fn a_failure_leaves_evidence_and_the_model_is_destroyed() {
+    let world = World::new();
+    let run = world.run(&[], &[("CHARMTEST_EVENTS", "stdout")]);
+    assert_eq!(run.code, Some(101));
+    let events: Vec<Event> = run
+        .stdout
+        .lines()
+        .filter_map(|line| Event::split_line(line).1)
+        .collect();
+    let evidence = events.iter().find_map(|event| match event {
+        Event::TestFinished { evidence, .. } => evidence.clone(),
+        _ => None,
+    });
+    let Evidence {
+        directory,
+        highlights,
+    } = evidence.unwrap();
+    assert_eq!(
+        Path::new(&directory),
+        world.path().join("records/evidence/fails_with_a_model")
+    );
+    assert_eq!(
+        highlights,
+        [
+            "web/0: blocked: no database",
+            "unit-web-0: 2999-01-01 00:00:00 ERROR unit.web/0.juju-log database missing",
+        ]
+    );
+    let saved = |name: &str| fs::read_to_string(Path::new(&directory).join(name)).unwrap();
+    assert_eq!(saved("message.txt"), "not ready");
+    assert_eq!(saved("status.txt"), "Unit  Workload\n");
+    assert!(
+        saved("debug-log.txt").contains("database missing")
+            && !saved("debug-log.txt").contains("long ago")
+    );
+    assert!(saved("show-unit.yaml").starts_with("could not be captured:"));
+    assert!(saved("commands.txt").contains("add-model"));
+    assert!(
+        world
+            .read("records/commands.jsonl")
+            .contains("destroy-model")
+    );
+    assert_eq!(world.read("model"), "", "the model is destroyed");
+}
+
+#[test]
+fn the_name_is_told_before_the_model_is_made() {
+    let world = World::new();
+    let run = world.run(&[], &[]);
+    let named = run
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("charmtest: model "))
+        .unwrap();
+    let model = named.split_whitespace().nth(2).unwrap();
+    assert!(
+        named.ends_with("for module evidence") && model.starts_with("evidence-"),
+        "{named}"
+    );
+    assert!(
+        world
+            .read("calls")
+            .contains(&format!("add-model --no-switch {model}\n"))
+    );
+    assert!(run.stderr.contains("it was asked for"), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("  | web/0: blocked: no database\n"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_model_that_survives_is_named_at_the_end() {
+    let world = World::new();
+    world.write("undying", "");
+    let run = world.run(&["--teardown-timeout", "10s"], &[]);
+    let last = run
+        .stderr
+        .lines()
+        .find(|line| line.contains("could not be destroyed"))
+        .unwrap();
+    assert!(
+        last.starts_with("charmtest: error: model evidence-"),
+        "{last}"
+    );
+    assert_eq!(run.code, Some(101));
+}
+
+#[test]
+fn a_model_given_by_name_is_made_and_kept() {
+    let world = World::new();
+    let run = world.run(&["--model", "mine"], &[]);
+    assert!(
+        run.stderr.contains("charmtest: model mine was kept"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(world.read("model"), "mine\n");
+    let again = world.run(&["--model", "mine"], &[]);
+    assert!(
+        again.stderr.contains("charmtest: model mine was kept"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(world.read("calls").matches("add-model").count(), 1);
+    assert!(!world.read("calls").contains("destroy-model"));
+}
