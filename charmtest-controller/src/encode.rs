@@ -133,9 +133,15 @@ mod tests {
     #[test]
     fn json_is_gos() {
         for (value, expected) in [
-            (json!({"b": [1, null], "a": {"c": true}}), r#"{"b":[1,null],"a":{"c":true}}"#),
+            (
+                json!({"b": [1, null], "a": {"c": true}}),
+                r#"{"b":[1,null],"a":{"c":true}}"#,
+            ),
             (json!("a<b>&c\u{2028}"), r#""a\u003cb\u003e\u0026c\u2028""#),
-            (json!("\"\\\n\t\u{1}\u{7f}ü"), "\"\\\"\\\\\\n\\t\\u0001\u{7f}ü\""),
+            (
+                json!("\"\\\n\t\u{1}\u{7f}ü"),
+                "\"\\\"\\\\\\n\\t\\u0001\u{7f}ü\"",
+            ),
             (json!([]), "[]"),
         ] {
             assert_eq!(go_json(&value), expected);
@@ -171,7 +177,10 @@ mod tests {
 
     #[test]
     fn maps_are_sorted_by_bytes() {
-        assert_eq!(go_json(&sorted(&json!({"b": {"z": 1, "Z": 2}, "a10": 1, "a2": 1}))), r#"{"a10":1,"a2":1,"b":{"Z":2,"z":1}}"#);
+        assert_eq!(
+            go_json(&sorted(&json!({"b": {"z": 1, "Z": 2}, "a10": 1, "a2": 1}))),
+            r#"{"a10":1,"a2":1,"b":{"Z":2,"z":1}}"#
+        );
     }
 
     proptest! {

@@ -105,13 +105,21 @@ impl Flag {
 pub(crate) struct Parsed {
     /// What is no option.
     pub(crate) positionals: Vec<String>,
-    values: Vec<(&'static str, String)>,
+    values: Vec<Given>,
+}
+
+/// An option that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Given {
+    name: &'static str,
+    spelled: String,
+    value: String,
 }
 
 impl Parsed {
     /// Says whether the option was given at all.
     pub(crate) fn is_set(&self, name: &str) -> bool {
-        self.values.iter().any(|(given, _)| *given == name)
+        self.values.iter().any(|given| given.name == name)
     }
 
     /// Says whether a switch is on.
@@ -125,8 +133,14 @@ impl Parsed {
         self.values
             .iter()
             .rev()
-            .find(|(given, _)| *given == name)
-            .map(|(_, value)| value.as_str())
+            .find(|given| given.name == name)
+            .map(|given| given.value.as_str())
+    }
+
+    /// Returns how the option was written the last time: `-r` or `--relation`.
+    pub(crate) fn spelled(&self, name: &str) -> Option<&str> {
+        let given = self.values.iter().rev().find(|given| given.name == name)?;
+        Some(&given.spelled)
     }
 
     /// Iterates over all values of an option in the order given.
@@ -136,8 +150,8 @@ impl Parsed {
     ) -> impl DoubleEndedIterator<Item = &'a str> + Clone {
         self.values
             .iter()
-            .filter(move |(given, _)| *given == name)
-            .map(|(_, value)| value.as_str())
+            .filter(move |given| given.name == name)
+            .map(|given| given.value.as_str())
     }
 
     /// Iterates over the comma-separated parts of all values of an option.
@@ -265,7 +279,11 @@ fn take<'b>(
             dashed(name)
         ))
     })?;
-    parsed.values.push((flag.name(), value.to_owned()));
+    parsed.values.push(Given {
+        name: flag.name(),
+        spelled: dashed(name),
+        value: value.to_owned(),
+    });
     Ok(())
 }
 

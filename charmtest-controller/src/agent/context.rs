@@ -80,7 +80,6 @@ impl HookContext {
             hook,
             action,
             base,
-            seen: BTreeMap::new(),
             status_seen: None,
             pending: Pending::default(),
         }

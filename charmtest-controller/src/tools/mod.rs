@@ -1,9 +1,40 @@
 //! Hook tools: what a charm calls while its hook runs.
+//!
+//! A tool is a row of a table ([`tool::Tool`]) and a function that reads the hook's context and the model and changes nothing but
+//! the context. What has to happen at once (a status, a log line) the function only asks for ([`tool::Effect`]); everything else
+//! waits in the context until the hook has succeeded and [`flush`] writes it. [`run`] is the edge around that: it reads `--file`,
+//! takes the context's lock, formats, and writes `--output`.
 
-use std::path::PathBuf;
+mod actions;
+mod config;
+mod effect;
+mod flush;
+mod format;
+mod goal_state;
+mod help;
+mod log;
+mod network;
+mod ports;
+mod relation_read;
+mod relation_write;
+mod resources;
+mod state;
+mod status;
+mod tool;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use crate::agent::SharedContext;
+use crate::flags::{self, Flag, Parsed, Placement};
 use crate::model::Hub;
+use crate::protocol::LIMIT;
+
+pub use flush::{flush, network_settings, refresh_network};
+use format::{Format, Shown};
+use tool::{HELP, OutputKind, Scene, Tool, ToolError};
 
 /// The names of all hook tools.
 pub const NAMES: &[&str] = &[
@@ -87,15 +118,184 @@ pub enum Answer {
     },
 }
 
+/// The tools by family.
+const FAMILIES: &[&[Tool]] = &[
+    actions::TOOLS,
+    config::TOOLS,
+    goal_state::TOOLS,
+    log::TOOLS,
+    network::TOOLS,
+    ports::TOOLS,
+    relation_read::TOOLS,
+    relation_write::TOOLS,
+    resources::TOOLS,
+    state::TOOLS,
+    status::TOOLS,
+];
+
 /// Runs one hook tool in the context of the hook that called it.
-pub fn run(_hub: &Hub, _context: &SharedContext, call: &Call) -> Answer {
-    let stderr = format!(
-        "ERROR {} is not supported by the embedded controller\n",
-        call.name
-    )
-    .into_bytes();
+///
+/// Tools of one context run one at a time. A tool whose `--file` is standard input answers [`Answer::NeedsStdin`] first.
+pub fn run(hub: &Hub, context: &SharedContext, call: &Call) -> Answer {
+    let Some(tool) = find(&call.name) else {
+        return unknown(&call.name);
+    };
+    let parsed = match parse(tool, &call.args) {
+        Ok(parsed) if parsed.switch("help") => return done(help::help(tool)),
+        Ok(parsed) => parsed,
+        Err(error) => return failed(&error),
+    };
+    if parsed.text("file") == Some("-") && call.stdin.is_none() {
+        return Answer::NeedsStdin;
+    }
+    let answer = run_parsed(hub, context, call, tool, &parsed);
+    match answer {
+        Ok(stdout) => Answer::Done {
+            code: 0,
+            stdout: stdout.into_bytes(),
+            stderr: warnings(tool, &parsed).into_bytes(),
+        },
+        Err(error) => failed(&error),
+    }
+}
+
+fn run_parsed(
+    hub: &Hub,
+    context: &SharedContext,
+    call: &Call,
+    tool: &Tool,
+    parsed: &Parsed,
+) -> Result<String, ToolError> {
+    let file = read_file(call, parsed)?;
+    let mut context = context.lock().unwrap_or_else(PoisonError::into_inner);
+    let model = hub.model(&context.model);
+    let model =
+        model.ok_or_else(|| ToolError::failed(format!("model {} not found", context.model)))?;
+    let answered = (tool.run)(
+        &mut Scene {
+            context: &mut context,
+            model: &model,
+            file,
+        },
+        parsed,
+    )?;
+    if let Some(effect) = answered.effect {
+        return effect::apply(hub, &context, effect);
+    }
+    let text = print(tool, parsed, answered.shown.as_ref());
+    match parsed.text("output") {
+        Some(path) if !path.is_empty() => {
+            write_output(&call.cwd, path, &text).map(|()| String::new())
+        }
+        _ => Ok(text),
+    }
+}
+
+fn find(name: &str) -> Option<&'static Tool> {
+    FAMILIES
+        .iter()
+        .flat_map(|family| family.iter())
+        .find(|tool| tool.name == name)
+}
+
+fn parse(tool: &Tool, args: &[String]) -> Result<Parsed, ToolError> {
+    let flags: Vec<&Flag> = tool
+        .flags
+        .iter()
+        .chain(tool.output.flags())
+        .chain([&HELP])
+        .collect();
+    Ok(flags::parse(
+        flags.iter().copied(),
+        Placement::Anywhere,
+        args,
+    )?)
+}
+
+fn print(tool: &Tool, parsed: &Parsed, shown: Option<&Shown>) -> String {
+    let Some(shown) = shown else {
+        return String::new();
+    };
+    let name = parsed
+        .text("format")
+        .unwrap_or(tool.output.default_format());
+    Format::parse(name).unwrap_or(Format::Smart).print(shown)
+}
+
+/// Returns what Juju says on standard error although the tool succeeded; it ends without a line break there, too.
+fn warnings(tool: &Tool, parsed: &Parsed) -> String {
+    if tool.output == OutputKind::Deprecated && parsed.is_set("format") {
+        return format!("--format flag deprecated for command {:?}", tool.name);
+    }
+    String::new()
+}
+
+/// Reads what `--file` names, before the context is locked.
+fn read_file(call: &Call, parsed: &Parsed) -> Result<Option<String>, ToolError> {
+    let Some(name) = parsed.text("file").filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let bytes = match (&call.stdin, name) {
+        (Some(stdin), "-") => stdin.clone(),
+        _ => {
+            let path = call.cwd.join(name);
+            read_regular(&path).map_err(|error| open_error(&path, &error))?
+        }
+    };
+    let text = String::from_utf8(bytes)
+        .map_err(|_| ToolError::failed(format!("{name}: not UTF-8 text")))?;
+    Ok(Some(text))
+}
+
+/// Reads a regular file: a pipe could make the controller wait for ever.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    let limit = LIMIT as u64;
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other("file too large"));
+    }
+    Ok(bytes)
+}
+
+fn write_output(cwd: &Path, name: &str, text: &str) -> Result<(), ToolError> {
+    let path = cwd.join(name);
+    fs::write(&path, text).map_err(|error| open_error(&path, &error))
+}
+
+fn open_error(path: &Path, error: &io::Error) -> ToolError {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        _ => error.to_string(),
+    };
+    ToolError::failed(format!("open {}: {why}", path.display()))
+}
+
+fn unknown(name: &str) -> Answer {
+    let message = match NAMES.contains(&name) {
+        true => format!("{name} is not supported by the embedded controller"),
+        false => format!("bad request: unknown command: {name}"),
+    };
+    failed(&ToolError::failed(message))
+}
+
+fn done(stdout: String) -> Answer {
     Answer::Done {
-        code: 1,
+        code: 0,
+        stdout: stdout.into_bytes(),
+        stderr: Vec::new(),
+    }
+}
+
+fn failed(error: &ToolError) -> Answer {
+    let stderr = format!("ERROR {}\n", error.message).into_bytes();
+    Answer::Done {
+        code: error.code,
         stdout: Vec::new(),
         stderr,
     }

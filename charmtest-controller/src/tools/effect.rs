@@ -1,0 +1,131 @@
+//! What tools do at once: it stays, whatever becomes of the hook.
+
+use jiff::Timestamp;
+
+use super::resources;
+use super::tool::{Effect, ToolError};
+use crate::agent::HookContext;
+use crate::model::{Hub, LogLevel, LogLine, Model, Status, Transact};
+
+/// Does what a tool asked for and returns what it prints.
+///
+/// # Errors
+///
+/// Fails when the model refuses the change, and when it cannot be written to disk.
+pub(super) fn apply(hub: &Hub, context: &HookContext, effect: Effect) -> Result<String, ToolError> {
+    match effect {
+        Effect::Log(lines) => log(hub, context, lines).map(|()| String::new()),
+        Effect::FetchResource(name) => {
+            let model = hub
+                .model(&context.model)
+                .unwrap_or_else(|| context.base.clone());
+            let path = resources::fetch(&hub.data, &model, &context.unit, &name)
+                .map_err(ToolError::failed)?;
+            // Without a line break: Juju prints none here.
+            Ok(path.display().to_string())
+        }
+        change => {
+            let now = hub.now();
+            let changed = hub.transact_model(&context.model, |model| {
+                self::change(model, context, change, now)
+            });
+            changed
+                .map(|()| String::new())
+                .map_err(|error| match error {
+                    Transact::Rejected(error) => error,
+                    Transact::Store(error) => ToolError::failed(error.to_string()),
+                })
+        }
+    }
+}
+
+/// Makes a change in the model.
+pub(super) fn change(
+    model: &mut Model,
+    context: &HookContext,
+    effect: Effect,
+    now: Timestamp,
+) -> Result<(), ToolError> {
+    let unit = &context.unit;
+    let leads = model.is_leader(unit);
+    let gone = || ToolError::failed(format!("unit \"{unit}\" not found"));
+    match effect {
+        Effect::UnitStatus(status, message) => {
+            let row = model.units.get_mut(unit).ok_or_else(gone)?;
+            row.workload = Status::new(status, message, now);
+            row.charm_set_status = true;
+        }
+        Effect::ApplicationStatus(status, message) => {
+            if !leads {
+                return Err(ToolError::failed("this unit is not the leader"));
+            }
+            let row = model
+                .applications
+                .get_mut(unit.application())
+                .ok_or_else(gone)?;
+            row.status = Some(Status::new(status, message, now));
+        }
+        Effect::WorkloadVersion(version) => {
+            let same = model
+                .units
+                .get(unit)
+                .is_some_and(|row| row.workload_version.as_deref() == Some(&version));
+            let shown = model
+                .applications
+                .get(unit.application())
+                .and_then(|row| row.workload_version.as_deref());
+            if same && shown == Some(&version) {
+                return Ok(());
+            }
+            model.units.get_mut(unit).ok_or_else(gone)?.workload_version = Some(version.clone());
+            model
+                .applications
+                .get_mut(unit.application())
+                .ok_or_else(gone)?
+                .workload_version = Some(version);
+        }
+        Effect::LeaderSettings(settings) => {
+            if !leads {
+                return Err(ToolError::failed(
+                    "cannot write leadership settings: cannot write settings: not the leader",
+                ));
+            }
+            model
+                .applications
+                .get_mut(unit.application())
+                .ok_or_else(gone)?
+                .leader_settings
+                .merge(&settings);
+        }
+        Effect::ActionLog(message) => {
+            let task = context
+                .action
+                .as_ref()
+                .map(|action| action.task)
+                .unwrap_or_default();
+            let task = model
+                .tasks
+                .get_mut(&task)
+                .ok_or_else(|| ToolError::failed("not running an action"))?;
+            task.log.push((now, message));
+        }
+        // These do not change the model, see `apply`.
+        Effect::Log(_) | Effect::FetchResource(_) => {}
+    }
+    Ok(())
+}
+
+/// Writes log lines. This is the tool that charms call most, so there is no transaction on the state.
+fn log(hub: &Hub, context: &HookContext, lines: Vec<(LogLevel, String)>) -> Result<(), ToolError> {
+    let at = hub.now();
+    let lines = lines.into_iter().map(|(level, message)| LogLine {
+        model: context.model.clone(),
+        at,
+        entity: context.unit.tag(),
+        level,
+        module: format!("unit.{}.juju-log", context.unit),
+        message,
+    });
+    hub.log(lines)
+        .map_err(|error| ToolError::failed(error.to_string()))
+}

@@ -1,0 +1,152 @@
+//! Committing what a hook left pending.
+
+use std::collections::BTreeMap;
+
+use super::ports;
+use crate::agent::{HookContext, Pending};
+use crate::model::{Bag, Model, RelationId, UnitName};
+
+/// The longest key of `state-set`, in bytes (Juju 3.6, controller configuration `max-charm-state-size` and friends).
+pub(super) const STATE_KEY_MAX: usize = 256;
+/// The longest value of `state-set`, in bytes.
+pub(super) const STATE_VALUE_MAX: usize = 64 << 10;
+/// The most that a unit may keep with `state-set`, in bytes.
+const STATE_TOTAL_MAX: usize = 2 << 20;
+
+/// Writes what is pending in `context` into the model: relation settings, ports, charm state.
+///
+/// For the transaction that commits the hook, which must be given up on an error: nothing of the hook is written then.
+///
+/// # Errors
+///
+/// Fails when the unit wrote application data and leads no longer, when ports were opened for an unknown endpoint or collide with
+/// ports opened meanwhile, and when the charm state is too large.
+pub fn flush(model: &mut Model, context: &HookContext) -> Result<(), String> {
+    let Pending {
+        unit_settings,
+        app_settings,
+        charm_state,
+        ..
+    } = &context.pending;
+    if !app_settings.is_empty() && !model.is_leader(&context.unit) {
+        let application = context.unit.application();
+        return Err(format!(
+            "{:?} is not leader of {application:?}",
+            context.unit.as_str()
+        ));
+    }
+    for (id, settings) in unit_settings {
+        merge_unit(model, *id, &context.unit, settings);
+    }
+    for (id, settings) in app_settings {
+        merge_application(model, *id, context.unit.application(), settings);
+    }
+    ports::flush(model, &context.unit, &context.pending)?;
+    flush_state(model, &context.unit, charm_state)
+}
+
+/// Puts the unit's address into its databags of all relations it is in, over what the charm may have put there.
+///
+/// Juju's agent does so in the flush of `config-changed`, before what the charm wrote.
+pub fn refresh_network(model: &mut Model, unit: &UnitName) {
+    let settings = network_settings(model, unit);
+    let ids: Vec<RelationId> = model
+        .relations_of(unit.application())
+        .filter(|relation| {
+            relation
+                .members
+                .get(unit)
+                .is_some_and(|member| member.in_scope)
+        })
+        .map(|relation| relation.id)
+        .collect();
+    for id in ids {
+        merge_unit(model, id, unit, &settings);
+    }
+}
+
+/// Returns what a unit's databag holds when the unit enters a relation: `ingress-address`, `private-address`, `egress-subnets`.
+pub fn network_settings(model: &Model, unit: &UnitName) -> BTreeMap<String, String> {
+    let Some(address) = model.address_of(unit) else {
+        return BTreeMap::new();
+    };
+    BTreeMap::from([
+        ("egress-subnets".to_owned(), format!("{address}/32")),
+        ("ingress-address".to_owned(), address.to_string()),
+        ("private-address".to_owned(), address.to_string()),
+    ])
+}
+
+/// Merges into a unit's databag. A relation that was removed by force meanwhile has nobody left to read it.
+fn merge_unit(
+    model: &mut Model,
+    id: RelationId,
+    unit: &UnitName,
+    settings: &BTreeMap<String, String>,
+) {
+    let Some(relation) = model.relations.get(&id) else {
+        return;
+    };
+    let member = relation.members.get(unit);
+    let Some(bag) = merged(member.map(|member| &member.bag), settings) else {
+        return;
+    };
+    if let Some(relation) = model.relations.get_mut(&id) {
+        relation.members.entry(unit.clone()).or_default().bag = bag;
+    }
+}
+
+fn merge_application(
+    model: &mut Model,
+    id: RelationId,
+    application: &str,
+    settings: &BTreeMap<String, String>,
+) {
+    let Some(relation) = model.relations.get(&id) else {
+        return;
+    };
+    let Some(bag) = merged(relation.applications.get(application), settings) else {
+        return;
+    };
+    if let Some(relation) = model.relations.get_mut(&id) {
+        relation.applications.insert(application.to_owned(), bag);
+    }
+}
+
+/// Returns the changed bag; `None` when nothing changes, so that the relation's row need not be written.
+fn merged(bag: Option<&Bag>, settings: &BTreeMap<String, String>) -> Option<Bag> {
+    let mut bag = bag.cloned().unwrap_or_default();
+    bag.merge(settings).then_some(bag)
+}
+
+fn flush_state(
+    model: &mut Model,
+    unit: &UnitName,
+    changes: &BTreeMap<String, Option<String>>,
+) -> Result<(), String> {
+    let Some(row) = model.units.get(unit).filter(|_| !changes.is_empty()) else {
+        return Ok(());
+    };
+    let mut state = row.charm_state.clone();
+    for (key, value) in changes {
+        match value {
+            Some(value) => state.insert(key.clone(), value.clone()),
+            None => state.remove(key),
+        };
+    }
+    let size: usize = state
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    if size > STATE_TOTAL_MAX {
+        return Err(format!(
+            "max allowed charm state size ({STATE_TOTAL_MAX}): quota limit exceeded"
+        ));
+    }
+    if state != row.charm_state
+        && let Some(row) = model.units.get_mut(unit)
+    {
+        row.charm_state = state;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `goal-state`.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::format::Shown;
+use super::status::unit_status;
+use super::tool::{Answered, OutputKind, Scene, Tool, ToolError, at_most};
+use crate::flags::Parsed;
+use crate::model::{Life, Model, Unit, UnitName};
+
+pub(super) const TOOLS: &[Tool] = &[Tool {
+    name: "goal-state",
+    arguments: "",
+    summary: "Shows the units of the application and of related applications, with their status.",
+    flags: &[],
+    output: OutputKind::Yaml,
+    run: goal_state,
+}];
+
+fn goal_state(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    at_most(parsed, 0)?;
+    let goal = json!({
+        "units": units(scene.model, scene.context.unit.application()),
+        "relations": relations(scene.model, &scene.context.unit),
+    });
+    Ok(Answered {
+        shown: Some(Shown::Record {
+            json: goal.clone(),
+            yaml: goal,
+        }),
+        effect: None,
+    })
+}
+
+fn units(model: &Model, application: &str) -> Map<String, Value> {
+    model
+        .units_of(application)
+        .map(|unit| (unit.name.to_string(), unit_goal(unit)))
+        .collect()
+}
+
+/// Returns, by endpoint, the applications on the other sides with their units. Peers are among the units already.
+fn relations(model: &Model, unit: &UnitName) -> Map<String, Value> {
+    let own = unit.application();
+    let mut found: Vec<_> = model
+        .relations_of(own)
+        .filter(|relation| !relation.is_peer())
+        .filter_map(|relation| {
+            let remote = &relation.remote_of(own)?.application;
+            let joined = relation.members.values().any(|member| member.in_scope);
+            let mut goals = Map::new();
+            goals.insert(
+                remote.clone(),
+                goal(if joined { "joined" } else { "joining" }, relation.since),
+            );
+            goals.extend(units(model, remote));
+            Some((relation.endpoint_of(own)?.name.clone(), goals))
+        })
+        .collect();
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut relations = Map::new();
+    for (endpoint, goals) in found {
+        let entry = relations
+            .entry(endpoint)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(entry) = entry {
+            entry.extend(goals);
+        }
+    }
+    relations
+}
+
+fn unit_goal(unit: &Unit) -> Value {
+    let status = unit_status(unit);
+    match unit.life {
+        Life::Alive => goal(status.current.as_str(), status.since),
+        Life::Dying | Life::Dead => goal("dying", status.since),
+    }
+}
+
+fn goal(status: &str, since: Timestamp) -> Value {
+    json!({"status": status, "since": since.strftime("%Y-%m-%d %H:%M:%SZ").to_string()})
+}

@@ -1,0 +1,112 @@
+//! `network-get`.
+//!
+//! Every unit has one address on the loopback interface, for all bindings; egress is that address.
+
+use serde_json::{Map, Value, json};
+
+use super::format::Shown;
+use super::tool::{Answered, OutputKind, RELATION, Scene, Tool, ToolError, at_most};
+use crate::flags::{Flag, Parsed};
+
+/// The options that ask for one part, with the keys under which several parts are shown.
+const BIND: &str = "bind-address";
+const INGRESS: &str = "ingress-address";
+const EGRESS: &str = "egress-subnets";
+const PRIMARY: &str = "primary-address";
+
+const INTERFACE: &str = "lo";
+const MAC: &str = "00:00:00:00:00:00";
+const SUBNET: &str = "127.0.0.0/8";
+
+pub(super) const TOOLS: &[Tool] = &[Tool {
+    name: "network-get",
+    arguments: "<binding>",
+    summary: "Shows the addresses that a binding listens on and is reached at.",
+    flags: &[
+        Flag::switch(&[BIND], "Only the address to listen on"),
+        Flag::switch(&[EGRESS], "Only the subnets that traffic comes from"),
+        Flag::switch(
+            &[INGRESS],
+            "Only the address at which others reach the unit",
+        ),
+        Flag::switch(&[PRIMARY], "Deprecated, the same as --bind-address"),
+        RELATION,
+    ],
+    output: OutputKind::Smart,
+    run: network_get,
+}];
+
+fn network_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    scene.relation_id(parsed)?;
+    let binding = parsed
+        .positionals
+        .first()
+        .ok_or_else(|| ToolError::usage("no arguments specified"))?;
+    if binding.is_empty() {
+        return Err(ToolError::usage("no binding name specified"));
+    }
+    at_most(parsed, 1)?;
+    let asked: Vec<&str> = [BIND, EGRESS, INGRESS]
+        .into_iter()
+        .filter(|part| parsed.switch(part))
+        .collect();
+    if parsed.switch(PRIMARY) && !asked.is_empty() {
+        return Err(ToolError::failed(
+            "--primary-address must be the only flag specified",
+        ));
+    }
+    let address = scene
+        .model
+        .address_of(&scene.context.unit)
+        .filter(|_| has_binding(scene, binding));
+    let Some(address) = address.map(|address| address.to_string()) else {
+        return Err(ToolError::failed(format!(
+            "no network config found for binding {binding:?}"
+        )));
+    };
+    let egress = format!("{address}/32");
+    let part = |name: &str| match name {
+        EGRESS => json!([egress]),
+        _ => json!(address),
+    };
+    Ok(match asked.as_slice() {
+        _ if parsed.switch(PRIMARY) => Answered::value(part(PRIMARY)),
+        [] => everything(&address, &egress),
+        [one] => Answered::value(part(one)),
+        several => {
+            let parts = several.iter().map(|name| ((*name).to_owned(), part(name)));
+            Answered::value(Value::Object(parts.collect::<Map<_, _>>()))
+        }
+    })
+}
+
+fn has_binding(scene: &Scene<'_>, binding: &str) -> bool {
+    let charm = scene.model.charm_of(scene.context.unit.application());
+    binding == "juju-info"
+        || charm.is_some_and(|row| {
+            let metadata = &row.charm.metadata;
+            metadata.endpoint(binding).is_some()
+                || metadata.extra_bindings.iter().any(|extra| extra == binding)
+        })
+}
+
+/// Shows all parts. YAML repeats some under the names they had in Juju 2.
+fn everything(address: &str, egress: &str) -> Answered {
+    let whole = |interface: Value| json!({"bind-addresses": [interface], "egress-subnets": [egress], "ingress-addresses": [address]});
+    let json = whole(json!({
+        "mac-address": MAC,
+        "interface-name": INTERFACE,
+        "addresses": [{"hostname": "", "value": address, "cidr": SUBNET}],
+    }));
+    let yaml = whole(json!({
+        "mac-address": MAC,
+        "interface-name": INTERFACE,
+        "addresses": [{"hostname": "", "value": address, "cidr": SUBNET, "address": address}],
+        "macaddress": MAC,
+        "interfacename": INTERFACE,
+    }));
+    Answered {
+        shown: Some(Shown::Record { json, yaml }),
+        effect: None,
+    }
+}

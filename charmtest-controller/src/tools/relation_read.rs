@@ -1,0 +1,257 @@
+//! `relation-ids`, `relation-list`, `relation-get`, `relation-model-get`.
+//!
+//! Everything is read from the model as it was when the hook began, so a unit keeps seeing the same data for the whole hook. Juju
+//! also keeps data of joined members between hooks until their `-changed`; here a hook always begins with what was committed by
+//! then, which the contract allows ("may keep seeing older data").
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::tool::{
+    Answered, OutputKind, RELATION, Scene, Tool, ToolError, at_most, knows_relation, optional_key,
+};
+use crate::agent::{HookContext, RelationEvent};
+use crate::flags::{Flag, Parsed};
+use crate::model::{Relation, RelationId, UnitName, application_name};
+
+pub(super) const TOOLS: &[Tool] = &[
+    Tool {
+        name: "relation-get",
+        arguments: "<key> <unit>",
+        summary: "Reads relation data of a unit or an application.",
+        flags: &[
+            RELATION,
+            Flag::switch(&["app"], "Read the data of the application, not of a unit"),
+        ],
+        output: OutputKind::Smart,
+        run: relation_get,
+    },
+    Tool {
+        name: "relation-ids",
+        arguments: "<endpoint>",
+        summary: "Lists the ids of an endpoint's relations.",
+        flags: &[],
+        output: OutputKind::Smart,
+        run: relation_ids,
+    },
+    Tool {
+        name: "relation-list",
+        arguments: "",
+        summary: "Lists the units on the other side of a relation.",
+        flags: &[
+            RELATION,
+            Flag::switch(&["app"], "Show the application, not its units"),
+        ],
+        output: OutputKind::Smart,
+        run: relation_list,
+    },
+    Tool {
+        name: "relation-model-get",
+        arguments: "",
+        summary: "Shows the model of the application on the other side of a relation.",
+        flags: &[RELATION],
+        output: OutputKind::Smart,
+        run: relation_model_get,
+    },
+];
+
+fn relation_ids(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    let context = &*scene.context;
+    let hook = context.relation();
+    let endpoint = match (parsed.positionals.first(), hook) {
+        (Some(endpoint), _) => endpoint.as_str(),
+        (None, Some(hook)) => &hook.endpoint,
+        (None, None) => return Err(ToolError::usage("no endpoint name specified")),
+    };
+    at_most(parsed, 1)?;
+    let application = context.unit.application();
+    let broken = hook
+        .filter(|hook| hook.event == RelationEvent::Broken)
+        .map(|hook| hook.relation);
+    let ids: BTreeSet<String> = context
+        .base
+        .relations_of(application)
+        .filter(|relation| {
+            relation
+                .endpoint_of(application)
+                .is_some_and(|own| own.name == endpoint)
+        })
+        .filter(|relation| knows_relation(context, relation.id) && broken != Some(relation.id))
+        .map(|relation| format!("{endpoint}:{}", relation.id))
+        .collect();
+    Ok(Answered::value(ids.into_iter().collect::<Vec<String>>()))
+}
+
+fn relation_list(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    let id = scene.require_relation(parsed)?;
+    at_most(parsed, 0)?;
+    let context = &*scene.context;
+    if parsed.switch("app") {
+        let remote = context
+            .base
+            .relations
+            .get(&id)
+            .and_then(|relation| relation.remote_of(context.unit.application()));
+        return Ok(Answered::value(
+            remote.map(|endpoint| endpoint.application.clone()),
+        ));
+    }
+    Ok(Answered::value(
+        members(context, id).into_iter().collect::<Vec<String>>(),
+    ))
+}
+
+/// Returns the remote units whose `-joined` has run, with the one that joins now and without the one that departs now.
+fn members(context: &HookContext, id: RelationId) -> BTreeSet<String> {
+    let progress = context
+        .base
+        .units
+        .get(&context.unit)
+        .and_then(|unit| unit.progress.relations.get(&id));
+    let joined = progress
+        .into_iter()
+        .flat_map(|progress| progress.members.keys());
+    let mut members: BTreeSet<String> = joined.map(ToString::to_string).collect();
+    let Some(hook) = context.relation().filter(|hook| hook.relation == id) else {
+        return members;
+    };
+    match (hook.event, &hook.remote_unit) {
+        (RelationEvent::Joined, Some(unit)) => drop(members.insert(unit.to_string())),
+        (RelationEvent::Departed, Some(unit)) => drop(members.remove(unit.as_str())),
+        (RelationEvent::Broken, _) => members.clear(),
+        _ => {}
+    }
+    members
+}
+
+fn relation_model_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    scene.require_relation(parsed)?;
+    at_most(parsed, 0)?;
+    // Relations across models are not there, so the other side lives in the same model.
+    Ok(Answered::value(json!({"uuid": scene.context.model.0})))
+}
+
+/// Whose databag is read.
+enum Target {
+    Unit(UnitName),
+    Application(String),
+}
+
+fn relation_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    let id = scene.require_relation(parsed)?;
+    let key = optional_key(parsed.positionals.first());
+    let named = parsed.positionals.get(1).map(String::as_str);
+    let target = target(scene.context, named, parsed.switch("app"))?;
+    at_most(parsed, 2)?;
+    let relation = scene.context.base.relations.get(&id);
+    let relation = relation.ok_or_else(|| ToolError::failed("relation not found"))?;
+    let bag = match target {
+        Target::Unit(unit) => unit_bag(scene.context, relation, &unit),
+        Target::Application(application) => application_bag(scene, relation, &application),
+    }?;
+    Ok(Answered::value(match key {
+        Some(key) => bag.get(key).map_or(Value::Null, |value| json!(value)),
+        None => json!(bag),
+    }))
+}
+
+/// Decides whose data is meant: what is named wins, then the hook's remote unit, then its remote application.
+fn target(
+    context: &HookContext,
+    named: Option<&str>,
+    of_application: bool,
+) -> Result<Target, ToolError> {
+    let Some(named) = named.filter(|named| !named.is_empty()) else {
+        let hook = context.relation();
+        let unit = hook
+            .and_then(|hook| hook.remote_unit.clone())
+            .filter(|_| !of_application);
+        let application = || hook.map(|hook| hook.remote_application.clone());
+        return unit
+            .map(Target::Unit)
+            .or_else(|| application().map(Target::Application))
+            .ok_or_else(|| ToolError::usage("no unit or application specified"));
+    };
+    match (UnitName::parse(named), of_application) {
+        (Ok(unit), true) => Ok(Target::Application(unit.application().to_owned())),
+        (Ok(unit), false) => Ok(Target::Unit(unit)),
+        (Err(_), true) if application_name(named).is_ok() => {
+            Ok(Target::Application(named.to_owned()))
+        }
+        (Err(_), true) => Err(ToolError::usage(format!(
+            "invalid application name {named:?}"
+        ))),
+        (Err(_), false) if application_name(named).is_ok() => Err(ToolError::usage(format!(
+            "expected unit name, got application name {named:?}"
+        ))),
+        (Err(_), false) => Err(ToolError::usage(format!("invalid unit name {named:?}"))),
+    }
+}
+
+fn unit_bag(
+    context: &HookContext,
+    relation: &Relation,
+    unit: &UnitName,
+) -> Result<BTreeMap<String, String>, ToolError> {
+    let own = *unit == context.unit;
+    let bag = match relation.members.get(unit) {
+        Some(member) => member.bag.data.clone(),
+        None if own => BTreeMap::new(),
+        None => return Err(ToolError::failed("relation unit not found")),
+    };
+    match context
+        .pending
+        .unit_settings
+        .get(&relation.id)
+        .filter(|_| own)
+    {
+        Some(pending) => Ok(with_pending(bag, pending)),
+        None => Ok(bag),
+    }
+}
+
+fn application_bag(
+    scene: &Scene<'_>,
+    relation: &Relation,
+    application: &str,
+) -> Result<BTreeMap<String, String>, ToolError> {
+    if relation.endpoint_of(application).is_none() {
+        return Err(ToolError::failed(format!(
+            "getting application {application:?} not found"
+        )));
+    }
+    let own = application == scene.context.unit.application();
+    // Juju 3.6: between applications, only the leader reads what it tells the other side.
+    if own && !relation.is_peer() && !scene.is_leader() {
+        return Err(ToolError::failed("permission denied"));
+    }
+    let bag = relation
+        .applications
+        .get(application)
+        .map(|bag| bag.data.clone())
+        .unwrap_or_default();
+    match scene
+        .context
+        .pending
+        .app_settings
+        .get(&relation.id)
+        .filter(|_| own)
+    {
+        Some(pending) => Ok(with_pending(bag, pending)),
+        None => Ok(bag),
+    }
+}
+
+fn with_pending(
+    mut bag: BTreeMap<String, String>,
+    pending: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    for (key, value) in pending {
+        match value.as_str() {
+            "" => bag.remove(key),
+            _ => bag.insert(key.clone(), value.clone()),
+        };
+    }
+    bag
+}

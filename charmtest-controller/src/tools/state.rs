@@ -1,0 +1,96 @@
+//! `state-get`, `state-set`, `state-delete`: a store of the unit's own at the controller.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::flush::{STATE_KEY_MAX, STATE_VALUE_MAX};
+use super::relation_write::file_and_arguments;
+use super::tool::{Answered, FILE, OutputKind, Scene, Tool, ToolError, at_most, optional_key};
+use crate::flags::{Flag, Parsed};
+
+pub(super) const TOOLS: &[Tool] = &[
+    Tool {
+        name: "state-delete",
+        arguments: "<key>",
+        summary: "Deletes a key from the unit's state once the hook has succeeded.",
+        flags: &[],
+        output: OutputKind::Plain,
+        run: state_delete,
+    },
+    Tool {
+        name: "state-get",
+        arguments: "[<key>]",
+        summary: "Shows the unit's state.",
+        flags: &[Flag::switch(&["strict"], "Fail when the key is not there")],
+        output: OutputKind::Smart,
+        run: state_get,
+    },
+    Tool {
+        name: "state-set",
+        arguments: "key=value [key=value ...]",
+        summary: "Changes the unit's state once the hook has succeeded.",
+        flags: &[FILE],
+        output: OutputKind::Plain,
+        run: state_set,
+    },
+];
+
+fn state_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    at_most(parsed, 1)?;
+    let state = state(scene);
+    let Some(key) = optional_key(parsed.positionals.first()) else {
+        // Go shows a map that was never made as null.
+        let null = state.is_empty() && parsed.text("format") == Some("json");
+        return Ok(Answered::value(if null {
+            Value::Null
+        } else {
+            json!(state)
+        }));
+    };
+    match state.get(key) {
+        Some(value) => Ok(Answered::value(value.as_str())),
+        None if parsed.switch("strict") => Err(ToolError::failed(format!("{key:?} not found"))),
+        None => Ok(Answered::value("")),
+    }
+}
+
+/// Returns the state with what is pending.
+fn state(scene: &Scene<'_>) -> BTreeMap<String, String> {
+    let unit = scene.context.base.units.get(&scene.context.unit);
+    let mut state = unit
+        .map(|unit| unit.charm_state.clone())
+        .unwrap_or_default();
+    for (key, value) in &scene.context.pending.charm_state {
+        match value {
+            Some(value) => state.insert(key.clone(), value.clone()),
+            None => state.remove(key),
+        };
+    }
+    state
+}
+
+fn state_set(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    let changes = file_and_arguments(scene, parsed)?;
+    for (key, value) in &changes {
+        let (what, limit) = match () {
+            () if key.len() > STATE_KEY_MAX => ("key", STATE_KEY_MAX),
+            () if value.len() > STATE_VALUE_MAX => ("value", STATE_VALUE_MAX),
+            () => continue,
+        };
+        return Err(ToolError::failed(format!(
+            "max allowed {what} length ({limit}): quota limit exceeded"
+        )));
+    }
+    let changes = changes.into_iter().map(|(key, value)| (key, Some(value)));
+    scene.context.pending.charm_state.extend(changes);
+    Ok(Answered::nothing())
+}
+
+fn state_delete(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    at_most(parsed, 1)?;
+    if let Some(key) = parsed.positionals.first() {
+        scene.context.pending.charm_state.insert(key.clone(), None);
+    }
+    Ok(Answered::nothing())
+}

@@ -1,0 +1,177 @@
+//! `status-get`, `status-set`, `application-version-set`.
+
+use serde_json::{Map, Value, json};
+
+use super::tool::{Answered, Effect, OutputKind, Scene, Tool, ToolError, at_most};
+use crate::flags::{Flag, Parsed};
+use crate::model::{AgentStatus, Model, Status, Unit, UnitName, Workload};
+
+const APPLICATION: Flag = Flag::switch(
+    &["application"],
+    "The status of the application (leader only)",
+);
+
+pub(super) const TOOLS: &[Tool] = &[
+    Tool {
+        name: "application-version-set",
+        arguments: "<version>",
+        summary: "Says which version of the workload runs.",
+        flags: &[],
+        output: OutputKind::Plain,
+        run: application_version_set,
+    },
+    Tool {
+        name: "status-get",
+        arguments: "",
+        summary: "Shows the status of the unit or the application.",
+        flags: &[
+            APPLICATION,
+            Flag::switch(&["include-data"], "Show message and data too"),
+        ],
+        output: OutputKind::Smart,
+        run: status_get,
+    },
+    Tool {
+        name: "status-set",
+        arguments: "<status> [<message>]",
+        summary: "Sets the status of the unit or the application, at once.",
+        flags: &[APPLICATION],
+        output: OutputKind::Plain,
+        run: status_set,
+    },
+];
+
+fn application_version_set(_: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    let version = parsed
+        .positionals
+        .first()
+        .ok_or_else(|| ToolError::usage("no version specified"))?;
+    at_most(parsed, 1)?;
+    Ok(Answered::after(Effect::WorkloadVersion(version.clone())))
+}
+
+fn status_set(_: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    let Some(word) = parsed.positionals.first() else {
+        return Err(ToolError::usage("invalid args, require <status> [message]"));
+    };
+    let settable = [
+        Workload::Maintenance,
+        Workload::Blocked,
+        Workload::Waiting,
+        Workload::Active,
+    ];
+    let Some(status) = settable.into_iter().find(|status| status.as_str() == word) else {
+        let words = settable.map(Workload::as_str).join(" ");
+        return Err(ToolError::usage(format!(
+            "invalid status {word:?}, expected one of [{words}]"
+        )));
+    };
+    at_most(parsed, 2)?;
+    let message = parsed.positionals.get(1).cloned().unwrap_or_default();
+    Ok(Answered::after(match parsed.switch("application") {
+        true => Effect::ApplicationStatus(status, message),
+        false => Effect::UnitStatus(status, message),
+    }))
+}
+
+fn status_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
+    at_most(parsed, 0)?;
+    let include_data = parsed.switch("include-data");
+    let bare = !include_data && matches!(parsed.text("format"), None | Some("smart"));
+    if parsed.switch("application") {
+        if !scene.is_leader() {
+            return Err(ToolError::failed(
+                "finding application status: this unit is not the leader",
+            ));
+        }
+        let application = scene.context.unit.application();
+        let status = application_status(scene.model, application);
+        if bare {
+            return Ok(Answered::value(
+                status.map_or(Workload::Unknown.as_str(), |status| status.current.as_str()),
+            ));
+        }
+        let mut shown = shown(status.as_ref(), include_data);
+        let units = scene.model.units_of(application).map(|unit| {
+            (
+                unit.name.to_string(),
+                Value::Object(self::shown(Some(&unit_status(unit)), include_data)),
+            )
+        });
+        shown.insert("units".to_owned(), Value::Object(units.collect()));
+        return Ok(Answered::value(json!({"application-status": shown})));
+    }
+    let status = own_status(scene)?;
+    Ok(match bare {
+        true => Answered::value(status.current.as_str()),
+        false => Answered::value(shown(Some(&status), include_data)),
+    })
+}
+
+/// Returns the unit's status; asked again in the same hook, the answer is the same.
+fn own_status(scene: &mut Scene<'_>) -> Result<Status<Workload>, ToolError> {
+    if let Some(status) = &scene.context.status_seen {
+        return Ok(status.clone());
+    }
+    let unit: &UnitName = &scene.context.unit;
+    let row = scene
+        .model
+        .units
+        .get(unit)
+        .ok_or_else(|| ToolError::failed(format!("unit \"{unit}\" not found")))?;
+    let status = unit_status(row);
+    scene.context.status_seen = Some(status.clone());
+    Ok(status)
+}
+
+/// Returns the workload status as others see it: `error` while a failed hook waits.
+pub(super) fn unit_status(unit: &Unit) -> Status<Workload> {
+    match unit.agent.current {
+        AgentStatus::Error => {
+            let mut status = Status::new(
+                Workload::Error,
+                unit.agent.message.clone(),
+                unit.agent.since,
+            );
+            status.data.clone_from(&unit.agent.data);
+            status
+        }
+        _ => unit.workload.clone(),
+    }
+}
+
+/// Returns what the leader set, or else the worst status of the units (Juju 3.6); `None` without units.
+fn application_status(model: &Model, application: &str) -> Option<Status<Workload>> {
+    let set = model
+        .applications
+        .get(application)
+        .and_then(|application| application.status.clone());
+    set.or_else(|| {
+        let worst = |worst: Status<Workload>, next: Status<Workload>| match next.current.severity()
+            > worst.current.severity()
+        {
+            true => next,
+            false => worst,
+        };
+        model.units_of(application).map(unit_status).reduce(worst)
+    })
+}
+
+fn shown(status: Option<&Status<Workload>>, include_data: bool) -> Map<String, Value> {
+    let mut shown = Map::new();
+    let current = status.map_or(Workload::Unknown, |status| status.current);
+    shown.insert("status".to_owned(), json!(current.as_str()));
+    if include_data {
+        shown.insert(
+            "message".to_owned(),
+            json!(
+                status
+                    .map(|status| status.message.as_str())
+                    .unwrap_or_default()
+            ),
+        );
+        let data = status.map(|status| status.data.clone()).unwrap_or_default();
+        shown.insert("status-data".to_owned(), Value::Object(data));
+    }
+    shown
+}
