@@ -1,0 +1,203 @@
+//! A test author's crate outside this repository: `cargo charmtest`, plain `cargo test`, bad flags, failures, the report.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::bed::{Bed, PROGRAM, Said};
+
+const CHARM: &str = "#!/bin/sh\nstatus-set active \"$(config-get word)\"\n";
+
+const TESTS: &str = r#"
+use charmtest::prelude::*;
+
+mod good {
+    use charmtest::prelude::*;
+
+    #[charm_test(order = 0, abort_on_fail, skip_if_deployed)]
+    async fn deploys(ops: &OpsTest, model: &Model) -> Result {
+        let charm = ops.build_charm("charm").await?;
+        model.deploy(charm).name("app").await?;
+        model.wait_for_idle().apps(["app"]).status("active").await?;
+        Ok(())
+    }
+
+    #[charm_test(tags("quick"))]
+    async fn is_there(model: &Model) -> Result {
+        assert!(model.status().await?.app("app").is_some());
+        Ok(())
+    }
+}
+
+#[cfg(feature = "bad")]
+mod bad {
+    use charmtest::prelude::*;
+
+    #[charm_test(order = 0, abort_on_fail)]
+    async fn deploys_nothing(model: &Model) -> Result {
+        println!("this was printed");
+        model.deploy("./nosuch").await?;
+        Ok(())
+    }
+
+    #[charm_test]
+    fn never_runs() {}
+}
+
+#[cfg(feature = "bad")]
+mod panics {
+    use charmtest::prelude::*;
+
+    #[charm_test]
+    fn counts() {
+        assert_eq!(1 + 1, 3, "arithmetic");
+    }
+}
+
+charmtest::main!();
+"#;
+
+/// Writes the crate and returns its directory. All tests share one target directory, so that the library is built once.
+fn author(bed: &Bed, name: &str) -> PathBuf {
+    let dir = bed.path().join(name);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    fs::create_dir_all(dir.join("tests/integration")).unwrap();
+    fs::create_dir_all(dir.join("charm")).unwrap();
+    let manifest = format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\nbad = []\n[dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n\
+         [[test]]\nname = \"integration\"\npath = \"tests/integration/main.rs\"\nharness = false\n[workspace]\n",
+        root.join("charmtest-core")
+    );
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+    fs::write(dir.join("tests/integration/main.rs"), TESTS).unwrap();
+    fs::write(dir.join("charm/metadata.yaml"), "name: app\nsummary: s\ndescription: d\n").unwrap();
+    fs::write(dir.join("charm/manifest.yaml"), "bases:\n- {name: ubuntu, channel: '24.04', architectures: [amd64]}\n").unwrap();
+    fs::write(dir.join("charm/config.yaml"), "options:\n  word: {type: string, default: ready, description: d}\n").unwrap();
+    crate::bed::executable(&dir.join("charm/dispatch"), CHARM);
+    dir
+}
+
+fn cargo(bed: &Bed, dir: &Path, args: &[&str]) -> Said {
+    let path = std::env::join_paths(
+        std::iter::once(bed.path().join("bin")).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    fs::create_dir_all(bed.path().join("bin")).unwrap();
+    let installed = bed.path().join("bin/cargo-charmtest");
+    if !installed.exists() {
+        std::os::unix::fs::symlink(PROGRAM, &installed).unwrap();
+    }
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CHARMTEST_MODEL", "NEXTEST"] {
+        command.env_remove(name);
+    }
+    command
+        .args(args)
+        .current_dir(dir)
+        .env("PATH", path.unwrap())
+        .env("CARGO_TARGET_DIR", PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("author"))
+        .env("CHARMTEST_DATA", bed.data())
+        .env("XDG_STATE_HOME", bed.path().join("state"))
+        .env("NO_COLOR", "1")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .unwrap()
+        .into()
+}
+
+#[test]
+fn a_crate_of_its_own_works_with_cargo_charmtest_and_with_cargo_test() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-good");
+    let said = cargo(&bed, &dir, &["charmtest"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains("Backend embedded"), "{said:?}");
+    assert!(said.stderr.contains("2 charm tests: 2 passed"), "{said:?}");
+
+    let said = cargo(&bed, &dir, &["test"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("test good::deploys"), "{said:?}");
+    assert!(said.stdout.contains("test result: ok. 2 passed"), "{said:?}");
+    let models: serde_json::Value = serde_json::from_str(&bed.juju(&["models", "--format", "json"])).unwrap();
+    assert_eq!(models["models"].as_array().map(Vec::len), Some(0), "{models}");
+}
+
+#[test]
+fn a_kept_model_is_found_again() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-kept");
+    let said = cargo(&bed, &dir, &["charmtest", "--", "--model", "foo", "--keep-models"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains("Kept model foo"), "{said:?}");
+    let before = bed.juju(&["status", "-m", "foo", "--format", "json"]);
+
+    let said = cargo(&bed, &dir, &["charmtest", "--model", "foo", "--keep-models", "--no-deploy"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains("1 passed, 1 skipped"), "{said:?}");
+    assert!(said.stderr.contains("SKIP") && said.stderr.contains("no-deploy"), "{said:?}");
+    let apps = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["applications"].clone();
+    assert_eq!(apps(&before), apps(&bed.juju(&["status", "-m", "foo", "--format", "json"])));
+}
+
+#[test]
+fn failures_are_named_with_place_cause_and_evidence() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-bad");
+    let said = cargo(&bed, &dir, &["charmtest", "--features", "bad"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    for text in [
+        "FAIL [",
+        "bad::deploys_nothing",
+        "no charm was found at \"./nosuch\"",
+        "at tests/integration/main.rs:32:",
+        "this was printed",
+        "evidence in ",
+        "ABORT [",
+        "bad::never_runs (aborted by bad::deploys_nothing)",
+        "arithmetic",
+        "at tests/integration/main.rs:46:",
+        "2 passed, 2 failed, 1 aborted",
+        "cargo charmtest -p author-bad --test integration bad panics",
+    ] {
+        assert!(said.stderr.contains(text), "no {text:?} in:\n{}", said.stderr);
+    }
+    let evidence = said.stderr.lines().find_map(|line| line.trim().strip_prefix("evidence in ")).unwrap();
+    let files: Vec<String> = fs::read_dir(evidence).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(files.iter().any(|name| name.contains("status")) && files.iter().any(|name| name.contains("debug-log")), "{files:?}");
+}
+
+#[test]
+fn tests_are_selected_by_filter_expression_module_and_file() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-select");
+    for (args, expected) in [
+        (&["charmtest", "list", "--format", "terse"][..], "good::deploys: test\ngood::is_there: test\n"),
+        (&["charmtest", "list", "--format", "terse", "is_there"], "good::is_there: test\n"),
+        (&["charmtest", "list", "--format", "terse", "-k", "quick"], "good::is_there: test\n"),
+        (&["charmtest", "list", "--format", "terse", "-k", "good and not quick"], "good::deploys: test\n"),
+        (&["charmtest", "list", "--format", "terse", "--skip", "deploys"], "good::is_there: test\n"),
+    ] {
+        let said = cargo(&bed, &dir, args);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(0), expected), "{args:?} {said:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_apart() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-usage");
+    for (args, code, text) in [
+        (&["charmtest", "--no-deploy"][..], 2, "--model"),
+        (&["charmtest", "--no-such-flag"], 2, "--no-such-flag"),
+        (&["charmtest", "-k", "a and ("], 2, "-k"),
+        (&["charmtest", "--model", "Bad_Name"], 2, "Bad_Name"),
+        (&["charmtest", "nothing_like_this"], 3, "no charm test matches"),
+        (&["charmtest", "lsit"], 3, "taken as a filter"),
+        (&["charmtest", "-p", "nosuch"], 2, "nosuch"),
+        (&["charmtest", "--juju", "/nonexistent/juju", "--backend", "juju"], 4, "/nonexistent/juju"),
+    ] {
+        let said = cargo(&bed, &dir, args);
+        assert_eq!(said.code, Some(code), "{args:?} {said:?}");
+        assert!(said.stderr.contains(text), "{args:?} no {text:?} in {said:?}");
+    }
+}

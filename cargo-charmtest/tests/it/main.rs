@@ -1,0 +1,10 @@
+//! Tests of the whole program: the embedded controller driven through its `juju`, by real charms.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod author;
+mod bad_input;
+mod bed;
+mod clients;
+mod durability;
+mod hooks;
+mod life_cycle;
