@@ -207,7 +207,7 @@ fn own_group(_command: &mut Command) {}
 fn kill_group(pid: u32) {
     let mut kill = if cfg!(unix) {
         let mut kill = Command::new("/bin/sh");
-        kill.args(["-c", "kill -KILL -- \"-$1\"", "sh", &pid.to_string()]);
+        kill.args(["-c", "kill -s KILL -- \"-$1\"", "sh", &pid.to_string()]);
         kill
     } else {
         let mut kill = Command::new("taskkill");

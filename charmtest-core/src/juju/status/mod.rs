@@ -313,6 +313,12 @@ impl Status {
     ///
     /// If the text is not JSON, or not shaped as a status.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        // A list would do for a struct, by the order of its fields.
+        if text.trim_start().starts_with('[') {
+            return Err(serde::de::Error::custom(
+                "a status is an object, not a list",
+            ));
+        }
         let mut status: Self = serde_json::from_str(text)?;
         read::settle(&mut status);
         Ok(status)
