@@ -18,10 +18,7 @@ async fn deploys(ops: &OpsTest, model: &Model) -> Result {
 async fn greets_by_default(model: &Model) -> Result {
     let status = model.status().await?;
     let unit = status.unit("hello/0").expect("hello/0 is deployed");
-    assert_eq!(
-        unit.workload_status.message.as_deref(),
-        Some("Hello, world")
-    );
+    assert_eq!(unit.workload.message, "Hello, world");
     Ok(())
 }
 
@@ -31,7 +28,7 @@ async fn says_what_is_configured(model: &Model) -> Result {
     model
         .wait(|status| {
             let unit = status.unit("hello/0");
-            unit.is_some_and(|unit| unit.workload_status.message.as_deref() == Some("Ahoy, world"))
+            unit.is_some_and(|unit| unit.workload.message == "Ahoy, world")
         })
         .describe("hello/0 to greet with Ahoy")
         .await?;

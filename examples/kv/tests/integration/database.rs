@@ -32,7 +32,7 @@ async fn counts_what_it_holds(model: &Model) -> Result {
 
 #[charm_test]
 async fn runs_a_server_on_every_unit(model: &Model) -> Result {
-    model.add_unit("db", 1).await?;
+    model.add_unit("db").await?;
     model
         .wait_for_idle()
         .apps(["db"])

@@ -31,11 +31,10 @@ pub(crate) fn ask(address: &str, request: &Value) -> Result<Value> {
 /// Fails when there is no such unit or it has no address.
 pub(crate) async fn server_of(model: &Model, unit: &str) -> Result<String> {
     let status = model.status().await?;
-    let address = status
-        .unit(unit)
-        .and_then(|unit| unit.public_address.clone());
-    Ok(format!(
-        "{}:6400",
-        address.ok_or(format!("{unit} has no address"))?
-    ))
+    match status.unit(unit) {
+        Some(unit) if !unit.public_address.is_empty() => {
+            Ok(format!("{}:6400", unit.public_address))
+        }
+        _ => Err(format!("{unit} has no address").into()),
+    }
 }

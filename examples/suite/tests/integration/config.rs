@@ -21,10 +21,8 @@ async fn deploy(ops: &OpsTest, model: &Model) -> Result {
 #[charm_test(order = 1)]
 async fn starts_with_what_was_given_at_deploy(model: &Model) -> Result {
     let status = model.status().await?;
-    let message = status
-        .unit("counter/0")
-        .and_then(|unit| unit.workload_status.message.clone());
-    assert_eq!(message.as_deref(), Some("1 machines"));
+    let unit = status.unit("counter/0").expect("counter/0 is deployed");
+    assert_eq!(unit.workload.message, "1 machines");
     Ok(())
 }
 

@@ -17,7 +17,7 @@ async fn deploy(ops: &OpsTest, model: &Model) -> Result {
 
 #[charm_test(order = 1, abort_on_fail)]
 async fn scale_up(model: &Model) -> Result {
-    model.add_unit("counter", 1).await?;
+    model.add_unit("counter").await?;
     model
         .wait(|status| everyone_says(status, "3 units"))
         .describe("all three units to count three")
@@ -50,5 +50,5 @@ fn everyone_says(status: &Status, message: &str) -> bool {
     !units.is_empty()
         && units
             .iter()
-            .all(|(_, unit)| unit.workload_status.message.as_deref() == Some(message))
+            .all(|(_, unit)| unit.workload.message == message)
 }
