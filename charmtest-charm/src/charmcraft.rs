@@ -63,15 +63,17 @@ struct RawProject {
 
 /// An entry of `bases`: where to build and where to run, or one base for both.
 #[derive(Deserialize)]
-#[serde(untagged, rename_all = "kebab-case")]
+#[serde(
+    untagged,
+    expecting = "an entry of `bases` needs `name` and `channel`, or `build-on` and `run-on` with such entries"
+)]
 enum RawBases {
+    Short(RawBase),
     #[serde(rename_all = "kebab-case")]
     Long {
-        #[serde(default)]
         build_on: Vec<RawBase>,
         run_on: Option<Vec<RawBase>>,
     },
-    Short(RawBase),
 }
 
 #[derive(Default, Deserialize)]
@@ -103,6 +105,35 @@ impl Project {
             value,
             bases,
         })
+    }
+
+    /// Returns the build for this machine: the first that runs on its architecture, else the first.
+    fn target(&self) -> Option<&BuildTarget> {
+        let here = |build: &&BuildTarget| build.run_on.iter().any(runs_here);
+        self.bases.iter().find(here).or(self.bases.first())
+    }
+
+    /// Returns the file name that charmcraft gives the charm: `<name>_<platform>.charm`, and with `bases`
+    /// `<name>_<base>-<channel>-<architectures>.charm`.
+    pub(crate) fn file_name(&self, name: &str) -> String {
+        let Some(target) = self.target() else {
+            return format!("{name}_{}.charm", architecture());
+        };
+        let platform = match &target.platform {
+            Some(platform) => platform.replace(':', "-"),
+            None => {
+                let bases = target.run_on.iter().map(|base| {
+                    let architectures = if base.architectures.is_empty() {
+                        architecture().to_owned()
+                    } else {
+                        base.architectures.join("-")
+                    };
+                    format!("{}-{}-{architectures}", base.name, base.channel)
+                });
+                bases.collect::<Vec<_>>().join("_")
+            }
+        };
+        format!("{name}_{platform}.charm")
     }
 
     /// Returns the untyped value of a top-level key.
@@ -162,8 +193,15 @@ impl Project {
     }
 
     fn manifest(&self) -> Option<Value> {
-        let bases: Vec<&Base> = self.bases.iter().flat_map(|build| &build.run_on).collect();
-        (!bases.is_empty()).then(|| json!({ "bases": bases }))
+        let bases = self.target()?.run_on.iter().map(|base| {
+            // Charmcraft writes architectures in any case.
+            let architectures = match base.architectures.as_slice() {
+                [] => vec![architecture().to_owned()],
+                named => named.to_vec(),
+            };
+            json!({ "name": base.name, "channel": base.channel, "architectures": architectures })
+        });
+        Some(json!({ "bases": bases.collect::<Vec<_>>() }))
     }
 }
 
@@ -260,4 +298,22 @@ fn platform_target(
         format!("platform `{name}` has no base; add `base: ubuntu@22.04` to the file")
     })?;
     Ok((base, architectures))
+}
+
+fn runs_here(base: &Base) -> bool {
+    base.architectures.is_empty()
+        || base
+            .architectures
+            .iter()
+            .any(|arch| arch == "all" || arch == architecture())
+}
+
+/// Returns this machine's architecture in Juju's words.
+pub(crate) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "powerpc64" => "ppc64el",
+        other => other,
+    }
 }

@@ -7,6 +7,7 @@
 //! that names the file (and the line where there is one); nothing is trusted to be small or well-formed.
 
 pub mod archive;
+pub mod pack;
 pub mod yaml;
 pub mod yaml_writer;
 
@@ -20,7 +21,7 @@ mod manifest;
 mod metadata;
 
 pub use actions::{Action, Actions};
-pub use archive::Archive;
+pub use archive::{Archive, ArchiveError, pack_directory};
 pub use charm::Charm;
 pub use config::{ConfigError, ConfigOption, ConfigOptions, OptionType};
 pub use error::{FileError, Position, ReadError};
@@ -31,3 +32,4 @@ pub use metadata::{
     Metadata, Mount, Requirement, Resource, ResourceKind, Role, Scope, Storage, StorageCount,
     StorageKind,
 };
+pub use pack::{PackError, PackOptions, Packed, pack};

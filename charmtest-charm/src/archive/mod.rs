@@ -4,6 +4,9 @@
 //! leaves the tree, and no more than the limits below declare; reading checks that the declared sizes were honest.
 
 mod extract;
+pub(crate) mod ignore;
+pub(crate) mod tree;
+pub(crate) mod write;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
+
+pub use write::pack_directory;
 
 /// The most members an archive may have. A Python charm with its environment has some thousand; each costs an inode
 /// per unit.
