@@ -1,8 +1,12 @@
 //! Agents: what hook is next for a unit, and running it.
 
+mod commit;
 mod context;
 mod contexts;
 mod hook;
+mod resolver;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 

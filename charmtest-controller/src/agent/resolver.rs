@@ -1,0 +1,341 @@
+//! What a unit's agent does next: a pure function of the model.
+//!
+//! The order is Juju 3.6's (its uniter's resolvers): a queued or failed hook first, then `relation-created`, leadership, actions,
+//! and on the idle path upgrade, `config-changed`, relation hooks, `update-status`. A step is never remembered: after every commit
+//! the model is looked at afresh.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::hook::{Hook, RelationEvent, RelationHook};
+use crate::model::{
+    HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, TaskId, TaskStatus, Unit, UnitName,
+};
+
+/// What an agent does next.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// Run a hook that is due.
+    Run(Hook),
+    /// Run a failed hook again.
+    Retry(Hook),
+    /// Take a failed hook as done.
+    SkipFailed(Hook),
+    /// Run an action or a command.
+    Action(TaskId),
+    /// Put the charm's files in place: the first time, over an older charm, or again because that was interrupted.
+    Unpack,
+    /// Enter the scope of every alive relation: the units on the other side see this unit from then on.
+    EnterScopes,
+    /// Leave a relation's scope without a hook.
+    LeaveScope(RelationId),
+    /// Remove the unit's record: nothing is left to do.
+    Remove,
+    /// Wait until something changes, or until that moment.
+    Wait {
+        /// When something is due by itself.
+        until: Option<Timestamp>,
+    },
+}
+
+/// Returns what the agent of `unit` does next.
+pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
+    let progress = &unit.progress;
+    let dying = unit.life != Life::Alive;
+    if unit.life == Life::Dead || progress.removed {
+        return Step::Remove;
+    }
+    // A unit that is asked to go before its `install` was begun just goes.
+    if dying && !progress.installed && progress.failure.is_none() {
+        return Step::Remove;
+    }
+    if progress.unpacking || progress.charm.is_none() {
+        return Step::Unpack;
+    }
+    if let Some(failure) = &progress.failure {
+        return after_failure(model, unit, failure, now);
+    }
+    if let Some(queued) = &progress.queued {
+        return match queued.not_before {
+            Some(at) if at > now => Step::Wait { until: Some(at) },
+            _ if is_obsolete(model, unit, &queued.hook) => Step::SkipFailed(queued.hook.clone()),
+            _ => Step::Run(queued.hook.clone()),
+        };
+    }
+    if !progress.installed {
+        return Step::Run(Hook::Install);
+    }
+    if dying { dying_step(model, unit) } else { alive_step(model, unit, now) }
+}
+
+/// Returns the fingerprint that `config-changed` compares: explicit configuration, trust, address (Juju's three hashes).
+pub(crate) fn config_fingerprint(model: &Model, unit: &Unit) -> String {
+    let app = model.applications.get(unit.name.application());
+    let config = app.map(|app| serde_json::to_string(&app.config).unwrap_or_default());
+    let parts = (config, app.map(|app| app.trust), model.address_of(&unit.name));
+    format!("{:x}", Sha256::digest(format!("{parts:?}")))
+}
+
+/// Returns a number from -`percent` to `percent` that is fixed for this unit and moment: the jitter of a wait, drawn once.
+pub(crate) fn jitter(unit: &UnitName, at: Timestamp, percent: i64) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (unit, at.as_nanosecond()).hash(&mut hasher);
+    (hasher.finish() % (2 * percent.unsigned_abs() + 1)).cast_signed() - percent
+}
+
+/// Says whether hooks run for `unit` in this relation: its charm declares the endpoint. For the implicit `juju-info`, and for an
+/// endpoint that a newer charm no longer has, none do.
+pub(crate) fn has_hooks(model: &Model, unit: &UnitName, relation: &Relation) -> bool {
+    let Some(endpoint) = relation.endpoint_of(unit.application()) else { return false };
+    let charm = model.charm_of(unit.application());
+    charm.is_some_and(|row| row.charm.metadata.endpoint(&endpoint.name).is_some())
+}
+
+/// Says whether `relation` is going, or an application in it is.
+pub(crate) fn is_going(model: &Model, relation: &Relation) -> bool {
+    let alive = |name: &str| model.applications.get(name).is_some_and(|app| app.life == Life::Alive);
+    relation.life != Life::Alive || !relation.endpoints.iter().all(|endpoint| alive(&endpoint.application))
+}
+
+/// Returns the other units in `relation` that `unit` sees: in scope and not on their way out.
+///
+/// A dying unit is hidden at once, as Juju 3.6 does; the recorded 4.0.15 shows it until it has left the scope.
+pub(crate) fn visible_members<'a>(model: &'a Model, unit: &UnitName, relation: &'a Relation) -> BTreeSet<&'a UnitName> {
+    let remote = relation.remote_of(unit.application()).map(|endpoint| endpoint.application.as_str());
+    let alive = |name: &UnitName| model.units.get(name).is_some_and(|unit| unit.life == Life::Alive);
+    relation
+        .members
+        .iter()
+        .filter(|(name, member)| member.in_scope && !member.departing && alive(name))
+        .map(|(name, _)| name)
+        .filter(|name| *name != unit && Some(name.application()) == remote)
+        .collect()
+}
+
+/// Parses a duration as Go writes it: `5m`, `1h30m`, `1.5s`, `300ms`.
+pub(crate) fn parse_go_duration(text: &str) -> Option<SignedDuration> {
+    let mut rest = text.trim();
+    let mut seconds = 0.0;
+    if rest.is_empty() {
+        return None;
+    }
+    if rest == "0" {
+        return Some(SignedDuration::ZERO);
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let length = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+        let unit = match &rest[..length] {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        seconds += number * unit;
+        rest = &rest[length..];
+    }
+    SignedDuration::try_from_secs_f64(seconds).ok()
+}
+
+/// The relations of `unit` in the order in which they are served.
+///
+/// Juju takes them in Go's random map order; here it is the order of their ids. This is the one place that chooses, so that a seed
+/// can choose instead.
+fn in_turn<'a>(model: &'a Model, unit: &'a Unit) -> impl Iterator<Item = &'a Relation> + Clone {
+    model.relations_of(unit.name.application())
+}
+
+fn after_failure(model: &Model, unit: &Unit, failure: &HookFailure, now: Timestamp) -> Step {
+    // Actions still run while a hook is in error.
+    if let Some(task) = next_task(model, unit) {
+        return Step::Action(task);
+    }
+    let app = model.applications.get(unit.name.application());
+    if app.is_some_and(|app| app.force_charm) && charm_is_old(model, unit) {
+        return Step::Unpack;
+    }
+    if is_obsolete(model, unit, &failure.hook) {
+        return Step::SkipFailed(failure.hook.clone());
+    }
+    match unit.resolved {
+        Some(Resolved::Skip) => return Step::SkipFailed(failure.hook.clone()),
+        Some(Resolved::Retry) => return Step::Retry(failure.hook.clone()),
+        None => {}
+    }
+    if model.config("automatically-retry-hooks") == Some("false") {
+        return Step::Wait { until: None };
+    }
+    if failure.retry_at <= now {
+        return Step::Retry(failure.hook.clone());
+    }
+    Step::Wait { until: Some(failure.retry_at) }
+}
+
+/// Says whether a waiting hook has lost its object: its relation was forced away, or the leadership went to another unit.
+fn is_obsolete(model: &Model, unit: &Unit, hook: &Hook) -> bool {
+    match hook {
+        Hook::Relation(hook) => !model.relations.contains(&hook.relation),
+        Hook::LeaderElected => !model.is_leader(&unit.name),
+        _ => false,
+    }
+}
+
+fn alive_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
+    if in_turn(model, unit).any(|relation| enters(model, unit, relation)) {
+        return Step::EnterScopes;
+    }
+    if let Some(hook) = in_turn(model, unit).find_map(|relation| created_hook(model, unit, relation)) {
+        return Step::Run(hook);
+    }
+    if let Some(hook) = leadership_hook(model, unit) {
+        return Step::Run(hook);
+    }
+    if let Some(task) = next_task(model, unit) {
+        return Step::Action(task);
+    }
+    if charm_is_old(model, unit) {
+        return Step::Unpack;
+    }
+    if unit.progress.config_seen.as_ref() != Some(&config_fingerprint(model, unit)) {
+        return Step::Run(Hook::ConfigChanged);
+    }
+    if let Some(step) = relation_step(model, unit) {
+        return step;
+    }
+    match update_status_at(model, unit) {
+        Some(at) if at <= now => Step::Run(Hook::UpdateStatus),
+        until => Step::Wait { until },
+    }
+}
+
+fn dying_step(model: &Model, unit: &Unit) -> Step {
+    if let Some(task) = next_task(model, unit) {
+        return Step::Action(task);
+    }
+    if let Some(step) = relation_step(model, unit) {
+        return step;
+    }
+    let progress = &unit.progress;
+    if progress.started && !progress.stopped {
+        return Step::Run(Hook::Stop);
+    }
+    Step::Run(Hook::Remove)
+}
+
+/// Says whether the unit has yet to enter the scope of an alive relation. Implicit endpoints enter as well, without any hook.
+pub(crate) fn enters(model: &Model, unit: &Unit, relation: &Relation) -> bool {
+    let implicit = relation.endpoint_of(unit.name.application()).is_some_and(|endpoint| endpoint.name == "juju-info");
+    let inside = relation.members.get(&unit.name).is_some_and(|member| member.in_scope);
+    let done = unit.progress.relations.get(&relation.id).is_some_and(|progress| progress.done);
+    !inside && !done && !is_going(model, relation) && (implicit || has_hooks(model, &unit.name, relation))
+}
+
+fn created_hook(model: &Model, unit: &Unit, relation: &Relation) -> Option<Hook> {
+    let created = unit.progress.relations.get(&relation.id).is_some_and(|progress| progress.created || progress.done);
+    if created || is_going(model, relation) || !has_hooks(model, &unit.name, relation) {
+        return None;
+    }
+    relation_hook(model, unit, relation, RelationEvent::Created, None)
+}
+
+fn leadership_hook(model: &Model, unit: &Unit) -> Option<Hook> {
+    let progress = &unit.progress;
+    if model.is_leader(&unit.name) {
+        return (!progress.leader).then_some(Hook::LeaderElected);
+    }
+    let version = model.applications.get(unit.name.application())?.leader_settings.version;
+    (progress.leader_settings_seen != Some(version)).then_some(Hook::LeaderSettingsChanged)
+}
+
+/// Returns the unit's oldest task that has not started.
+fn next_task(model: &Model, unit: &Unit) -> Option<TaskId> {
+    let pending = |task: &&crate::model::Task| task.unit == unit.name && task.status == TaskStatus::Pending;
+    model.tasks.values().find(pending).map(|task| task.id)
+}
+
+fn charm_is_old(model: &Model, unit: &Unit) -> bool {
+    let Some(app) = model.applications.get(unit.name.application()) else { return false };
+    unit.progress.charm.as_ref() != Some(&app.charm) || unit.progress.charm_modified != app.charm_modified
+}
+
+/// Returns the next relation hook: all other relations before peers, so that peer data is there while the others are torn down.
+fn relation_step(model: &Model, unit: &Unit) -> Option<Step> {
+    let relations = in_turn(model, unit);
+    let others = relations.clone().filter(|relation| !relation.is_peer());
+    let peers = relations.filter(|relation| relation.is_peer());
+    others.chain(peers).find_map(|relation| step_in_relation(model, unit, relation))
+}
+
+fn step_in_relation(model: &Model, unit: &Unit, relation: &Relation) -> Option<Step> {
+    let hook = |event, remote: Option<&UnitName>| relation_hook(model, unit, relation, event, remote).map(Step::Run);
+    let unknown = RelationProgress::default();
+    let local = unit.progress.relations.get(&relation.id).unwrap_or(&unknown);
+    let inside = relation.members.get(&unit.name).is_some_and(|member| member.in_scope);
+    let going = is_going(model, relation) || unit.life != Life::Alive;
+    if local.done || !inside {
+        return None;
+    }
+    if !local.created || !has_hooks(model, &unit.name, relation) {
+        return going.then_some(Step::LeaveScope(relation.id));
+    }
+    if let Some(joined) = &local.changed_pending {
+        return hook(RelationEvent::Changed, Some(joined));
+    }
+    let visible = if going { BTreeSet::new() } else { visible_members(model, &unit.name, relation) };
+    if let Some(left) = local.members.keys().find(|name| !visible.contains(name)) {
+        return hook(RelationEvent::Departed, Some(left));
+    }
+    if going {
+        // Peers never get `-broken` in 3.6 (4.0.15 was seen to run one after a restart of the agent); a peer relation is left when
+        // the unit's record goes, so that `stop` and `remove` still find its data.
+        return if relation.is_peer() { None } else { hook(RelationEvent::Broken, None) };
+    }
+    let remote = relation.remote_of(unit.name.application())?;
+    let bag = relation.applications.get(&remote.application).map_or(0, |bag| bag.version);
+    if bag != local.applications.get(&remote.application).copied().unwrap_or_default() {
+        return hook(RelationEvent::Changed, None);
+    }
+    if let Some(fresh) = visible.iter().find(|name| !local.members.contains_key(**name)) {
+        return hook(RelationEvent::Joined, Some(fresh));
+    }
+    let version = |name: &UnitName| relation.members.get(name).map_or(0, |member| member.bag.version);
+    let stale = local.members.iter().find(|(name, seen)| version(name) != **seen);
+    stale.and_then(|(name, _)| hook(RelationEvent::Changed, Some(name)))
+}
+
+fn relation_hook(model: &Model, unit: &Unit, relation: &Relation, event: RelationEvent, remote: Option<&UnitName>) -> Option<Hook> {
+    let application = unit.name.application();
+    // Juju names the local unit when it, or its application, is the one that goes.
+    let leaving_here =
+        unit.life != Life::Alive || model.applications.get(application).is_none_or(|app| app.life != Life::Alive);
+    let departing = if leaving_here { Some(&unit.name) } else { remote };
+    Some(Hook::Relation(RelationHook {
+        event,
+        relation: relation.id,
+        endpoint: relation.endpoint_of(application)?.name.clone(),
+        remote_application: relation.remote_of(application)?.application.clone(),
+        remote_unit: remote.cloned(),
+        departing_unit: departing.filter(|_| event == RelationEvent::Departed).cloned(),
+    }))
+}
+
+/// Returns when `update-status` is due: the interval after the last hook, give or take 20 %.
+fn update_status_at(model: &Model, unit: &Unit) -> Option<Timestamp> {
+    let last = unit.progress.last_hook?;
+    let interval = parse_go_duration(model.config("update-status-hook-interval")?)?;
+    let percent = 100 + jitter(&unit.name, last, 20);
+    let wait = SignedDuration::try_from_secs_f64(interval.as_secs_f64() * percent as f64 / 100.0).ok()?;
+    last.checked_add(wait).ok()
+}
+
+#[cfg(test)]
+#[path = "resolver_tests.rs"]
+mod tests;
