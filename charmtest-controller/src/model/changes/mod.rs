@@ -1,4 +1,38 @@
 //! What users change, as functions over a model: deploy, relate, configure, scale, remove, queue tasks.
 //!
 //! Each function takes the model of a running transaction and either does the whole change or returns an error and leaves a copy
-//! that is thrown away.
+//! that is thrown away. None of them reads a clock, a file or a random number: what they need is passed in.
+//!
+//! Leaders are not chosen here: the agents do that.
+
+mod address;
+mod application;
+mod charm;
+mod config;
+mod deploy;
+mod error;
+mod relate;
+mod removal;
+mod schema;
+mod support;
+mod task;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+
+pub use address::Addresses;
+pub use application::{attach_resource, expose, resolve, resolve_all, set_constraints, unexpose};
+pub use charm::{Refresh, add_charm, refresh};
+pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
+pub use deploy::{NewApplication, Placement, add_units, deploy};
+pub use error::ChangeError;
+pub use relate::{EndpointName, add_relation, find_relation};
+pub use removal::{
+    Haste, destroy_model, drop_relation_if_empty, remove_application, remove_application_if_empty,
+    remove_relation, remove_unit, remove_unit_record,
+};
+pub use schema::SchemaError;
+pub use support::{Force, check_supported, choose_base};
+pub use task::{
+    Cancelled, NewTask, Queued, Receiver, cancel_task, plan_action, plan_exec, queue_operation,
+};

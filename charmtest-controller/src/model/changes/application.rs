@@ -1,0 +1,195 @@
+//! Small changes of applications and units: exposing, resources, constraints, resolving.
+
+use std::collections::BTreeMap;
+
+use super::ChangeError;
+use super::charm::check_resources;
+use crate::model::{Application, Model, Resolved, ResourceRow, UnitName};
+
+/// Marks an application as exposed (Juju 3.6, `juju expose`).
+///
+/// # Errors
+///
+/// Fails when there is no such application.
+pub fn expose(model: &mut Model, application: &str) -> Result<(), ChangeError> {
+    find(model, application)?.exposed = true;
+    Ok(())
+}
+
+/// Marks an application as not exposed (Juju 3.6, `juju unexpose`).
+///
+/// # Errors
+///
+/// Fails when there is no such application.
+pub fn unexpose(model: &mut Model, application: &str) -> Result<(), ChangeError> {
+    find(model, application)?.exposed = false;
+    Ok(())
+}
+
+/// Replaces the constraints of an application (Juju 3.6, `juju set-constraints`); they count for machines to come.
+///
+/// # Errors
+///
+/// Fails when there is no such application.
+pub fn set_constraints(
+    model: &mut Model,
+    application: &str,
+    constraints: BTreeMap<String, String>,
+) -> Result<(), ChangeError> {
+    find(model, application)?.constraints = constraints;
+    Ok(())
+}
+
+/// Replaces a resource of an application (Juju 3.6, `juju attach-resource`); its units run `upgrade-charm`.
+///
+/// # Errors
+///
+/// Fails when there is no such application, or its charm declares no such resource.
+pub fn attach_resource(
+    model: &mut Model,
+    application: &str,
+    name: &str,
+    resource: ResourceRow,
+) -> Result<(), ChangeError> {
+    let charm = model
+        .charm_of(application)
+        .ok_or_else(|| ChangeError::ApplicationNotFound(application.to_owned()))?
+        .charm
+        .clone();
+    check_resources(&charm, [&name.to_owned()])?;
+    let row = find(model, application)?;
+    row.resources.insert(name.to_owned(), resource);
+    row.charm_modified += 1;
+    Ok(())
+}
+
+/// Tells a unit how to go on after a failed hook (Juju 3.6, `juju resolved`).
+///
+/// # Errors
+///
+/// Fails when there is no such unit, it is not in error, or was told already.
+pub fn resolve(model: &mut Model, name: &UnitName, how: Resolved) -> Result<(), ChangeError> {
+    let unit = model
+        .units
+        .get_mut(name)
+        .ok_or_else(|| ChangeError::UnitNotFound(name.to_string()))?;
+    if unit.progress.failure.is_none() {
+        return Err(ChangeError::NotInError(name.to_string()));
+    }
+    if unit.resolved.is_some() {
+        return Err(ChangeError::AlreadyResolved(name.to_string()));
+    }
+    unit.resolved = Some(how);
+    Ok(())
+}
+
+/// Tells every unit in error how to go on (`juju resolved --all`).
+pub fn resolve_all(model: &mut Model, how: Resolved) {
+    let failed = model
+        .units
+        .values()
+        .filter(|unit| unit.progress.failure.is_some() && unit.resolved.is_none());
+    let names: Vec<UnitName> = failed.map(|unit| unit.name.clone()).collect();
+    for name in &names {
+        if let Some(unit) = model.units.get_mut(name) {
+            unit.resolved = Some(how);
+        }
+    }
+}
+
+fn find<'a>(model: &'a mut Model, application: &str) -> Result<&'a mut Application, ChangeError> {
+    model
+        .applications
+        .get_mut(application)
+        .ok_or_else(|| ChangeError::ApplicationNotFound(application.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::fixture::{charm, deployed, model};
+    use super::*;
+    use crate::agent::Hook;
+    use crate::model::HookFailure;
+
+    fn app() -> Model {
+        let mut model = model();
+        deployed(
+            &mut model,
+            "a",
+            charm("a", "resources: {blob: {type: file, filename: b.txt}}"),
+            2,
+        );
+        model
+    }
+
+    #[test]
+    fn a_new_resource_makes_units_upgrade() {
+        let mut model = app();
+        let resource = ResourceRow {
+            path: "resources/f".to_owned(),
+            fingerprint: "f".to_owned(),
+            size: 1,
+            uploaded: Timestamp::UNIX_EPOCH,
+        };
+        attach_resource(&mut model, "a", "blob", resource.clone()).unwrap();
+        let row = model.applications.get("a").unwrap();
+        assert_eq!(row.charm_modified, 1);
+        assert_eq!(row.resources.get("blob"), Some(&resource));
+        let error = attach_resource(&mut model, "a", "nosuch", resource).unwrap_err();
+        assert_eq!(error.to_string(), "unrecognized resource \"nosuch\"");
+    }
+
+    #[test]
+    fn only_units_in_error_can_be_resolved() {
+        let mut model = app();
+        let [first, second] = [UnitName::new("a", 0), UnitName::new("a", 1)];
+        assert_eq!(
+            resolve(&mut model, &first, Resolved::Retry),
+            Err(ChangeError::NotInError("a/0".to_owned()))
+        );
+        let failure = HookFailure {
+            hook: Hook::Install,
+            attempts: 1,
+            retry_at: Timestamp::UNIX_EPOCH,
+        };
+        model.units.get_mut(&first).unwrap().progress.failure = Some(failure);
+        resolve(&mut model, &first, Resolved::Skip).unwrap();
+        assert_eq!(
+            model.units.get(&first).unwrap().resolved,
+            Some(Resolved::Skip)
+        );
+        assert_eq!(
+            resolve(&mut model, &first, Resolved::Retry),
+            Err(ChangeError::AlreadyResolved("a/0".to_owned()))
+        );
+        resolve_all(&mut model, Resolved::Retry);
+        assert_eq!(
+            model.units.get(&first).unwrap().resolved,
+            Some(Resolved::Skip),
+            "not told twice"
+        );
+        assert_eq!(model.units.get(&second).unwrap().resolved, None);
+        let nobody = UnitName::new("a", 9);
+        assert_eq!(
+            resolve(&mut model, &nobody, Resolved::Retry)
+                .unwrap_err()
+                .to_string(),
+            "unit \"a/9\" not found"
+        );
+    }
+
+    #[test]
+    fn exposing_needs_an_application() {
+        let mut model = app();
+        expose(&mut model, "a").unwrap();
+        assert!(model.applications.get("a").unwrap().exposed);
+        unexpose(&mut model, "a").unwrap();
+        assert!(!model.applications.get("a").unwrap().exposed);
+        assert_eq!(
+            expose(&mut model, "b").unwrap_err().to_string(),
+            "application \"b\" not found"
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! Charms and models for tests.
+
+use std::sync::Arc;
+
+use charmtest_charm::{Actions, Charm, ConfigOptions, Manifest, Metadata};
+use jiff::Timestamp;
+
+use super::{Addresses, NewApplication, add_charm, deploy};
+use crate::model::{Life, Model, ModelInfo, ModelUuid, State};
+
+/// Makes a charm out of more lines of `metadata.yaml`.
+pub(crate) fn charm(name: &str, metadata: &str) -> Charm {
+    let text = format!("name: {name}\nsummary: s\ndescription: d\n{metadata}\n");
+    Charm {
+        metadata: Metadata::parse("metadata.yaml", &text).unwrap(),
+        config: ConfigOptions::default(),
+        actions: Actions::default(),
+        manifest: Manifest::parse(
+            "manifest.yaml",
+            "bases: [{name: ubuntu, channel: '22.04'}, {name: ubuntu, channel: '24.04'}]",
+        )
+        .unwrap(),
+        lxd_profile: None,
+        version: None,
+    }
+}
+
+/// Makes a charm with options and actions.
+pub(crate) fn full_charm(name: &str, metadata: &str, config: &str, actions: &str) -> Charm {
+    Charm {
+        config: ConfigOptions::parse("config.yaml", config).unwrap(),
+        actions: Actions::parse("actions.yaml", actions).unwrap(),
+        ..charm(name, metadata)
+    }
+}
+
+/// Makes an empty model.
+pub(crate) fn model() -> Model {
+    Model::new(ModelInfo {
+        uuid: ModelUuid("11111111-2222".to_owned()),
+        name: "m".to_owned(),
+        owner: "admin".to_owned(),
+        life: Life::Alive,
+        created: Timestamp::UNIX_EPOCH,
+        config: Default::default(),
+        constraints: Default::default(),
+        next_relation: 0,
+        next_task: 1,
+        next_machine: 0,
+        next_revision: Default::default(),
+        unit_counters: Default::default(),
+    })
+}
+
+/// Returns the addresses of a controller without models.
+pub(crate) fn addresses() -> Addresses {
+    Addresses::of(&State {
+        controller: "c".to_owned(),
+        models: Default::default(),
+        current_model: None,
+    })
+}
+
+/// Describes an application of a charm that is in the model.
+pub(crate) fn new_application(name: &str, url: &str, units: u32) -> NewApplication {
+    NewApplication {
+        name: name.to_owned(),
+        charm: url.to_owned(),
+        units,
+        settings: Vec::new(),
+        trust: false,
+        base: "ubuntu@22.04".to_owned(),
+        channel: None,
+        constraints: Default::default(),
+        resources: Default::default(),
+        placement: Vec::new(),
+    }
+}
+
+/// Adds a charm and deploys it.
+pub(crate) fn deployed(model: &mut Model, name: &str, charm: Charm, units: u32) {
+    let url = add_charm(model, "sha", Arc::new(charm)).url;
+    // Every application of a test has a model-wide unique machine number, so fresh addresses do not clash.
+    deploy(
+        model,
+        &mut addresses(),
+        new_application(name, &url, units),
+        Timestamp::UNIX_EPOCH,
+    )
+    .unwrap();
+}

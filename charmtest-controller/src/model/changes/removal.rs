@@ -1,0 +1,481 @@
+//! Taking things away: marking them as dying, and removing the records once nothing holds them.
+//!
+//! An entity with an agent behind it becomes Dying, its agent runs the last hooks, and the record goes with
+//! [`remove_unit_record`]. What no agent has ever seen goes at once.
+
+use jiff::Timestamp;
+
+use super::ChangeError;
+use crate::model::{
+    AgentStatus, Life, Model, Relation, RelationId, Task, TaskStatus, Unit, UnitName,
+};
+
+/// How removal goes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Haste {
+    /// Agents run their last hooks.
+    Orderly,
+    /// The record goes at once (`--force`); no hook runs any more.
+    Forced,
+}
+
+/// Asks a unit to go (Juju 3.6, `juju remove-unit`).
+///
+/// A unit whose agent never reported is removed at once, without hooks. Asking twice is no error.
+///
+/// # Errors
+///
+/// Fails when there is no such unit.
+pub fn remove_unit(
+    model: &mut Model,
+    name: &UnitName,
+    haste: Haste,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    let unit = model
+        .units
+        .get_mut(name)
+        .ok_or_else(|| ChangeError::UnitNotFound(name.to_string()))?;
+    if haste == Haste::Forced || is_unborn(unit) {
+        remove_unit_record(model, name, now);
+        return Ok(());
+    }
+    if unit.life == Life::Alive {
+        unit.life = Life::Dying;
+    }
+    for id in relations_with(model, name) {
+        let member = model
+            .relations
+            .get_mut(&id)
+            .and_then(|relation| relation.members.get_mut(name));
+        if let Some(member) = member {
+            member.departing = true;
+        }
+    }
+    Ok(())
+}
+
+/// Asks an application, its relations and its units to go (Juju 3.6, `juju remove-application`).
+///
+/// # Errors
+///
+/// Fails when there is no such application.
+pub fn remove_application(
+    model: &mut Model,
+    name: &str,
+    haste: Haste,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    let application = model
+        .applications
+        .get_mut(name)
+        .ok_or_else(|| ChangeError::ApplicationNotFound(name.to_owned()))?;
+    application.life = Life::Dying;
+    let relations: Vec<RelationId> = model
+        .relations_of(name)
+        .filter(|relation| !relation.is_peer())
+        .map(|relation| relation.id)
+        .collect();
+    for id in relations {
+        end_relation(model, id, haste);
+    }
+    let units: Vec<UnitName> = model.units_of(name).map(|unit| unit.name.clone()).collect();
+    for unit in &units {
+        remove_unit(model, unit, haste, now)?;
+    }
+    remove_application_if_empty(model, name);
+    Ok(())
+}
+
+/// Asks a relation to go (Juju 3.6, `juju remove-relation`).
+///
+/// # Errors
+///
+/// Fails when there is no such relation, or it is a peer relation.
+pub fn remove_relation(model: &mut Model, id: RelationId, haste: Haste) -> Result<(), ChangeError> {
+    let relation = model
+        .relations
+        .get(&id)
+        .ok_or(ChangeError::RelationIdNotFound(id))?;
+    if relation.is_peer() {
+        return Err(ChangeError::PeerRelation(relation.key()));
+    }
+    end_relation(model, id, haste);
+    Ok(())
+}
+
+/// Asks the model and everything in it to go (Juju 3.6, `juju destroy-model`). The model's own record is for the caller to remove
+/// once no applications and machines are left.
+pub fn destroy_model(model: &mut Model, haste: Haste, now: Timestamp) {
+    model.info_mut().life = Life::Dying;
+    let applications: Vec<String> = model.applications.keys().cloned().collect();
+    for name in &applications {
+        // An application can go together with another one's relation, but never without being asked.
+        let gone = remove_application(model, name, haste, now);
+        debug_assert!(gone.is_ok(), "{name} was there a moment ago");
+    }
+    let machines: Vec<String> = model.machines.keys().cloned().collect();
+    for id in &machines {
+        remove_machine_if_empty(model, id);
+    }
+}
+
+/// Removes a unit's record and whatever only existed for it: its machine, its tasks that have not ended, its leadership, and the dying
+/// relations and the dying application of which it was the last unit.
+///
+/// Its databags stay readable in relations that others are still in.
+pub fn remove_unit_record(model: &mut Model, name: &UnitName, now: Timestamp) {
+    let Some(unit) = model.units.remove(name) else {
+        return;
+    };
+    end_tasks(model, name, now);
+    for id in relations_with(model, name) {
+        let member = model
+            .relations
+            .get_mut(&id)
+            .and_then(|relation| relation.members.get_mut(name));
+        if let Some(member) = member {
+            member.in_scope = false;
+            member.departing = true;
+        }
+        drop_relation_if_empty(model, id);
+    }
+    if let Some(application) = model.applications.get_mut(name.application())
+        && application.leader.as_ref() == Some(name)
+    {
+        application.leader = None;
+    }
+    remove_machine_if_empty(model, &unit.machine);
+    remove_application_if_empty(model, name.application());
+}
+
+/// Removes a relation that is going and that every unit has left; says whether it did.
+pub fn drop_relation_if_empty(model: &mut Model, id: RelationId) -> bool {
+    let Some(relation) = model.relations.get(&id) else {
+        return false;
+    };
+    if relation.life == Life::Alive || relation.members.values().any(|member| member.in_scope) {
+        return false;
+    }
+    drop_relation(model, id);
+    true
+}
+
+/// Removes an application that is going and has no units and no relations with others any more; says whether it did.
+pub fn remove_application_if_empty(model: &mut Model, name: &str) -> bool {
+    let dying = model
+        .applications
+        .get(name)
+        .is_some_and(|application| application.life != Life::Alive);
+    let in_use = model.units_of(name).next().is_some()
+        || model.relations_of(name).any(|relation| !relation.is_peer());
+    if !dying || in_use {
+        return false;
+    }
+    let peers: Vec<RelationId> = model
+        .relations_of(name)
+        .map(|relation| relation.id)
+        .collect();
+    for id in peers {
+        model.relations.remove(&id);
+    }
+    if let Some(application) = model.applications.remove(name) {
+        model
+            .info_mut()
+            .unit_counters
+            .insert(name.to_owned(), application.next_unit);
+    }
+    true
+}
+
+/// Says whether no agent has ever done anything for the unit.
+fn is_unborn(unit: &Unit) -> bool {
+    let progress = &unit.progress;
+    unit.agent.current == AgentStatus::Allocating
+        && progress.charm.is_none()
+        && !progress.installed
+        && progress.running.is_none()
+}
+
+fn end_relation(model: &mut Model, id: RelationId, haste: Haste) {
+    if haste == Haste::Forced {
+        drop_relation(model, id);
+        return;
+    }
+    if let Some(relation) = model.relations.get_mut(&id) {
+        relation.life = Life::Dying;
+    }
+    drop_relation_if_empty(model, id);
+}
+
+/// Removes a relation's record, what units know of it, and the dying applications that waited for it.
+fn drop_relation(model: &mut Model, id: RelationId) {
+    let Some(relation) = model.relations.remove(&id) else {
+        return;
+    };
+    for endpoint in &relation.endpoints {
+        let knowing: Vec<UnitName> = model
+            .units_of(&endpoint.application)
+            .filter(|unit| unit.progress.relations.contains_key(&id))
+            .map(|unit| unit.name.clone())
+            .collect();
+        for unit in &knowing {
+            if let Some(unit) = model.units.get_mut(unit) {
+                unit.progress.relations.remove(&id);
+            }
+        }
+        remove_application_if_empty(model, &endpoint.application);
+    }
+}
+
+fn relations_with(model: &Model, unit: &UnitName) -> Vec<RelationId> {
+    let has = |relation: &&Relation| relation.members.contains_key(unit);
+    model
+        .relations
+        .values()
+        .filter(has)
+        .map(|relation| relation.id)
+        .collect()
+}
+
+fn remove_machine_if_empty(model: &mut Model, id: &str) {
+    if !model.units.values().any(|unit| unit.machine == id) {
+        model.machines.remove(id);
+    }
+}
+
+/// Ends the tasks of a unit that goes: nobody will run them, and somebody may be waiting for them.
+fn end_tasks(model: &mut Model, unit: &UnitName, now: Timestamp) {
+    let of_unit = |task: &&Task| task.unit == *unit && !task.status.is_final();
+    let ids: Vec<_> = model
+        .tasks
+        .values()
+        .filter(of_unit)
+        .map(|task| task.id)
+        .collect();
+    for id in ids {
+        let Some(task) = model.tasks.get_mut(&id) else {
+            continue;
+        };
+        task.status = if task.started.is_some() {
+            TaskStatus::Aborted
+        } else {
+            TaskStatus::Cancelled
+        };
+        task.message = format!("unit {unit} was removed");
+        task.completed = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::super::fixture::{charm, deployed, model};
+    use super::super::{EndpointName, add_relation};
+    use super::*;
+    use crate::model::{Member, RelationProgress};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn unit(name: &str) -> UnitName {
+        UnitName::parse(name).unwrap()
+    }
+
+    /// Two related applications, one unit each, whose agents have installed and joined.
+    fn related() -> (Model, RelationId) {
+        let mut model = model();
+        deployed(
+            &mut model,
+            "db",
+            charm("db", "provides: {db: sql}\npeers: {ring: ring}"),
+            1,
+        );
+        deployed(&mut model, "web", charm("web", "requires: {db: sql}"), 1);
+        let id = add_relation(
+            &mut model,
+            &EndpointName::parse("web").unwrap(),
+            &EndpointName::parse("db").unwrap(),
+            NOW,
+        )
+        .unwrap();
+        for name in ["db/0", "web/0"] {
+            let unit_row = model.units.get_mut(&unit(name)).unwrap();
+            unit_row.progress.installed = true;
+            unit_row.progress.relations.insert(
+                id,
+                RelationProgress {
+                    created: true,
+                    ..Default::default()
+                },
+            );
+            let relation = model.relations.get_mut(&id).unwrap();
+            relation.members.insert(
+                unit(name),
+                Member {
+                    in_scope: true,
+                    ..Member::default()
+                },
+            );
+        }
+        (model, id)
+    }
+
+    fn leave(model: &mut Model, id: RelationId, name: &str) {
+        model
+            .relations
+            .get_mut(&id)
+            .unwrap()
+            .members
+            .get_mut(&unit(name))
+            .unwrap()
+            .in_scope = false;
+    }
+
+    #[test]
+    fn a_unit_that_never_ran_goes_at_once_with_its_machine() {
+        let mut model = model();
+        deployed(&mut model, "db", charm("db", ""), 2);
+        model.applications.get_mut("db").unwrap().leader = Some(unit("db/0"));
+        remove_unit(&mut model, &unit("db/0"), Haste::Orderly, NOW).unwrap();
+        assert_eq!(
+            model.units.keys().map(UnitName::as_str).collect::<Vec<_>>(),
+            ["db/1"]
+        );
+        assert_eq!(model.machines.keys().collect::<Vec<_>>(), ["1"]);
+        assert_eq!(model.applications.get("db").unwrap().leader, None);
+        let error = remove_unit(&mut model, &unit("db/9"), Haste::Orderly, NOW).unwrap_err();
+        assert_eq!(error.to_string(), "unit \"db/9\" not found");
+    }
+
+    #[test]
+    fn a_unit_that_runs_becomes_dying_and_is_hidden_from_others() {
+        let (mut model, id) = related();
+        remove_unit(&mut model, &unit("web/0"), Haste::Orderly, NOW).unwrap();
+        remove_unit(&mut model, &unit("web/0"), Haste::Orderly, NOW).unwrap();
+        assert_eq!(model.units.get(&unit("web/0")).unwrap().life, Life::Dying);
+        let member = &model.relations.get(&id).unwrap().members[&unit("web/0")];
+        assert!(member.departing && member.in_scope);
+        assert_eq!(model.applications.get("web").unwrap().life, Life::Alive);
+
+        remove_unit_record(&mut model, &unit("web/0"), NOW);
+        assert!(
+            model.relations.contains(&id),
+            "the relation stays, for units to come"
+        );
+        assert!(!model.relations.get(&id).unwrap().members[&unit("web/0")].in_scope);
+        assert!(model.applications.contains("web"));
+    }
+
+    #[test]
+    fn a_dying_relation_goes_with_the_last_unit_that_leaves_it() {
+        let (mut model, id) = related();
+        remove_relation(&mut model, id, Haste::Orderly).unwrap();
+        remove_relation(&mut model, id, Haste::Orderly).unwrap();
+        assert_eq!(model.relations.get(&id).unwrap().life, Life::Dying);
+        leave(&mut model, id, "web/0");
+        assert!(
+            !drop_relation_if_empty(&mut model, id),
+            "db/0 is still in it"
+        );
+        leave(&mut model, id, "db/0");
+        assert!(drop_relation_if_empty(&mut model, id));
+        assert!(
+            !model
+                .units
+                .get(&unit("db/0"))
+                .unwrap()
+                .progress
+                .relations
+                .contains_key(&id)
+        );
+        assert_eq!(
+            remove_relation(&mut model, id, Haste::Orderly),
+            Err(ChangeError::RelationIdNotFound(id))
+        );
+    }
+
+    #[test]
+    fn an_application_goes_after_its_last_unit_and_relation() {
+        let (mut model, id) = related();
+        remove_application(&mut model, "db", Haste::Orderly, NOW).unwrap();
+        assert_eq!(model.applications.get("db").unwrap().life, Life::Dying);
+        assert_eq!(model.relations.get(&id).unwrap().life, Life::Dying);
+        assert_eq!(model.units.get(&unit("db/0")).unwrap().life, Life::Dying);
+        assert_eq!(model.units.get(&unit("web/0")).unwrap().life, Life::Alive);
+
+        leave(&mut model, id, "db/0");
+        remove_unit_record(&mut model, &unit("db/0"), NOW);
+        assert!(
+            model.applications.contains("db"),
+            "web/0 has not left the relation"
+        );
+        leave(&mut model, id, "web/0");
+        drop_relation_if_empty(&mut model, id);
+        assert!(!model.applications.contains("db"));
+        assert!(
+            model.relations.is_empty(),
+            "the peer relation went with the application"
+        );
+
+        deployed(&mut model, "db", charm("db", ""), 1);
+        assert!(
+            model.units.contains(&unit("db/1")),
+            "numbers go on for an application of the same name"
+        );
+    }
+
+    #[test]
+    fn force_leaves_nothing() {
+        let (mut model, _) = related();
+        remove_application(&mut model, "db", Haste::Forced, NOW).unwrap();
+        assert!(!model.applications.contains("db") && model.relations.is_empty());
+        assert!(
+            model
+                .units
+                .get(&unit("web/0"))
+                .unwrap()
+                .progress
+                .relations
+                .is_empty()
+        );
+        destroy_model(&mut model, Haste::Forced, NOW);
+        assert!(
+            model.applications.is_empty() && model.units.is_empty() && model.machines.is_empty()
+        );
+        assert_eq!(model.info.life, Life::Dying);
+    }
+
+    #[test]
+    fn peer_relations_cannot_be_removed_alone() {
+        let (mut model, _) = related();
+        let error = remove_relation(&mut model, 0, Haste::Forced).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot destroy relation \"db:ring\": is a peer relation"
+        );
+    }
+
+    #[test]
+    fn tasks_of_a_removed_unit_end() {
+        let mut model = model();
+        deployed(&mut model, "db", charm("db", ""), 1);
+        let task = super::super::NewTask {
+            unit: unit("db/0"),
+            params: Default::default(),
+        };
+        let queued = super::super::queue_operation(
+            &mut model,
+            "s".to_owned(),
+            "juju-exec",
+            vec![task],
+            &[],
+            NOW,
+        );
+        remove_unit(&mut model, &unit("db/0"), Haste::Forced, NOW).unwrap();
+        let task = model.tasks.get(&queued.tasks[0].0).unwrap();
+        assert_eq!(
+            (task.status, task.message.as_str()),
+            (TaskStatus::Cancelled, "unit db/0 was removed")
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! Which charms can run here, and on which base.
+
+use charmtest_charm::{Assumes, Base, Charm, Comparison, Requirement};
+
+use super::ChangeError;
+
+/// The base of charms that name none.
+const DEFAULT_BASE: &str = "ubuntu@24.04";
+
+/// Whether the user insists (`--force`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// Refuse what may not work.
+    No,
+    /// Try it anyway.
+    Yes,
+}
+
+/// Checks that this controller can run `charm`.
+///
+/// # Errors
+///
+/// Fails when the charm needs what is not there at all (subordinates, containers, storage, devices), and without `force` when what it
+/// assumes is not met.
+pub fn check_supported(charm: &Charm, force: Force) -> Result<(), ChangeError> {
+    let meta = &charm.metadata;
+    let unsupported = |what: String| {
+        Err(ChangeError::Unsupported {
+            charm: meta.name.to_string(),
+            what,
+        })
+    };
+    if meta.subordinate {
+        return unsupported("subordinate charms are".to_owned());
+    }
+    if !meta.containers.is_empty() {
+        let names: Vec<&str> = meta.containers.keys().map(String::as_str).collect();
+        return unsupported(format!(
+            "Kubernetes charms (this one declares the containers {}) are",
+            names.join(", ")
+        ));
+    }
+    if let Some((name, _)) = meta
+        .storage
+        .iter()
+        .find(|(_, storage)| storage.count.min > 0)
+    {
+        return unsupported(format!("storage (this charm requires {name:?}) is"));
+    }
+    if let Some((name, _)) = meta.devices.iter().find(|(_, device)| device.count_min > 0) {
+        return unsupported(format!("devices (this charm requires {name:?}) are"));
+    }
+    if force == Force::Yes {
+        return Ok(());
+    }
+    if let Some(version) = &meta.min_juju_version
+        && is_below(crate::JUJU_VERSION, version)
+    {
+        return Err(ChangeError::MinJujuVersion(version.clone()));
+    }
+    let unmet: Vec<String> = meta
+        .assumes
+        .iter()
+        .filter_map(|assumes| unmet(assumes, 1))
+        .collect();
+    if unmet.is_empty() {
+        return Ok(());
+    }
+    Err(ChangeError::Assumes(unmet.join("\n")))
+}
+
+/// Chooses the base of an application: the one asked for, else the model's default if the charm supports it, else the charm's first.
+///
+/// # Errors
+///
+/// Fails when `wanted` is no base, and without `force` when the charm does not support it.
+pub fn choose_base(
+    charm: &Charm,
+    wanted: Option<&str>,
+    model_default: &str,
+    force: Force,
+) -> Result<String, ChangeError> {
+    let bases = &charm.manifest.bases;
+    let supports = |base: &Base| {
+        bases
+            .iter()
+            .any(|other| (&other.name, &other.channel) == (&base.name, &base.channel))
+    };
+    if let Some(text) = wanted {
+        let base: Base = text
+            .parse()
+            .map_err(|_| ChangeError::BaseSyntax(text.to_owned()))?;
+        if bases.is_empty() || supports(&base) || force == Force::Yes {
+            return Ok(base.to_string());
+        }
+        let supported: Vec<String> = bases.iter().map(Base::to_string).collect();
+        return Err(ChangeError::Base {
+            base: base.to_string(),
+            supported: supported.join(", "),
+        });
+    }
+    if let Ok(base) = model_default.parse::<Base>()
+        && (bases.is_empty() || supports(&base))
+    {
+        return Ok(base.to_string());
+    }
+    Ok(bases
+        .first()
+        .map_or_else(|| DEFAULT_BASE.to_owned(), Base::to_string))
+}
+
+/// Returns the lines that tell why `assumes` does not hold, `None` when it does.
+fn unmet(assumes: &Assumes, depth: usize) -> Option<String> {
+    let indent = "  ".repeat(depth);
+    let nested =
+        |intro: &str, lines: Vec<String>| Some(format!("{indent}- {intro}:\n{}", lines.join("\n")));
+    match assumes {
+        Assumes::Feature(requirement) => {
+            unmet_feature(requirement).map(|why| format!("{indent}- {why}"))
+        }
+        Assumes::AllOf(all) => {
+            let lines: Vec<String> = all.iter().filter_map(|one| unmet(one, depth + 1)).collect();
+            if lines.is_empty() {
+                None
+            } else {
+                nested("charm requires all of the following", lines)
+            }
+        }
+        Assumes::AnyOf(any) => {
+            let lines: Vec<String> = any.iter().filter_map(|one| unmet(one, depth + 1)).collect();
+            if lines.len() < any.len() {
+                None
+            } else {
+                nested("charm requires at least one of the following", lines)
+            }
+        }
+    }
+}
+
+fn unmet_feature(requirement: &Requirement) -> Option<String> {
+    let feature = &requirement.feature;
+    if feature != "juju" {
+        return Some(format!(
+            "charm requires feature {feature:?} but model does not support it"
+        ));
+    }
+    let (comparison, version) = requirement.version.as_ref()?;
+    let (met, sign) = match comparison {
+        Comparison::AtLeast => (!is_below(crate::JUJU_VERSION, version), ">="),
+        Comparison::Below => (is_below(crate::JUJU_VERSION, version), "<"),
+    };
+    let why = format!(
+        "charm requires feature {feature:?} (version {sign} {version}) but model currently supports version {}",
+        crate::JUJU_VERSION
+    );
+    (!met).then_some(why)
+}
+
+/// Compares versions by their numbers; missing ones count as 0 and anything after a hyphen or letter is left out.
+fn is_below(version: &str, bound: &str) -> bool {
+    numbers(version) < numbers(bound)
+}
+
+fn numbers(version: &str) -> [u32; 3] {
+    let mut parts = version.split('.').map(|part| {
+        let digits = part
+            .find(|c: char| !c.is_ascii_digit())
+            .map_or(part, |end| &part[..end]);
+        digits.parse().unwrap_or_default()
+    });
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::charm;
+    use super::*;
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        for (metadata, expected) in [
+            (
+                "subordinate: true\nrequires: {x: {interface: i, scope: container}}",
+                "subordinate charms are not supported",
+            ),
+            ("containers: {app: {}}", "declares the containers app"),
+            ("storage: {data: {type: filesystem}}", "requires \"data\""),
+            (
+                "devices: {gpu: {type: x/gpu, countmin: 1, countmax: 2}}",
+                "requires \"gpu\"",
+            ),
+        ] {
+            let error = check_supported(&charm("c", metadata), Force::Yes)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        check_supported(
+            &charm(
+                "c",
+                "storage: {data: {type: filesystem, multiple: {range: 0-1}}}",
+            ),
+            Force::No,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn assumptions() {
+        for (assumes, met) in [
+            ("[juju >= 3.6]", true),
+            ("[juju >= 3.6.28]", true),
+            ("[juju >= 3.6.29]", false),
+            ("[juju < 4.0]", true),
+            ("[juju >= 3.1, juju < 3.6]", false),
+            ("[juju >= 10]", false),
+            ("[k8s-api]", false),
+            ("[{any-of: [k8s-api, juju >= 2.9]}]", true),
+            ("[{any-of: [k8s-api, juju >= 4]}]", false),
+            ("[{all-of: [juju, juju >= 4]}]", false),
+        ] {
+            let charm = charm("c", &format!("assumes: {assumes}"));
+            let outcome = check_supported(&charm, Force::No);
+            assert_eq!(outcome.is_ok(), met, "{assumes}: {outcome:?}");
+            check_supported(&charm, Force::Yes).unwrap();
+        }
+        let error = check_supported(&charm("c", "assumes: [juju >= 4.0]"), Force::No).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Charm feature requirements cannot be met:\n  - charm requires feature \"juju\" (version >= 4.0) but model currently \
+             supports version 3.6.28"
+        );
+    }
+
+    #[test]
+    fn bases() {
+        let charm = charm("c", "");
+        let choose = |wanted, default, force| {
+            choose_base(&charm, wanted, default, force).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            choose(None, "", Force::No).as_deref(),
+            Ok("ubuntu@22.04"),
+            "the charm's first"
+        );
+        assert_eq!(
+            choose(None, "ubuntu@24.04", Force::No).as_deref(),
+            Ok("ubuntu@24.04"),
+            "the model's default"
+        );
+        assert_eq!(
+            choose(None, "ubuntu@18.04", Force::No).as_deref(),
+            Ok("ubuntu@22.04"),
+            "a default that does not fit"
+        );
+        assert_eq!(
+            choose(Some("ubuntu@24.04/stable"), "", Force::No).as_deref(),
+            Ok("ubuntu@24.04")
+        );
+        assert_eq!(
+            choose(Some("ubuntu@20.04"), "", Force::No),
+            Err("base \"ubuntu@20.04\" not supported by charm, the charm supported bases are: ubuntu@22.04, ubuntu@24.04\n\
+                 Use --force to deploy the charm anyway."
+                .to_owned())
+        );
+        assert_eq!(
+            choose(Some("ubuntu@20.04"), "", Force::Yes).as_deref(),
+            Ok("ubuntu@20.04")
+        );
+        assert!(
+            choose(Some("jammy"), "", Force::Yes)
+                .unwrap_err()
+                .contains("separated by '@'")
+        );
+    }
+}

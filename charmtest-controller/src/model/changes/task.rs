@@ -1,0 +1,369 @@
+//! Operations and tasks: actions and commands on units.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::ChangeError;
+use super::schema::check_params;
+use crate::model::{
+    Life, Model, NameError, Operation, Task, TaskId, TaskStatus, UnitName, application_name,
+};
+
+/// Who is to run an action: a unit, or whoever leads an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receiver {
+    /// This unit.
+    Unit(UnitName),
+    /// The leader of this application, `app/leader`.
+    Leader(String),
+}
+
+impl Receiver {
+    /// Parses `app/0` or `app/leader`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with Juju's words when the text is neither.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        match text.strip_suffix("/leader") {
+            Some(application) if application_name(application).is_ok() => {
+                Ok(Self::Leader(application.to_owned()))
+            }
+            _ => UnitName::parse(text).map(Self::Unit),
+        }
+    }
+
+    /// Returns the name of the application.
+    pub fn application(&self) -> &str {
+        match self {
+            Self::Unit(unit) => unit.application(),
+            Self::Leader(application) => application,
+        }
+    }
+
+    /// Finds the unit.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason that Juju 3.6 gives for a task that cannot be scheduled.
+    fn unit(&self, model: &Model) -> Result<UnitName, String> {
+        match self {
+            Self::Unit(unit) if model.units.contains(unit) => Ok(unit.clone()),
+            Self::Unit(unit) => Err(format!("{:?} not found", unit.tag())),
+            Self::Leader(application) => {
+                let leader = model
+                    .applications
+                    .get(application)
+                    .and_then(|row| row.leader.clone());
+                leader.ok_or_else(|| format!("could not determine leader for {application:?}"))
+            }
+        }
+    }
+}
+
+/// A task to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTask {
+    /// The unit that runs it.
+    pub unit: UnitName,
+    /// The parameters, defaults inserted.
+    pub params: Map<String, Value>,
+}
+
+/// What was queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// The operation.
+    pub operation: TaskId,
+    /// Its tasks.
+    pub tasks: Vec<(TaskId, UnitName)>,
+}
+
+/// What became of a request to cancel a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It had not begun and never will.
+    Cancelled,
+    /// It runs, and was asked to stop.
+    Aborting,
+    /// It had ended.
+    TooLate,
+}
+
+/// Decides what `juju run` can schedule (Juju 3.6): the tasks, and for every receiver that gets none, why.
+pub fn plan_action(
+    model: &Model,
+    receivers: &[Receiver],
+    action: &str,
+    params: &Map<String, Value>,
+) -> (Vec<NewTask>, Vec<String>) {
+    plan(model, receivers, |unit| {
+        let charm = model.charm_of(unit.application()).map(|row| &row.charm);
+        let declared = charm.and_then(|charm| charm.actions.0.get(action));
+        let declared = declared
+            .ok_or_else(|| format!("action {action:?} not defined on unit {:?}", unit.as_str()))?;
+        check_params(action, &declared.schema, params).map_err(|error| error.to_string())
+    })
+}
+
+/// Decides what `juju exec` can schedule: the tasks, and for every receiver that gets none, why.
+pub fn plan_exec(
+    model: &Model,
+    receivers: &[Receiver],
+    command: &str,
+    timeout: std::time::Duration,
+) -> (Vec<NewTask>, Vec<String>) {
+    let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+    let params: Map<String, Value> = [
+        ("command".to_owned(), Value::from(command)),
+        ("timeout".to_owned(), Value::from(nanos)),
+    ]
+    .into_iter()
+    .collect();
+    plan(model, receivers, |_| Ok(params.clone()))
+}
+
+/// Queues an operation with its tasks; both draw their numbers from one counter (Juju 3.6: the first operation is 1, its task 2).
+///
+/// An operation without tasks is queued too: it keeps the reasons in `fail`.
+pub fn queue_operation(
+    model: &mut Model,
+    summary: String,
+    action: &str,
+    tasks: Vec<NewTask>,
+    fail: &[String],
+    now: Timestamp,
+) -> Queued {
+    let operation = next_id(model);
+    let mut queued = Queued {
+        operation,
+        tasks: Vec::new(),
+    };
+    for new in tasks {
+        let id = next_id(model);
+        queued.tasks.push((id, new.unit.clone()));
+        let task = Task {
+            id,
+            operation,
+            unit: new.unit,
+            action: action.to_owned(),
+            params: new.params,
+            status: TaskStatus::Pending,
+            message: String::new(),
+            results: Map::new(),
+            log: Vec::new(),
+            enqueued: now,
+            started: None,
+            completed: None,
+        };
+        model.tasks.insert(id, task);
+    }
+    let tasks = queued.tasks.iter().map(|(id, _)| *id).collect();
+    model.operations.insert(
+        operation,
+        Operation {
+            id: operation,
+            summary,
+            tasks,
+            fail: fail.join("\n"),
+            enqueued: now,
+        },
+    );
+    queued
+}
+
+/// Cancels a task that has not begun; asks one that runs to stop (Juju 3.6, `juju cancel-task`).
+///
+/// # Errors
+///
+/// Fails when there is no such task.
+pub fn cancel_task(
+    model: &mut Model,
+    id: TaskId,
+    now: Timestamp,
+) -> Result<Cancelled, ChangeError> {
+    let status = model
+        .tasks
+        .get(&id)
+        .ok_or(ChangeError::TaskNotFound(id))?
+        .status;
+    if status.is_final() {
+        return Ok(Cancelled::TooLate);
+    }
+    let task = model
+        .tasks
+        .get_mut(&id)
+        .ok_or(ChangeError::TaskNotFound(id))?;
+    if status == TaskStatus::Pending {
+        task.status = TaskStatus::Cancelled;
+        task.message = "action cancelled via the API".to_owned();
+        task.completed = Some(now);
+        return Ok(Cancelled::Cancelled);
+    }
+    task.status = TaskStatus::Aborting;
+    Ok(Cancelled::Aborting)
+}
+
+fn plan(
+    model: &Model,
+    receivers: &[Receiver],
+    params: impl Fn(&UnitName) -> Result<Map<String, Value>, String>,
+) -> (Vec<NewTask>, Vec<String>) {
+    let mut tasks = Vec::new();
+    let mut reasons = Vec::new();
+    for receiver in receivers {
+        let outcome = receiver.unit(model).and_then(|unit| {
+            if model
+                .units
+                .get(&unit)
+                .is_some_and(|row| row.life == Life::Dead)
+            {
+                return Err(format!("unit {:?} is dead", unit.as_str()));
+            }
+            let params = params(&unit)?;
+            Ok(NewTask { unit, params })
+        });
+        match outcome {
+            Ok(task) => tasks.push(task),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    (tasks, reasons)
+}
+
+fn next_id(model: &mut Model) -> TaskId {
+    let info = model.info_mut();
+    let id = info.next_task;
+    info.next_task += 1;
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::fixture::{deployed, full_charm, model};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn app() -> Model {
+        let mut model = model();
+        let charm = full_charm(
+            "a",
+            "",
+            "options: {}",
+            "say: {params: {times: {type: integer, default: 1}}}",
+        );
+        deployed(&mut model, "a", charm, 2);
+        model
+    }
+
+    fn receivers(texts: &[&str]) -> Vec<Receiver> {
+        texts
+            .iter()
+            .map(|text| Receiver::parse(text).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn one_counter_for_operations_and_tasks() {
+        let mut model = app();
+        let (tasks, reasons) = plan_action(&model, &receivers(&["a/0", "a/1"]), "say", &Map::new());
+        assert_eq!(
+            (tasks[0].params.clone(), reasons),
+            (json!({"times": 1}).as_object().unwrap().clone(), Vec::new())
+        );
+        let first = queue_operation(
+            &mut model,
+            "action \"say\"".to_owned(),
+            "say",
+            tasks.clone(),
+            &[],
+            NOW,
+        );
+        assert_eq!(
+            first,
+            Queued {
+                operation: 1,
+                tasks: vec![(2, UnitName::new("a", 0)), (3, UnitName::new("a", 1))]
+            }
+        );
+        let second = queue_operation(&mut model, String::new(), "say", tasks, &[], NOW);
+        assert_eq!(second.operation, 4);
+        assert_eq!(model.operations.get(&1).unwrap().tasks, [2, 3]);
+        assert_eq!(model.tasks.get(&3).unwrap().status, TaskStatus::Pending);
+    }
+
+    #[test]
+    fn what_cannot_be_scheduled_says_why() {
+        let mut model = app();
+        let none = Map::new();
+        let reasons = |model: &Model, who: &[&str], action: &str, params: &Map<String, Value>| {
+            plan_action(model, &receivers(who), action, params).1
+        };
+        assert_eq!(
+            reasons(&model, &["a/9", "b/0"], "say", &none),
+            ["\"unit-a-9\" not found", "\"unit-b-0\" not found"]
+        );
+        assert_eq!(
+            reasons(&model, &["a/0"], "nosuch", &none),
+            ["action \"nosuch\" not defined on unit \"a/0\""]
+        );
+        assert_eq!(
+            reasons(&model, &["a/leader"], "say", &none),
+            ["could not determine leader for \"a\""]
+        );
+        let bad = json!({"times": "x"});
+        assert_eq!(
+            reasons(&model, &["a/0"], "say", bad.as_object().unwrap()),
+            ["validation failed: (root).times : must be of type integer, given \"x\""]
+        );
+        model.applications.get_mut("a").unwrap().leader = Some(UnitName::new("a", 1));
+        let (tasks, reasons) = plan_action(&model, &receivers(&["a/leader", "a/7"]), "say", &none);
+        assert_eq!((tasks[0].unit.as_str(), reasons.len()), ("a/1", 1));
+    }
+
+    #[test]
+    fn cancelling() {
+        let mut model = app();
+        let (tasks, _) = plan_exec(
+            &model,
+            &receivers(&["a/0", "a/1"]),
+            "true",
+            std::time::Duration::from_secs(300),
+        );
+        assert_eq!(
+            tasks[0].params,
+            json!({"command": "true", "timeout": 300_000_000_000_u64})
+                .as_object()
+                .unwrap()
+                .clone()
+        );
+        queue_operation(&mut model, String::new(), Task::EXEC, tasks, &[], NOW);
+        model.tasks.get_mut(&3).unwrap().status = TaskStatus::Running;
+        assert_eq!(cancel_task(&mut model, 2, NOW), Ok(Cancelled::Cancelled));
+        assert_eq!(cancel_task(&mut model, 2, NOW), Ok(Cancelled::TooLate));
+        assert_eq!(cancel_task(&mut model, 3, NOW), Ok(Cancelled::Aborting));
+        assert_eq!(model.tasks.get(&3).unwrap().status, TaskStatus::Aborting);
+        assert_eq!(
+            cancel_task(&mut model, 9, NOW),
+            Err(ChangeError::TaskNotFound(9))
+        );
+    }
+
+    #[test]
+    fn receivers_are_units_or_leaders() {
+        assert_eq!(
+            Receiver::parse("a/leader"),
+            Ok(Receiver::Leader("a".to_owned()))
+        );
+        assert_eq!(
+            Receiver::parse("a/0"),
+            Ok(Receiver::Unit(UnitName::new("a", 0)))
+        );
+        for bad in ["a", "a/x", "Say", "/leader"] {
+            assert!(Receiver::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
