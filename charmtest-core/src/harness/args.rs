@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, Resettable};
 use clap::{Args, Parser, ValueEnum};
 
 use super::duration::Limit;
@@ -199,6 +199,22 @@ impl RunFlags {
     pub fn apply_env(&self, command: &mut Command) {
         command.envs(self.to_env());
     }
+}
+
+/// Makes a command line ignore variables of the environment that are set and empty, as a CI system leaves them.
+#[must_use]
+pub fn ignore_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let empty = arg
+            .get_env()
+            .and_then(std::env::var_os)
+            .is_some_and(|value| value.is_empty());
+        if empty {
+            arg.env(Resettable::Reset)
+        } else {
+            arg
+        }
+    })
 }
 
 fn parse_model(text: &str) -> Result<ModelName, NameError> {

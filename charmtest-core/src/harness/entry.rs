@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::{Builder, Runtime};
 
-use super::args::{FormatArg, TestArgs};
+use super::args::{FormatArg, TestArgs, ignore_empty_variables};
 use super::event::Event;
 use super::flag::Flag;
 use super::juju_world::JujuWorld;
@@ -66,7 +66,7 @@ fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<Test
 
 /// The command line, under the name of the target: the file's own name ends in a hash.
 fn command(target: &str) -> clap::Command {
-    TestArgs::command().bin_name(target)
+    ignore_empty_variables(TestArgs::command()).bin_name(target)
 }
 
 fn run(args: &TestArgs, package: &str, target: &str) -> u8 {

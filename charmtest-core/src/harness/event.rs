@@ -18,7 +18,7 @@ pub enum Event {
         /// Why this backend.
         why: String,
     },
-    /// The first test of a module is about to run.
+    /// A module begins; its tests follow, one after another.
     ModuleStarted {
         /// The module.
         module: String,

@@ -34,7 +34,7 @@ mod fake_world;
 #[cfg(test)]
 mod schedule_tests;
 
-pub use args::{BackendArg, RunFlags};
+pub use args::{BackendArg, RunFlags, ignore_empty_variables};
 pub use context::Context;
 pub use describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
 pub use duration::{Limit, LimitError};

@@ -62,3 +62,20 @@ fn variables_stand_in_for_flags_and_flags_win() {
     );
     assert_eq!(run.code, Some(0), "{}", run.stderr);
 }
+
+#[test]
+fn empty_variables_are_as_good_as_none() {
+    let names = [
+        "MODEL",
+        "KEEP_MODELS",
+        "NO_DEPLOY",
+        "BACKEND",
+        "JOBS",
+        "FILTER",
+        "TEST_TIMEOUT",
+    ];
+    let names = names.map(|name| format!("CHARMTEST_{name}"));
+    let variables: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let run = run_with(["quiet"], &variables);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
