@@ -26,7 +26,8 @@ pub struct TranscriptEntry {
 
 /// The commands of a run: the newest 1000 in memory, all of them in a file when there is one.
 ///
-/// Clones share their entries. The file holds one JSON object per line: `started_ms` (since 1970), `duration_ms`,
+/// Clones share their entries. When a command is repeated with the same end, as a wait repeats `juju status`, only the first
+/// and the latest are kept in memory. The file holds one JSON object per line: `started_ms` (since 1970), `duration_ms`,
 /// `code` (or null) and `command`.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript(Arc<Mutex<Entries>>);
@@ -35,6 +36,15 @@ pub struct Transcript(Arc<Mutex<Entries>>);
 struct Entries {
     newest: VecDeque<TranscriptEntry>,
     file: Option<File>,
+}
+
+impl Entries {
+    /// Tells whether the newest two commands were this one, with the same end.
+    fn repeats(&self, entry: &TranscriptEntry) -> bool {
+        let mut newest = self.newest.iter().rev();
+        let same = |it: &TranscriptEntry| it.command == entry.command && it.code == entry.code;
+        newest.next().is_some_and(same) && newest.next().is_some_and(same)
+    }
 }
 
 impl Transcript {
@@ -63,7 +73,9 @@ impl Transcript {
             // One write per line, so that processes can share the file.
             let _ = file.write_all(line(&entry).as_bytes());
         }
-        if entries.newest.len() == CAPACITY {
+        if entries.repeats(&entry) {
+            entries.newest.pop_back();
+        } else if entries.newest.len() == CAPACITY {
             entries.newest.pop_front();
         }
         entries.newest.push_back(entry);

@@ -267,6 +267,27 @@ fn every_command_is_in_the_transcript_and_reported() {
 }
 
 #[test]
+fn repeated_commands_do_not_push_the_others_out_of_the_transcript() {
+    let fake = FakeJuju::new("[ \"$1\" = status ]");
+    let juju = fake.juju();
+    run(async {
+        for command in [
+            "deploy", "status", "status", "status", "status", "deploy", "status",
+        ] {
+            juju.call([command]).await.unwrap();
+        }
+    });
+    let words = |line: &str| fake.tidy(line).replace("juju ", "");
+    let seen: Vec<String> = juju
+        .transcript()
+        .entries()
+        .iter()
+        .map(|entry| words(&entry.command))
+        .collect();
+    assert_eq!(seen, ["deploy", "status", "status", "deploy", "status"]);
+}
+
+#[test]
 fn the_model_goes_where_juju_takes_it() {
     let juju = charmtest::juju::Juju::new("juju");
     let model = "c:m".try_into().unwrap();

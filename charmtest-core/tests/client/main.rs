@@ -8,5 +8,6 @@ mod idle;
 mod juju;
 mod model;
 mod names;
+mod ops_test;
 mod status;
 mod wait;
