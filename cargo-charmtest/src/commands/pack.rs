@@ -20,7 +20,9 @@ pub(crate) fn main(args: &PackArgs) -> Result<u8> {
     let path = packed.path.canonicalize().unwrap_or(packed.path);
     match args.format {
         PackFormat::Human => {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
             print(&format!("{}\n", name.unwrap_or_default()));
         }
         PackFormat::Json => {
@@ -40,5 +42,9 @@ pub(crate) fn main(args: &PackArgs) -> Result<u8> {
 fn cache_dir() -> Result<PathBuf> {
     user_dir("XDG_CACHE_HOME", ".cache")
         .map(|cache| cache.join("charmtest/charms"))
-        .ok_or_else(|| Error::infrastructure("neither XDG_CACHE_HOME nor HOME is set: there is no place for packed charms"))
+        .ok_or_else(|| {
+            Error::infrastructure(
+                "neither XDG_CACHE_HOME nor HOME is set: there is no place for packed charms",
+            )
+        })
 }

@@ -1,8 +1,10 @@
 //! A test author's crate outside this repository: `cargo charmtest`, plain `cargo test`, bad flags, failures, the report.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::bed::{Bed, PROGRAM, Said};
 
@@ -44,6 +46,21 @@ mod bad {
     fn never_runs() {}
 }
 
+#[cfg(feature = "hang")]
+mod hang {
+    use charmtest::prelude::*;
+
+    #[charm_test]
+    async fn waits_for_ever(model: &Model) -> Result {
+        println!("waiting now");
+        model.wait(|_| false).describe("what never comes").timeout(Duration::from_secs(600)).await?;
+        Ok(())
+    }
+
+    #[charm_test]
+    async fn comes_after(_model: &Model) {}
+}
+
 #[cfg(feature = "bad")]
 mod panics {
     use charmtest::prelude::*;
@@ -64,45 +81,81 @@ fn author(bed: &Bed, name: &str) -> PathBuf {
     fs::create_dir_all(dir.join("tests/integration")).unwrap();
     fs::create_dir_all(dir.join("charm")).unwrap();
     let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\nbad = []\n[dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\nbad = []\nhang = []\n[dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n\
          [[test]]\nname = \"integration\"\npath = \"tests/integration/main.rs\"\nharness = false\n[workspace]\n",
         root.join("charmtest-core")
     );
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
     fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
     fs::write(dir.join("tests/integration/main.rs"), TESTS).unwrap();
-    fs::write(dir.join("charm/metadata.yaml"), "name: app\nsummary: s\ndescription: d\n").unwrap();
-    fs::write(dir.join("charm/manifest.yaml"), "bases:\n- {name: ubuntu, channel: '24.04', architectures: [amd64]}\n").unwrap();
-    fs::write(dir.join("charm/config.yaml"), "options:\n  word: {type: string, default: ready, description: d}\n").unwrap();
+    fs::write(
+        dir.join("charm/metadata.yaml"),
+        "name: app\nsummary: s\ndescription: d\n",
+    )
+    .unwrap();
+    fs::write(
+        dir.join("charm/manifest.yaml"),
+        "bases:\n- {name: ubuntu, channel: '24.04', architectures: [amd64]}\n",
+    )
+    .unwrap();
+    fs::write(
+        dir.join("charm/config.yaml"),
+        "options:\n  word: {type: string, default: ready, description: d}\n",
+    )
+    .unwrap();
     crate::bed::executable(&dir.join("charm/dispatch"), CHARM);
     dir
 }
 
-fn cargo(bed: &Bed, dir: &Path, args: &[&str]) -> Said {
-    let path = std::env::join_paths(
-        std::iter::once(bed.path().join("bin")).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-    );
-    fs::create_dir_all(bed.path().join("bin")).unwrap();
-    let installed = bed.path().join("bin/cargo-charmtest");
+/// Makes a command of cargo in the author's crate, with `cargo-charmtest` installed.
+fn cargo_command(bed: &Bed, dir: &Path, args: &[&str]) -> Command {
+    let bin = bed.path().join("bin");
+    let installed = bin.join("cargo-charmtest");
     if !installed.exists() {
+        fs::create_dir_all(&bin).unwrap();
         std::os::unix::fs::symlink(PROGRAM, &installed).unwrap();
     }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path =
+        std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path))).unwrap();
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CHARMTEST_MODEL", "NEXTEST"] {
+    for name in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_PKG_NAME",
+        "CHARMTEST_MODEL",
+        "NEXTEST",
+    ] {
         command.env_remove(name);
     }
     command
         .args(args)
         .current_dir(dir)
-        .env("PATH", path.unwrap())
-        .env("CARGO_TARGET_DIR", PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("author"))
+        .env("PATH", path)
+        .env(
+            "CARGO_TARGET_DIR",
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("author"),
+        )
         .env("CHARMTEST_DATA", bed.data())
         .env("XDG_STATE_HOME", bed.path().join("state"))
         .env("NO_COLOR", "1")
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .unwrap()
-        .into()
+        .env("RUST_BACKTRACE", "0");
+    command
+}
+
+fn cargo(bed: &Bed, dir: &Path, args: &[&str]) -> Said {
+    cargo_command(bed, dir, args).output().unwrap().into()
+}
+
+/// Asserts that no model is left in the controller.
+#[track_caller]
+fn assert_no_models(bed: &Bed) {
+    let models: serde_json::Value =
+        serde_json::from_str(&bed.juju(&["models", "--format", "json"])).unwrap();
+    assert_eq!(
+        models["models"].as_array().map(Vec::len),
+        Some(0),
+        "{models}"
+    );
 }
 
 #[test]
@@ -117,26 +170,50 @@ fn a_crate_of_its_own_works_with_cargo_charmtest_and_with_cargo_test() {
     let said = cargo(&bed, &dir, &["test"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stdout.contains("test good::deploys"), "{said:?}");
-    assert!(said.stdout.contains("test result: ok. 2 passed"), "{said:?}");
-    let models: serde_json::Value = serde_json::from_str(&bed.juju(&["models", "--format", "json"])).unwrap();
-    assert_eq!(models["models"].as_array().map(Vec::len), Some(0), "{models}");
+    assert!(
+        said.stdout.contains("test result: ok. 2 passed"),
+        "{said:?}"
+    );
+    assert_no_models(&bed);
 }
 
 #[test]
 fn a_kept_model_is_found_again() {
     let bed = Bed::bare();
     let dir = author(&bed, "author-kept");
-    let said = cargo(&bed, &dir, &["charmtest", "--", "--model", "foo", "--keep-models"]);
+    let said = cargo(
+        &bed,
+        &dir,
+        &["charmtest", "--", "--model", "foo", "--keep-models"],
+    );
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stderr.contains("Kept model foo"), "{said:?}");
     let before = bed.juju(&["status", "-m", "foo", "--format", "json"]);
 
-    let said = cargo(&bed, &dir, &["charmtest", "--model", "foo", "--keep-models", "--no-deploy"]);
+    let said = cargo(
+        &bed,
+        &dir,
+        &[
+            "charmtest",
+            "--model",
+            "foo",
+            "--keep-models",
+            "--no-deploy",
+        ],
+    );
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stderr.contains("1 passed, 1 skipped"), "{said:?}");
-    assert!(said.stderr.contains("SKIP") && said.stderr.contains("no-deploy"), "{said:?}");
-    let apps = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["applications"].clone();
-    assert_eq!(apps(&before), apps(&bed.juju(&["status", "-m", "foo", "--format", "json"])));
+    assert!(
+        said.stderr.contains("SKIP") && said.stderr.contains("no-deploy"),
+        "{said:?}"
+    );
+    let apps = |text: &str| {
+        serde_json::from_str::<serde_json::Value>(text).unwrap()["applications"].clone()
+    };
+    assert_eq!(
+        apps(&before),
+        apps(&bed.juju(&["status", "-m", "foo", "--format", "json"]))
+    );
 }
 
 #[test]
@@ -149,21 +226,36 @@ fn failures_are_named_with_place_cause_and_evidence() {
         "FAIL [",
         "bad::deploys_nothing",
         "no charm was found at \"./nosuch\"",
-        "at tests/integration/main.rs:32:",
+        "at tests/integration/main.rs:29:",
         "this was printed",
         "evidence in ",
         "ABORT [",
         "bad::never_runs (aborted by bad::deploys_nothing)",
         "arithmetic",
-        "at tests/integration/main.rs:46:",
+        "at tests/integration/main.rs:58:",
         "2 passed, 2 failed, 1 aborted",
         "cargo charmtest -p author-bad --test integration bad panics",
     ] {
-        assert!(said.stderr.contains(text), "no {text:?} in:\n{}", said.stderr);
+        assert!(
+            said.stderr.contains(text),
+            "no {text:?} in:\n{}",
+            said.stderr
+        );
     }
-    let evidence = said.stderr.lines().find_map(|line| line.trim().strip_prefix("evidence in ")).unwrap();
-    let files: Vec<String> = fs::read_dir(evidence).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(files.iter().any(|name| name.contains("status")) && files.iter().any(|name| name.contains("debug-log")), "{files:?}");
+    let evidence = said
+        .stderr
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("evidence in "))
+        .unwrap();
+    let files: Vec<String> = fs::read_dir(evidence)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        files.iter().any(|name| name.contains("status"))
+            && files.iter().any(|name| name.contains("debug-log")),
+        "{files:?}"
+    );
 }
 
 #[test]
@@ -171,14 +263,47 @@ fn tests_are_selected_by_filter_expression_module_and_file() {
     let bed = Bed::bare();
     let dir = author(&bed, "author-select");
     for (args, expected) in [
-        (&["charmtest", "list", "--format", "terse"][..], "good::deploys: test\ngood::is_there: test\n"),
-        (&["charmtest", "list", "--format", "terse", "is_there"], "good::is_there: test\n"),
-        (&["charmtest", "list", "--format", "terse", "-k", "quick"], "good::is_there: test\n"),
-        (&["charmtest", "list", "--format", "terse", "-k", "good and not quick"], "good::deploys: test\n"),
-        (&["charmtest", "list", "--format", "terse", "--skip", "deploys"], "good::is_there: test\n"),
+        (
+            &["charmtest", "list", "--format", "terse"][..],
+            "good::deploys: test\ngood::is_there: test\n",
+        ),
+        (
+            &["charmtest", "list", "--format", "terse", "is_there"],
+            "good::is_there: test\n",
+        ),
+        (
+            &["charmtest", "list", "--format", "terse", "-k", "quick"],
+            "good::is_there: test\n",
+        ),
+        (
+            &[
+                "charmtest",
+                "list",
+                "--format",
+                "terse",
+                "-k",
+                "good and not quick",
+            ],
+            "good::deploys: test\n",
+        ),
+        (
+            &[
+                "charmtest",
+                "list",
+                "--format",
+                "terse",
+                "--skip",
+                "deploys",
+            ],
+            "good::is_there: test\n",
+        ),
     ] {
         let said = cargo(&bed, &dir, args);
-        assert_eq!((said.code, said.stdout.as_str()), (Some(0), expected), "{args:?} {said:?}");
+        assert_eq!(
+            (said.code, said.stdout.as_str()),
+            (Some(0), expected),
+            "{args:?} {said:?}"
+        );
     }
 }
 
@@ -191,13 +316,126 @@ fn wrong_usage_is_told_apart() {
         (&["charmtest", "--no-such-flag"], 2, "--no-such-flag"),
         (&["charmtest", "-k", "a and ("], 2, "-k"),
         (&["charmtest", "--model", "Bad_Name"], 2, "Bad_Name"),
-        (&["charmtest", "nothing_like_this"], 3, "no charm test matches"),
+        (
+            &["charmtest", "nothing_like_this"],
+            3,
+            "no charm test matches",
+        ),
         (&["charmtest", "lsit"], 3, "taken as a filter"),
         (&["charmtest", "-p", "nosuch"], 2, "nosuch"),
-        (&["charmtest", "--juju", "/nonexistent/juju", "--backend", "juju"], 4, "/nonexistent/juju"),
+        (
+            &[
+                "charmtest",
+                "--juju",
+                "/nonexistent/juju",
+                "--backend",
+                "juju",
+            ],
+            4,
+            "/nonexistent/juju",
+        ),
     ] {
         let said = cargo(&bed, &dir, args);
         assert_eq!(said.code, Some(code), "{args:?} {said:?}");
-        assert!(said.stderr.contains(text), "{args:?} no {text:?} in {said:?}");
+        assert!(
+            said.stderr.contains(text),
+            "{args:?} no {text:?} in {said:?}"
+        );
     }
+}
+
+#[test]
+fn an_interrupted_run_tears_down_and_says_so() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-hang");
+    let mut run = cargo_command(
+        &bed,
+        &dir,
+        &["charmtest", "--features", "hang", "--nocapture", "hang"],
+    )
+    .stdin(Stdio::null())
+    .stderr(Stdio::piped())
+    .process_group(0)
+    .spawn()
+    .unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let mut text: Vec<String> = Vec::new();
+    while !text.last().is_some_and(|line| line.contains("waiting now")) {
+        text.push(
+            lines
+                .next()
+                .unwrap_or_else(|| panic!("the test never ran: {text:?}")),
+        );
+    }
+    // cargo and its subcommand form a process group: a terminal's ^C reaches both.
+    let group = format!("-{}", run.id());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", "--", &group])
+            .status()
+            .unwrap()
+            .success()
+    );
+    text.extend(lines);
+    run.wait().unwrap();
+    let text = text.join("\n");
+    assert!(
+        text.contains("interrupted: tearing down 1 module"),
+        "{text}"
+    );
+    assert!(text.contains("comes_after (interrupted)"), "{text}");
+    assert_no_models(&bed);
+}
+
+#[test]
+fn an_interrupted_run_exits_with_130() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-int");
+    cargo(&bed, &dir, &["charmtest", "list", "--features", "hang"]);
+    // Started without cargo in between, whose own exit code after a signal is another matter.
+    let cargo = cargo_command(&bed, &dir, &[]);
+    let mut direct = Command::new(PROGRAM)
+        .args(["charmtest", "--features", "hang", "--nocapture", "hang"])
+        .envs(
+            cargo
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(&dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(direct.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("waiting now")));
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &direct.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(direct.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert_no_models(&bed);
+}
+
+#[test]
+fn two_runs_at_once_share_the_controller() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-twice");
+    let said: Vec<Said> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..2)
+            .map(|_| scope.spawn(|| cargo(&bed, &dir, &["charmtest"])))
+            .collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for said in said {
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+    assert_no_models(&bed);
 }

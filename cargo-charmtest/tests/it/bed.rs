@@ -32,7 +32,9 @@ pub(crate) struct Said {
 impl Bed {
     /// Makes a bed without a model; nothing runs yet.
     pub(crate) fn bare() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Makes a bed with the model `m`.
@@ -57,7 +59,13 @@ impl Bed {
 
     /// Runs `juju` with standard input.
     pub(crate) fn juju_with_input(&self, args: &[&str], input: &str) -> Said {
-        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         // A command that does not read its input closes it.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap().into()
@@ -67,7 +75,14 @@ impl Bed {
     #[track_caller]
     pub(crate) fn juju(&self, args: &[&str]) -> String {
         let said = self.try_juju(args);
-        assert_eq!(said.code, Some(0), "juju {}\n{}{}", args.join(" "), said.stdout, said.stderr);
+        assert_eq!(
+            said.code,
+            Some(0),
+            "juju {}\n{}{}",
+            args.join(" "),
+            said.stdout,
+            said.stderr
+        );
         said.stdout
     }
 
@@ -78,7 +93,11 @@ impl Bed {
             std::os::unix::fs::symlink(PROGRAM, &juju).unwrap();
         }
         let mut command = Command::new(juju);
-        command.args(args).env("CHARMTEST_DATA", self.data()).env_remove("JUJU_MODEL").current_dir(self.path());
+        command
+            .args(args)
+            .env("CHARMTEST_DATA", self.data())
+            .env_remove("JUJU_MODEL")
+            .current_dir(self.path());
         command
     }
 
@@ -99,7 +118,10 @@ impl Bed {
             }
             if Instant::now() > deadline {
                 let log = self.juju(&["debug-log", "--replay", "--no-tail"]);
-                panic!("{what} did not come to pass:\n{}\n{log}", serde_json::to_string_pretty(&status).unwrap());
+                panic!(
+                    "{what} did not come to pass:\n{}\n{log}",
+                    serde_json::to_string_pretty(&status).unwrap()
+                );
             }
             sleep(Duration::from_millis(20));
         }
@@ -113,7 +135,8 @@ impl Bed {
                 let units = units(status, application);
                 !units.is_empty()
                     && units.iter().all(|(_, unit)| {
-                        unit["workload-status"]["current"] == workload && unit["juju-status"]["current"] == "idle"
+                        unit["workload-status"]["current"] == workload
+                            && unit["juju-status"]["current"] == "idle"
                     })
             })
         })
@@ -122,22 +145,37 @@ impl Bed {
     /// Waits until an application is gone.
     #[track_caller]
     pub(crate) fn wait_gone(&self, application: &str) {
-        self.wait(&format!("{application} to go"), |status| status["applications"].get(application).is_none());
+        self.wait(&format!("{application} to go"), |status| {
+            status["applications"].get(application).is_none()
+        });
     }
 
     /// Returns the process id of the daemon.
     pub(crate) fn daemon(&self) -> Option<i32> {
-        let output = Command::new(PROGRAM).args(["charmtest", "controller", "status"]).env("CHARMTEST_DATA", self.data()).output().unwrap();
+        let output = Command::new(PROGRAM)
+            .args(["charmtest", "controller", "status"])
+            .env("CHARMTEST_DATA", self.data())
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().find_map(|line| line.strip_prefix("process: ")?.trim().parse().ok())
+        text.lines()
+            .find_map(|line| line.strip_prefix("process: ")?.trim().parse().ok())
     }
 
     /// Writes a charm whose `dispatch` runs `script`; returns its directory as `./name`.
     pub(crate) fn charm(&self, name: &str, metadata: &str, script: &str) -> String {
         let dir = self.path().join(name);
         fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("metadata.yaml"), format!("name: {name}\nsummary: s\ndescription: d\n{metadata}")).unwrap();
-        fs::write(dir.join("manifest.yaml"), "bases:\n- {name: ubuntu, channel: '24.04', architectures: [amd64]}\n").unwrap();
+        fs::write(
+            dir.join("metadata.yaml"),
+            format!("name: {name}\nsummary: s\ndescription: d\n{metadata}"),
+        )
+        .unwrap();
+        fs::write(
+            dir.join("manifest.yaml"),
+            "bases:\n- {name: ubuntu, channel: '24.04', architectures: [amd64]}\n",
+        )
+        .unwrap();
         executable(&dir.join("dispatch"), &format!("#!/bin/sh\n{script}\n"));
         format!("./{name}")
     }
@@ -156,8 +194,14 @@ impl Bed {
     /// Returns the trace of one unit: hooks in the order in which they ran.
     pub(crate) fn trace(&self, unit: &str) -> Vec<String> {
         let text = fs::read_to_string(self.trace_file()).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| line.strip_prefix(&format!("{unit} ")));
-        lines.map(|line| line.trim_end_matches(" -").to_owned()).map(|line| line.trim_end_matches(" -").to_owned()).map(|line| line.trim_end_matches(" -").to_owned()).collect()
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(&format!("{unit} ")));
+        lines
+            .map(|line| line.trim_end_matches(" -").to_owned())
+            .map(|line| line.trim_end_matches(" -").to_owned())
+            .map(|line| line.trim_end_matches(" -").to_owned())
+            .collect()
     }
 
     /// Returns the file of the trace.
@@ -174,9 +218,18 @@ impl Drop for Bed {
         let models = self.try_juju(&["models", "--format", "json"]);
         let models: Value = serde_json::from_str(&models.stdout).unwrap_or_default();
         for model in models["models"].as_array().into_iter().flatten() {
-            self.try_juju(&["destroy-model", "--no-prompt", "--force", "--no-wait", model["short-name"].as_str().unwrap_or_default()]);
+            self.try_juju(&[
+                "destroy-model",
+                "--no-prompt",
+                "--force",
+                "--no-wait",
+                model["short-name"].as_str().unwrap_or_default(),
+            ]);
         }
-        let _ = Command::new(PROGRAM).args(["charmtest", "controller", "stop"]).env("CHARMTEST_DATA", self.data()).output();
+        let _ = Command::new(PROGRAM)
+            .args(["charmtest", "controller", "stop"])
+            .env("CHARMTEST_DATA", self.data())
+            .output();
     }
 }
 
@@ -192,7 +245,10 @@ impl From<Output> for Said {
 
 /// Returns the units of an application in a status.
 pub(crate) fn units(status: &Value, application: &str) -> Vec<(String, Value)> {
-    let units = status["applications"][application]["units"].as_object().cloned().unwrap_or_default();
+    let units = status["applications"][application]["units"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     units.into_iter().collect()
 }
 

@@ -85,8 +85,17 @@ fn python_package(name: &str) -> PathBuf {
         return dir;
     }
     let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let installed = Command::new("python3").args(["-m", "pip", "install", "--quiet", "--target"]).arg(fresh.path()).arg(name).output().unwrap();
-    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    let installed = Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--target"])
+        .arg(fresh.path())
+        .arg(name)
+        .output()
+        .unwrap();
+    assert!(
+        installed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&installed.stderr)
+    );
     fs::write(fresh.path().join("complete"), "").unwrap();
     // A concurrent test may have been faster: then its directory is as good as ours.
     let _ = fs::rename(fresh.keep(), &dir);
@@ -94,7 +103,10 @@ fn python_package(name: &str) -> PathBuf {
 }
 
 fn examples() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join("examples")
 }
 
 #[test]
@@ -125,7 +137,9 @@ fn jubilant_drives_the_embedded_controller() {
         .into();
     assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
     assert!(said.stdout.ends_with("all is well\n"), "{said:?}");
-    let left: Vec<_> = fs::read_dir(bed.path().join("state/charmtest/runs")).unwrap().collect();
+    let left: Vec<_> = fs::read_dir(bed.path().join("state/charmtest/runs"))
+        .unwrap()
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -133,7 +147,10 @@ fn jubilant_drives_the_embedded_controller() {
 fn the_command_behind_with_decides_the_exit_code() {
     let bed = Bed::bare();
     let script = bed.path().join("script");
-    executable(&script, "#!/bin/sh\njuju add-model x && juju models --format json > models && exit 7\n");
+    executable(
+        &script,
+        "#!/bin/sh\njuju add-model x && juju models --format json > models && exit 7\n",
+    );
     let said: Said = Command::new(PROGRAM)
         .args(["charmtest", "with", "--"])
         .arg(&script)
@@ -143,6 +160,16 @@ fn the_command_behind_with_decides_the_exit_code() {
         .unwrap()
         .into();
     assert_eq!(said.code, Some(7), "{said:?}");
-    assert!(fs::read_to_string(bed.path().join("models")).unwrap().contains("admin/x"));
-    assert_eq!(fs::read_dir(bed.path().join("state/charmtest/runs")).unwrap().count(), 0, "the model was destroyed with the rest");
+    assert!(
+        fs::read_to_string(bed.path().join("models"))
+            .unwrap()
+            .contains("admin/x")
+    );
+    assert_eq!(
+        fs::read_dir(bed.path().join("state/charmtest/runs"))
+            .unwrap()
+            .count(),
+        0,
+        "the model was destroyed with the rest"
+    );
 }

@@ -13,7 +13,9 @@ const KILLS: u32 = 50;
 
 fn kill(pid: i32) {
     // It may be gone already.
-    let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).output();
+    let _ = Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .output();
 }
 
 /// A tiny generator of pseudo-random numbers: a test that fails is run again with the seed that it printed.
@@ -21,7 +23,9 @@ struct Random(u64);
 
 impl Random {
     fn seeded() -> Self {
-        let given = std::env::var("CHARMTEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let given = std::env::var("CHARMTEST_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs());
         println!("to repeat: CHARMTEST_SEED={seed}");
         Self(seed)
@@ -47,9 +51,23 @@ fn insist(bed: &Bed, args: &[&str], done: &str) {
         if said.code == Some(0) || said.stderr.contains(done) {
             return;
         }
-        let cut_off = ["went away", "Connection reset", "Broken pipe", "did not start", "does not answer"];
-        assert!(cut_off.iter().any(|text| said.stderr.contains(text)), "juju {}: {said:?}", args.join(" "));
-        assert!(Instant::now() < deadline, "juju {} was never answered: {said:?}", args.join(" "));
+        let cut_off = [
+            "went away",
+            "Connection reset",
+            "Broken pipe",
+            "did not start",
+            "does not answer",
+        ];
+        assert!(
+            cut_off.iter().any(|text| said.stderr.contains(text)),
+            "juju {}: {said:?}",
+            args.join(" ")
+        );
+        assert!(
+            Instant::now() < deadline,
+            "juju {} was never answered: {said:?}",
+            args.join(" ")
+        );
     }
 }
 
@@ -62,7 +80,11 @@ fn until(bed: &Bed, what: &str, ready: impl Fn(&serde_json::Value) -> bool) {
         if said.code == Some(0) && ready(&status) {
             return;
         }
-        assert!(Instant::now() < deadline, "{what} did not come to pass: {said:?}\n{}", fs::read_to_string(bed.trace_file()).unwrap_or_default());
+        assert!(
+            Instant::now() < deadline,
+            "{what} did not come to pass: {said:?}\n{}",
+            fs::read_to_string(bed.trace_file()).unwrap_or_default()
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -72,33 +94,62 @@ fn scenario(bed: &Bed) {
     insist(bed, &["deploy", "./cli"], "already exists");
     insist(bed, &["integrate", "srv", "cli"], "already exists");
     until(bed, "the relation to settle", |status| {
-        let app = |name: &str| status["applications"][name]["units"].as_object().is_some_and(|units| {
-            units.values().all(|unit| unit["workload-status"]["message"] == "related" && unit["juju-status"]["current"] == "idle")
-        });
+        let app = |name: &str| {
+            status["applications"][name]["units"]
+                .as_object()
+                .is_some_and(|units| {
+                    units.values().all(|unit| {
+                        unit["workload-status"]["message"] == "related"
+                            && unit["juju-status"]["current"] == "idle"
+                    })
+                })
+        };
         app("srv") && app("cli")
     });
     insist(bed, &["remove-relation", "srv", "cli"], "not found");
-    insist(bed, &["remove-application", "srv", "cli", "--no-prompt"], "not found");
+    insist(
+        bed,
+        &["remove-application", "srv", "cli", "--no-prompt"],
+        "not found",
+    );
     until(bed, "everything to go", |status| {
-        status["applications"].as_object().is_some_and(serde_json::Map::is_empty)
-            && status["machines"].as_object().is_some_and(serde_json::Map::is_empty)
+        status["applications"]
+            .as_object()
+            .is_some_and(serde_json::Map::is_empty)
+            && status["machines"]
+                .as_object()
+                .is_some_and(serde_json::Map::is_empty)
     });
 }
 
 /// Once a hook was followed by its successor it was committed, and must not run again.
 fn assert_nothing_committed_ran_again(trace: &str) {
     for unit in ["srv/", "cli/"] {
-        let mut units: Vec<&str> = trace.lines().filter_map(|line| line.split(' ').next()).filter(|name| name.starts_with(unit)).collect();
+        let mut units: Vec<&str> = trace
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .filter(|name| name.starts_with(unit))
+            .collect();
         units.sort_unstable();
         units.dedup();
         for unit in units {
-            let hooks: Vec<&str> = trace.lines().filter_map(|line| line.strip_prefix(&format!("{unit} "))).collect();
+            let hooks: Vec<&str> = trace
+                .lines()
+                .filter_map(|line| line.strip_prefix(&format!("{unit} ")))
+                .collect();
             let mut distinct = hooks.clone();
             distinct.dedup();
-            let repeated = distinct.iter().enumerate().find(|(index, hook)| !hook.contains("config-changed") && !hook.contains("-changed") && distinct[..*index].contains(hook));
+            let repeated = distinct.iter().enumerate().find(|(index, hook)| {
+                !hook.contains("config-changed")
+                    && !hook.contains("-changed")
+                    && distinct[..*index].contains(hook)
+            });
             assert_eq!(repeated, None, "{unit}: {hooks:?}");
             for first in ["install", "start", "stop", "remove"] {
-                assert!(hooks.iter().any(|hook| hook.starts_with(first)), "{unit} never ran {first}: {hooks:?}");
+                assert!(
+                    hooks.iter().any(|hook| hook.starts_with(first)),
+                    "{unit} never ran {first}: {hooks:?}"
+                );
             }
         }
     }
@@ -114,7 +165,9 @@ fn the_daemon_may_be_killed_at_any_moment() {
     let mut random = Random::seeded();
     let undisturbed = Instant::now();
     scenario(&bed);
-    let length = u64::try_from(undisturbed.elapsed().as_millis()).unwrap().max(1);
+    let length = u64::try_from(undisturbed.elapsed().as_millis())
+        .unwrap()
+        .max(1);
 
     let mut killed = 0;
     while killed < KILLS {
@@ -148,7 +201,10 @@ fn the_daemon_may_be_killed_at_any_moment() {
 fn a_hook_that_ran_when_the_daemon_died_runs_again() {
     let bed = Bed::new();
     let go = bed.path().join("go");
-    let script = format!("[ \"$JUJU_HOOK_NAME\" = install ] && while [ ! -e {} ]; do sleep 0.02; done", go.display());
+    let script = format!(
+        "[ \"$JUJU_HOOK_NAME\" = install ] && while [ ! -e {} ]; do sleep 0.02; done",
+        go.display()
+    );
     let charm = bed.tracer("srv", "", &script);
     bed.juju(&["deploy", &charm]);
     bed.wait("install to run", |_| !bed.trace("srv/0").is_empty());
@@ -156,7 +212,16 @@ fn a_hook_that_ran_when_the_daemon_died_runs_again() {
     bed.wait("install to run again", |_| bed.trace("srv/0").len() == 2);
     fs::write(&go, "").unwrap();
     bed.settle(&["srv"], "active");
-    assert_eq!(bed.trace("srv/0"), ["install", "install", "leader-elected", "config-changed", "start"]);
+    assert_eq!(
+        bed.trace("srv/0"),
+        [
+            "install",
+            "install",
+            "leader-elected",
+            "config-changed",
+            "start"
+        ]
+    );
 }
 
 #[test]
@@ -165,12 +230,21 @@ fn what_was_there_is_there_after_a_stop() {
     let charm = bed.tracer("srv", "", "");
     bed.juju(&["deploy", &charm]);
     let before = bed.settle(&["srv"], "active");
-    let stopped = Command::new(crate::bed::PROGRAM).args(["charmtest", "controller", "stop"]).env("CHARMTEST_DATA", bed.data()).output().unwrap();
+    let stopped = Command::new(crate::bed::PROGRAM)
+        .args(["charmtest", "controller", "stop"])
+        .env("CHARMTEST_DATA", bed.data())
+        .output()
+        .unwrap();
     assert!(stopped.status.success());
     assert_eq!(bed.daemon(), None);
     let after = bed.settle(&["srv"], "active");
     assert_eq!(before["applications"], after["applications"]);
-    assert_eq!(bed.trace("srv/0").len(), 4, "a restart is no event: {:?}", bed.trace("srv/0"));
+    assert_eq!(
+        bed.trace("srv/0").len(),
+        4,
+        "a restart is no event: {:?}",
+        bed.trace("srv/0")
+    );
 }
 
 #[test]
@@ -179,12 +253,21 @@ fn a_client_that_is_killed_leaves_the_controller_well() {
     let charm = bed.charm("srv", "", "status-set active");
     bed.juju(&["deploy", &charm]);
     bed.settle(&["srv"], "active");
-    let mut client = bed.command(&["exec", "--unit", "srv/0", "--", "sleep 2; touch done"]).spawn().unwrap();
-    bed.wait("the command to run", |status| status["applications"]["srv"]["units"]["srv/0"]["juju-status"]["current"] == "executing");
+    let mut client = bed
+        .command(&["exec", "--unit", "srv/0", "--", "sleep 2; touch done"])
+        .spawn()
+        .unwrap();
+    bed.wait("the command to run", |status| {
+        status["applications"]["srv"]["units"]["srv/0"]["juju-status"]["current"] == "executing"
+    });
     client.kill().unwrap();
     client.wait().unwrap();
     bed.settle(&["srv"], "active");
-    assert_eq!(bed.juju(&["exec", "--unit", "srv/0", "--", "ls done"]), "done\n", "the task was accepted, so it is done");
+    assert_eq!(
+        bed.juju(&["exec", "--unit", "srv/0", "--", "ls done"]),
+        "done\n",
+        "the task was accepted, so it is done"
+    );
 }
 
 #[test]
@@ -196,21 +279,41 @@ fn two_clients_may_start_the_daemon_at_once() {
             scope.spawn(move || bed.juju(&["add-model", name, "--no-switch"]));
         }
     });
-    let models: serde_json::Value = serde_json::from_str(&bed.juju(&["models", "--format", "json"])).unwrap();
-    assert_eq!(models["models"].as_array().map(Vec::len), Some(4), "{models}");
+    let models: serde_json::Value =
+        serde_json::from_str(&bed.juju(&["models", "--format", "json"])).unwrap();
+    assert_eq!(
+        models["models"].as_array().map(Vec::len),
+        Some(4),
+        "{models}"
+    );
 }
 
 #[test]
 fn a_damaged_database_is_refused_and_kept() {
     let bed = Bed::bare();
     bed.juju(&["add-model", "m"]);
-    let stop = Command::new(crate::bed::PROGRAM).args(["charmtest", "controller", "stop"]).env("CHARMTEST_DATA", bed.data()).output().unwrap();
+    let stop = Command::new(crate::bed::PROGRAM)
+        .args(["charmtest", "controller", "stop"])
+        .env("CHARMTEST_DATA", bed.data())
+        .output()
+        .unwrap();
     assert!(stop.status.success());
     let database = bed.data().join("state.db");
     let _ = fs::remove_file(bed.data().join("state.db-wal"));
-    fs::write(&database, "this is no database, it only has the length of one".repeat(100)).unwrap();
+    fs::write(
+        &database,
+        "this is no database, it only has the length of one".repeat(100),
+    )
+    .unwrap();
     let said = bed.try_juju(&["models"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("state.db is damaged") && said.stderr.contains("move that file away"), "{said:?}");
-    assert!(fs::read_to_string(&database).unwrap().starts_with("this is no database"));
+    assert!(
+        said.stderr.contains("state.db is damaged") && said.stderr.contains("move that file away"),
+        "{said:?}"
+    );
+    assert!(
+        fs::read_to_string(&database)
+            .unwrap()
+            .starts_with("this is no database")
+    );
 }

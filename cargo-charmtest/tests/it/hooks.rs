@@ -16,7 +16,17 @@ fn a_first_unit_runs_its_first_hooks_in_order() {
     let charm = bed.tracer("srv", SERVER, "");
     bed.juju(&["deploy", &charm]);
     bed.settle(&["srv"], "active");
-    assert_trace(&bed, "srv/0", &["install", "ring-relation-created srv", "leader-elected", "config-changed", "start"]);
+    assert_trace(
+        &bed,
+        "srv/0",
+        &[
+            "install",
+            "ring-relation-created srv",
+            "leader-elected",
+            "config-changed",
+            "start",
+        ],
+    );
 }
 
 #[test]
@@ -27,9 +37,16 @@ fn a_second_unit_is_told_of_the_leader_and_joins_its_peers() {
     bed.settle(&["srv"], "active");
     bed.juju(&["add-unit", "srv"]);
     bed.wait("both to have seen each other", |_| {
-        ["srv/0 ring-relation-changed srv srv/1", "srv/1 ring-relation-changed srv srv/0"]
-            .iter()
-            .all(|line| std::fs::read_to_string(bed.trace_file()).unwrap().contains(line))
+        [
+            "srv/0 ring-relation-changed srv srv/1",
+            "srv/1 ring-relation-changed srv srv/0",
+        ]
+        .iter()
+        .all(|line| {
+            std::fs::read_to_string(bed.trace_file())
+                .unwrap()
+                .contains(line)
+        })
     });
     assert_trace(
         &bed,
@@ -44,7 +61,10 @@ fn a_second_unit_is_told_of_the_leader_and_joins_its_peers() {
             "ring-relation-changed srv srv/0",
         ],
     );
-    let joined = ["ring-relation-joined srv srv/1", "ring-relation-changed srv srv/1"];
+    let joined = [
+        "ring-relation-joined srv srv/1",
+        "ring-relation-changed srv srv/1",
+    ];
     assert_eq!(bed.trace("srv/0")[5..], joined);
 }
 
@@ -60,11 +80,18 @@ fn a_relation_lives_and_dies_on_both_sides() {
 
     bed.juju(&["integrate", "srv:server", "cli:client"]);
     bed.wait("both to have joined", |_| {
-        bed.trace("srv/0").iter().any(|hook| hook == "server-relation-changed cli cli/0")
-            && bed.trace("cli/0").iter().any(|hook| hook == "client-relation-changed srv srv/0")
+        bed.trace("srv/0")
+            .iter()
+            .any(|hook| hook == "server-relation-changed cli cli/0")
+            && bed
+                .trace("cli/0")
+                .iter()
+                .any(|hook| hook == "client-relation-changed srv srv/0")
     });
     bed.juju(&["remove-relation", "srv", "cli"]);
-    bed.wait("the relation to go", |status| status["applications"]["cli"].get("relations").is_none());
+    bed.wait("the relation to go", |status| {
+        status["applications"]["cli"].get("relations").is_none()
+    });
     bed.settle(&["srv", "cli"], "active");
 
     assert_eq!(
@@ -101,14 +128,35 @@ fn what_a_hook_writes_reaches_the_other_side_once() {
     bed.settle(&["srv", "cli"], "active");
     bed.juju(&["integrate", "srv", "cli"]);
     bed.wait("the databag to arrive", |_| {
-        bed.juju(&["show-unit", "cli/0", "--format", "json"]).contains("\"name\":\"srv/0\"")
-            && bed.trace("cli/0").iter().any(|hook| hook.starts_with("client-relation-changed srv srv/0"))
+        bed.juju(&["show-unit", "cli/0", "--format", "json"])
+            .contains("\"name\":\"srv/0\"")
+            && bed
+                .trace("cli/0")
+                .iter()
+                .any(|hook| hook.starts_with("client-relation-changed srv srv/0"))
     });
     bed.settle(&["srv", "cli"], "active");
-    let unit = bed.juju(&["exec", "--unit", "cli/0", "--", "relation-get -r client:1 - srv/0; relation-get -r client:1 --app - srv"]);
-    assert!(unit.contains("motto: hello") && unit.contains("name: srv/0"), "{unit}");
-    let changed = bed.trace("cli/0").iter().filter(|hook| **hook == "client-relation-changed srv srv/0").count();
-    assert!(changed <= 2, "an equal write is no event: {:?}", bed.trace("cli/0"));
+    let unit = bed.juju(&[
+        "exec",
+        "--unit",
+        "cli/0",
+        "--",
+        "relation-get -r client:1 - srv/0; relation-get -r client:1 --app - srv",
+    ]);
+    assert!(
+        unit.contains("motto: hello") && unit.contains("name: srv/0"),
+        "{unit}"
+    );
+    let changed = bed
+        .trace("cli/0")
+        .iter()
+        .filter(|hook| **hook == "client-relation-changed srv srv/0")
+        .count();
+    assert!(
+        changed <= 2,
+        "an equal write is no event: {:?}",
+        bed.trace("cli/0")
+    );
 }
 
 #[test]
@@ -133,9 +181,14 @@ fn a_unit_that_goes_says_goodbye_in_order() {
     let before = bed.trace("srv/1").len();
 
     bed.juju(&["remove-unit", "srv/1", "--no-prompt"]);
-    bed.wait("srv/1 to go", |status| status["applications"]["srv"]["units"].get("srv/1").is_none());
+    bed.wait("srv/1 to go", |status| {
+        status["applications"]["srv"]["units"]
+            .get("srv/1")
+            .is_none()
+    });
     bed.wait("the survivors to know", |_| {
-        changed("cli/0", "client-relation-departed srv srv/1 srv/1") && changed("srv/0", "ring-relation-departed srv srv/1 srv/1")
+        changed("cli/0", "client-relation-departed srv srv/1 srv/1")
+            && changed("srv/0", "ring-relation-departed srv srv/1 srv/1")
     });
     assert_eq!(
         bed.trace("srv/1")[before..],
@@ -147,7 +200,12 @@ fn a_unit_that_goes_says_goodbye_in_order() {
             "remove",
         ]
     );
-    assert!(!bed.trace("cli/0").iter().any(|hook| hook.contains("broken")), "the relation itself stays");
+    assert!(
+        !bed.trace("cli/0")
+            .iter()
+            .any(|hook| hook.contains("broken")),
+        "the relation itself stays"
+    );
 }
 
 #[test]
@@ -158,31 +216,56 @@ fn the_leader_is_replaced() {
     let status = bed.settle(&["srv"], "active");
     let leader = |status: &serde_json::Value| {
         let units = crate::bed::units(status, "srv");
-        units.iter().find(|(_, unit)| unit["leader"] == true).map(|(name, _)| name.clone())
+        units
+            .iter()
+            .find(|(_, unit)| unit["leader"] == true)
+            .map(|(name, _)| name.clone())
     };
     let old = leader(&status).expect("there is a leader");
     let new = if old == "srv/0" { "srv/1" } else { "srv/0" };
     bed.juju(&["remove-unit", &old, "--no-prompt"]);
-    bed.wait("the other unit to lead", |status| leader(status).as_deref() == Some(new));
-    bed.wait("it to have been told", |_| bed.trace(new).iter().any(|hook| hook == "leader-elected"));
-    assert_eq!(bed.trace(&old).iter().filter(|hook| *hook == "leader-elected").count(), 1);
+    bed.wait("the other unit to lead", |status| {
+        leader(status).as_deref() == Some(new)
+    });
+    bed.wait("it to have been told", |_| {
+        bed.trace(new).iter().any(|hook| hook == "leader-elected")
+    });
+    assert_eq!(
+        bed.trace(&old)
+            .iter()
+            .filter(|hook| *hook == "leader-elected")
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn configuration_reaches_the_charm_when_it_really_changes() {
     let bed = Bed::new();
-    let script = "[ \"$JUJU_HOOK_NAME\" = config-changed ] && status-set active \"word=$(config-get word)\"";
+    let script =
+        "[ \"$JUJU_HOOK_NAME\" = config-changed ] && status-set active \"word=$(config-get word)\"";
     let charm = bed.tracer("srv", "", script);
-    std::fs::write(bed.path().join("srv/config.yaml"), "options:\n  word: {type: string, default: a, description: d}\n").unwrap();
+    std::fs::write(
+        bed.path().join("srv/config.yaml"),
+        "options:\n  word: {type: string, default: a, description: d}\n",
+    )
+    .unwrap();
     bed.juju(&["deploy", &charm]);
     let says = |text: &'static str| {
-        move |status: &serde_json::Value| status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["message"] == text
+        move |status: &serde_json::Value| {
+            status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["message"] == text
+        }
     };
     bed.settle(&["srv"], "active");
     bed.juju(&["config", "srv", "word=b"]);
     bed.wait("the new word", says("word=b"));
     bed.settle(&["srv"], "active");
-    let count = || bed.trace("srv/0").iter().filter(|hook| *hook == "config-changed").count();
+    let count = || {
+        bed.trace("srv/0")
+            .iter()
+            .filter(|hook| *hook == "config-changed")
+            .count()
+    };
     assert_eq!(count(), 2);
     bed.juju(&["config", "srv", "word=b"]);
     bed.juju(&["config", "srv", "word=c"]);
@@ -204,5 +287,8 @@ fn an_upgrade_runs_upgrade_charm_then_config_changed() {
     bed.settle(&["srv"], "active");
     assert_eq!(bed.trace("srv/0")[4..], ["upgrade-charm", "config-changed"]);
     let files = bed.juju(&["exec", "--unit", "srv/0", "--", "ls"]);
-    assert!(files.contains("made-at-run-time") && !files.contains("old-file"), "{files}");
+    assert!(
+        files.contains("made-at-run-time") && !files.contains("old-file"),
+        "{files}"
+    );
 }

@@ -10,15 +10,28 @@ use crate::bed::{Bed, executable, units};
 fn a_failing_hook_is_an_error_until_it_is_resolved() {
     let bed = Bed::new();
     let flag = bed.path().join("well");
-    let script = format!("[ \"$JUJU_HOOK_NAME\" = config-changed ] && [ ! -e {} ] && exit 3", flag.display());
+    let script = format!(
+        "[ \"$JUJU_HOOK_NAME\" = config-changed ] && [ ! -e {} ] && exit 3",
+        flag.display()
+    );
     let charm = bed.tracer("srv", "", &script);
     bed.juju(&["deploy", &charm]);
-    let status = bed.wait("the error", |status| status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["current"] == "error");
+    let status = bed.wait("the error", |status| {
+        status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["current"] == "error"
+    });
     let unit = &status["applications"]["srv"]["units"]["srv/0"];
-    assert_eq!(unit["workload-status"]["message"], "hook failed: \"config-changed\"");
+    assert_eq!(
+        unit["workload-status"]["message"],
+        "hook failed: \"config-changed\""
+    );
     assert_eq!(unit["juju-status"]["current"], "idle");
     let log = bed.juju(&["debug-log", "--replay", "--no-tail"]);
-    assert!(log.contains("hook \"config-changed\" (via hook dispatching script: dispatch) failed: exit status 3"), "{log}");
+    assert!(
+        log.contains(
+            "hook \"config-changed\" (via hook dispatching script: dispatch) failed: exit status 3"
+        ),
+        "{log}"
+    );
     assert_eq!(bed.try_juju(&["resolved", "srv/7"]).code, Some(1));
 
     fs::write(&flag, "").unwrap();
@@ -32,10 +45,18 @@ fn a_failing_hook_can_be_skipped() {
     let bed = Bed::new();
     let charm = bed.tracer("srv", "", "[ \"$JUJU_HOOK_NAME\" = install ] && exit 1");
     bed.juju(&["deploy", &charm]);
-    bed.wait("the error", |status| status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["current"] == "error");
+    bed.wait("the error", |status| {
+        status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["current"] == "error"
+    });
     bed.juju(&["resolved", "--no-retry", "srv/0"]);
     bed.settle(&["srv"], "active");
-    assert_eq!(bed.trace("srv/0").iter().filter(|hook| *hook == "install").count(), 1);
+    assert_eq!(
+        bed.trace("srv/0")
+            .iter()
+            .filter(|hook| *hook == "install")
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -44,8 +65,15 @@ fn what_a_failing_hook_wrote_is_dropped_but_its_status_stays() {
     let script = "case $JUJU_HOOK_NAME in start) status-set active; open-port 80; application-version-set 7; exit 1;; esac";
     let charm = bed.charm("srv", "", script);
     bed.juju(&["deploy", &charm]);
-    let status = bed.wait("the error", |status| status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["current"] == "error");
-    assert!(status["applications"]["srv"]["units"]["srv/0"].get("open-ports").is_none(), "{status}");
+    let status = bed.wait("the error", |status| {
+        status["applications"]["srv"]["units"]["srv/0"]["workload-status"]["current"] == "error"
+    });
+    assert!(
+        status["applications"]["srv"]["units"]["srv/0"]
+            .get("open-ports")
+            .is_none(),
+        "{status}"
+    );
     assert_eq!(status["applications"]["srv"]["version"], "7");
 }
 
@@ -66,21 +94,40 @@ fn actions_give_results_and_fail_with_a_message() {
     bed.settle(&["srv"], "active");
     let run = |args: &[&str]| {
         let said = bed.try_juju(&[&["run", "--format", "json"], args].concat());
-        (said.code, serde_json::from_str::<Value>(&said.stdout).unwrap_or_default()["srv/0"].clone(), said.stderr)
+        (
+            said.code,
+            serde_json::from_str::<Value>(&said.stdout).unwrap_or_default()["srv/0"].clone(),
+            said.stderr,
+        )
     };
     let (code, task, stderr) = run(&["srv/leader", "say"]);
-    assert_eq!((code, &task["status"], &task["results"]["said"]), (Some(0), &"completed".into(), &"hi".into()), "{task} {stderr}");
+    assert_eq!(
+        (code, &task["status"], &task["results"]["said"]),
+        (Some(0), &"completed".into(), &"hi".into()),
+        "{task} {stderr}"
+    );
     assert_eq!(task["results"]["nested"]["key"], "1");
     assert_eq!(task["results"]["stdout"], "on stdout\n");
     assert_eq!(task["results"]["return-code"], 0);
-    assert!(task["log"][0].as_str().unwrap().ends_with("saying it"), "{task}");
+    assert!(
+        task["log"][0].as_str().unwrap().ends_with("saying it"),
+        "{task}"
+    );
 
     let (code, task, _) = run(&["srv/0", "fail"]);
-    assert_eq!((code, &task["status"], &task["message"]), (Some(0), &"failed".into(), &"not today".into()), "{task}");
+    assert_eq!(
+        (code, &task["status"], &task["message"]),
+        (Some(0), &"failed".into(), &"not today".into()),
+        "{task}"
+    );
     assert_eq!(task["results"]["partial"], "yes");
 
     let (code, task, stderr) = run(&["srv/0", "crash"]);
-    assert_eq!((code, &task["status"], &task["results"]["return-code"]), (Some(1), &"failed".into(), &3.into()), "{task}");
+    assert_eq!(
+        (code, &task["status"], &task["results"]["return-code"]),
+        (Some(1), &"failed".into(), &3.into()),
+        "{task}"
+    );
     assert_eq!(task["results"]["stderr"], "oops\n");
     assert!(stderr.contains("the following task failed"), "{stderr}");
 }
@@ -91,21 +138,45 @@ fn commands_run_in_the_context_of_a_unit() {
     let charm = bed.charm("srv", "", "status-set active");
     bed.juju(&["deploy", &charm]);
     bed.settle(&["srv"], "active");
-    assert_eq!(bed.juju(&["exec", "--unit", "srv/0", "--", "echo $JUJU_UNIT_NAME; is-leader"]), "srv/0\nTrue\n");
+    assert_eq!(
+        bed.juju(&[
+            "exec",
+            "--unit",
+            "srv/0",
+            "--",
+            "echo $JUJU_UNIT_NAME; is-leader"
+        ]),
+        "srv/0\nTrue\n"
+    );
     let said = bed.try_juju(&["exec", "--unit", "srv/0", "--", "exit 4"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     // Nothing of the user's environment reaches a unit.
-    assert_eq!(bed.juju(&["exec", "--unit", "srv/0", "--", "echo ${HOME-unset} ${CHARMTEST_DATA-unset}"]), "unset unset\n");
+    assert_eq!(
+        bed.juju(&[
+            "exec",
+            "--unit",
+            "srv/0",
+            "--",
+            "echo ${HOME-unset} ${CHARMTEST_DATA-unset}"
+        ]),
+        "unset unset\n"
+    );
 }
 
 #[test]
 fn every_unit_has_an_address_of_its_own_that_all_agree_on() {
     let bed = Bed::new();
-    let charm = bed.charm("srv", "peers:\n  ring: {interface: ring}\n", "status-set active");
+    let charm = bed.charm(
+        "srv",
+        "peers:\n  ring: {interface: ring}\n",
+        "status-set active",
+    );
     bed.juju(&["deploy", &charm, "-n", "2"]);
     let status = bed.settle(&["srv"], "active");
-    let addresses: Vec<String> =
-        units(&status, "srv").iter().map(|(_, unit)| unit["public-address"].as_str().unwrap().to_owned()).collect();
+    let addresses: Vec<String> = units(&status, "srv")
+        .iter()
+        .map(|(_, unit)| unit["public-address"].as_str().unwrap().to_owned())
+        .collect();
     assert_ne!(addresses[0], addresses[1]);
     for (index, address) in addresses.iter().enumerate() {
         assert!(address.starts_with("127."), "{address}");
@@ -134,14 +205,19 @@ fn a_removed_application_takes_its_processes_and_files_along() {
     bed.settle(&["srv"], "active");
     let running = || {
         let pid = fs::read_to_string(&pid).unwrap();
-        fs::read_to_string(format!("/proc/{}/cmdline", pid.trim())).is_ok_and(|line| line.starts_with("sleep"))
+        fs::read_to_string(format!("/proc/{}/cmdline", pid.trim()))
+            .is_ok_and(|line| line.starts_with("sleep"))
     };
     assert!(running(), "the workload outlives its hook");
     bed.juju(&["remove-application", "srv", "--no-prompt"]);
     bed.wait_gone("srv");
     bed.wait("the workload to be gone", |_| !running());
     let agents = bed.data().join("models");
-    let left: Vec<_> = fs::read_dir(agents).unwrap().flat_map(|model| fs::read_dir(model.unwrap().path().join("agents"))).flatten().collect();
+    let left: Vec<_> = fs::read_dir(agents)
+        .unwrap()
+        .flat_map(|model| fs::read_dir(model.unwrap().path().join("agents")))
+        .flatten()
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -151,7 +227,13 @@ fn update_status_comes_at_the_interval_of_the_model() {
     bed.juju(&["model-config", "update-status-hook-interval=1s"]);
     let charm = bed.tracer("srv", "", "");
     bed.juju(&["deploy", &charm]);
-    bed.wait("two ticks", |_| bed.trace("srv/0").iter().filter(|hook| *hook == "update-status").count() >= 2);
+    bed.wait("two ticks", |_| {
+        bed.trace("srv/0")
+            .iter()
+            .filter(|hook| *hook == "update-status")
+            .count()
+            >= 2
+    });
 }
 
 #[test]
@@ -161,9 +243,18 @@ fn legacy_hooks_run_without_a_dispatch() {
     let dir = bed.path().join("srv");
     fs::remove_file(dir.join("dispatch")).unwrap();
     fs::create_dir(dir.join("hooks")).unwrap();
-    executable(&dir.join("hooks/install"), "#!/bin/sh\nstatus-set maintenance installed\n");
-    executable(&dir.join("hooks/start"), "#!/bin/sh\nstatus-set active \"from hooks/start\"\n");
+    executable(
+        &dir.join("hooks/install"),
+        "#!/bin/sh\nstatus-set maintenance installed\n",
+    );
+    executable(
+        &dir.join("hooks/start"),
+        "#!/bin/sh\nstatus-set active \"from hooks/start\"\n",
+    );
     bed.juju(&["deploy", &charm]);
     let status = bed.settle(&["srv"], "active");
-    assert_eq!(status["applications"]["srv"]["application-status"]["message"], "from hooks/start");
+    assert_eq!(
+        status["applications"]["srv"]["application-status"]["message"],
+        "from hooks/start"
+    );
 }
