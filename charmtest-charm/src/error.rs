@@ -17,7 +17,7 @@ pub struct Position {
 /// Something wrong in one file of a charm; prints as `metadata.yaml:3:5: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
-    /// The file, as the user would look for it: its name in the charm, or a path.
+    /// The file, as the user would look for it: its name in the charm, or a path; empty for text from elsewhere.
     pub file: String,
     /// Where in the file; `None` when the file as a whole is meant.
     pub position: Option<Position>,
@@ -38,11 +38,13 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(Position { line, column }) = self.position {
-            write!(f, ":{line}:{column}")?;
+        match (self.file.as_str(), self.position) {
+            ("", None) => {}
+            ("", Some(Position { line, column })) => write!(f, "line {line}, column {column}: ")?,
+            (file, None) => write!(f, "{file}: ")?,
+            (file, Some(Position { line, column })) => write!(f, "{file}:{line}:{column}: ")?,
         }
-        write!(f, ": {}", self.message)
+        f.write_str(&self.message)
     }
 }
 

@@ -8,10 +8,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::storage::parse_size;
+use super::storage::{self, RawStorage};
 use super::{
     CharmName, CharmUser, Container, Device, Endpoint, Metadata, Mount, Resource, ResourceKind,
-    Role, Scope, Storage, StorageCount, StorageKind, assumes, is_hyphenated_name,
+    Role, Scope, Storage, assumes,
 };
 use crate::error::FileError;
 use crate::yaml::{Entries, Located};
@@ -95,31 +95,6 @@ impl<'de> Deserialize<'de> for RawEndpoint {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawStorage {
-    #[serde(rename = "type")]
-    kind: StorageKind,
-    description: Option<String>,
-    shared: Option<bool>,
-    read_only: Option<bool>,
-    multiple: Option<RawMultiple>,
-    minimum_size: Option<Located<Value>>,
-    location: Option<Located<String>>,
-    properties: Option<Vec<StorageProperty>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawMultiple {
-    range: Located<Value>,
-}
-
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum StorageProperty {
-    Transient,
-}
-
-#[derive(Debug, Deserialize)]
 struct RawResource {
     #[serde(rename = "type")]
     kind: Option<RawResourceKind>,
@@ -185,7 +160,7 @@ impl RawMetadata {
         }
         check_subordinate(file, self.subordinate.as_ref(), &endpoints)?;
 
-        let storage = build_storage(file, self.storage)?;
+        let storage = storage::build(file, self.storage)?;
         let resources = build_resources(file, self.resources)?;
         let containers = build_containers(file, self.containers, &resources, &storage)?;
         let assumes = match self.assumes {
@@ -349,69 +324,6 @@ fn build_extra_bindings(
         names.push(name.value);
     }
     Ok(names)
-}
-
-fn build_storage(
-    file: &str,
-    raw: Entries<RawStorage>,
-) -> Result<BTreeMap<String, Storage>, FileError> {
-    let mut storage = BTreeMap::new();
-    for (name, raw) in raw.0 {
-        if !is_hyphenated_name(&name.value) {
-            let message = format!(
-                "invalid storage name `{}`; use lower-case letters, digits and hyphens",
-                name.value
-            );
-            return Err(name.error(file, message));
-        }
-        storage.insert(name.value, raw.check(file)?);
-    }
-    Ok(storage)
-}
-
-impl RawStorage {
-    fn check(self, file: &str) -> Result<Storage, FileError> {
-        let count = match &self.multiple {
-            None => StorageCount::default(),
-            Some(RawMultiple { range }) => {
-                StorageCount::parse(&scalar(&range.value)).ok_or_else(|| {
-                    range.error(file, "`range` must be `N`, `N-M` or `N+`, as in `0-3`")
-                })?
-            }
-        };
-        let minimum_size = match &self.minimum_size {
-            None => 0,
-            Some(size) => parse_size(&scalar(&size.value)).ok_or_else(|| {
-                size.error(
-                    file,
-                    "`minimum-size` must be a number with a unit, as in `512M` or `1G`",
-                )
-            })?,
-        };
-        if let (StorageKind::Block, Some(location)) = (self.kind, &self.location) {
-            return Err(location.error(file, "`location` is only for storage of type filesystem"));
-        }
-        Ok(Storage {
-            kind: self.kind,
-            description: self.description.unwrap_or_default(),
-            shared: self.shared.unwrap_or_default(),
-            read_only: self.read_only.unwrap_or_default(),
-            count,
-            minimum_size,
-            location: self.location.map(|location| location.value),
-            transient: self
-                .properties
-                .is_some_and(|list| list.contains(&StorageProperty::Transient)),
-        })
-    }
-}
-
-/// Returns a scalar as text, so that `range: 2` is as good as `range: "2"`.
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 fn build_resources(

@@ -1,6 +1,13 @@
 //! Storage that a charm declares.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::is_hyphenated_name;
+use crate::error::FileError;
+use crate::yaml::{Entries, Located};
 
 /// A storage of a charm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +84,7 @@ impl StorageCount {
     }
 
     /// Parses `multiple.range`: `2`, `0-3`, `1+` or `1-`.
-    pub(crate) fn parse(range: &str) -> Option<Self> {
+    fn parse(range: &str) -> Option<Self> {
         let digits = range.find(|c: char| !c.is_ascii_digit());
         let (min, rest) = range.split_at(digits.unwrap_or(range.len()));
         let min = min.parse().ok()?;
@@ -90,8 +97,98 @@ impl StorageCount {
     }
 }
 
+/// A storage as written.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct RawStorage {
+    #[serde(rename = "type")]
+    kind: StorageKind,
+    description: Option<String>,
+    shared: Option<bool>,
+    read_only: Option<bool>,
+    multiple: Option<RawMultiple>,
+    minimum_size: Option<Located<Value>>,
+    location: Option<Located<String>>,
+    properties: Option<Vec<StorageProperty>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawMultiple {
+    range: Located<Value>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StorageProperty {
+    Transient,
+}
+
+/// Applies Juju's rules to the section `storage`.
+pub(super) fn build(
+    file: &str,
+    raw: Entries<RawStorage>,
+) -> Result<BTreeMap<String, Storage>, FileError> {
+    let mut storage = BTreeMap::new();
+    for (name, raw) in raw.0 {
+        if !is_hyphenated_name(&name.value) {
+            let message = format!(
+                "invalid storage name `{}`; use lower-case letters, digits and hyphens",
+                name.value
+            );
+            return Err(name.error(file, message));
+        }
+        storage.insert(name.value, raw.check(file)?);
+    }
+    Ok(storage)
+}
+
+impl RawStorage {
+    fn check(self, file: &str) -> Result<Storage, FileError> {
+        let count = match &self.multiple {
+            None => StorageCount::default(),
+            Some(RawMultiple { range }) => {
+                StorageCount::parse(&scalar(&range.value)).ok_or_else(|| {
+                    range.error(file, "`range` must be `N`, `N-M` or `N+`, as in `0-3`")
+                })?
+            }
+        };
+        let minimum_size = match &self.minimum_size {
+            None => 0,
+            Some(size) => parse_size(&scalar(&size.value)).ok_or_else(|| {
+                size.error(
+                    file,
+                    "`minimum-size` must be a number with a unit, as in `512M` or `1G`",
+                )
+            })?,
+        };
+        if let (StorageKind::Block, Some(location)) = (self.kind, &self.location) {
+            return Err(location.error(file, "`location` is only for storage of type filesystem"));
+        }
+        Ok(Storage {
+            kind: self.kind,
+            description: self.description.unwrap_or_default(),
+            shared: self.shared.unwrap_or_default(),
+            read_only: self.read_only.unwrap_or_default(),
+            count,
+            minimum_size,
+            location: self.location.map(|location| location.value),
+            transient: self
+                .properties
+                .is_some_and(|list| list.contains(&StorageProperty::Transient)),
+        })
+    }
+}
+
+/// Returns a scalar as text, so that `range: 2` is as good as `range: "2"`.
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Parses a size with a unit (`512M`, `1.5G`, `2TiB`) into MiB, rounded up.
-pub(crate) fn parse_size(text: &str) -> Option<u64> {
+fn parse_size(text: &str) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(split);
     let unit = unit

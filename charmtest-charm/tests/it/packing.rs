@@ -401,6 +401,26 @@ fn a_python_charm_runs_with_the_packages_it_names() {
 }
 
 #[test]
+fn a_lock_file_decides_the_versions() {
+    let lock = "version = 1\n[[package]]\nname = \"ops\"\nversion = \"2.17.0\"\nsource = { registry = \"https://pypi.org/simple\" }\n";
+    let dir = tree(&[
+        (
+            "charmcraft.yaml",
+            &format!("{PROJECT}parts: {{charm: {{plugin: uv}}}}\n"),
+        ),
+        (
+            "pyproject.toml",
+            "[project]\nname = 'x'\nversion = '0'\ndependencies = ['ops>=2']\n",
+        ),
+        ("uv.lock", lock),
+        ("src/charm.py", "import ops\nprint(ops.__version__)\n"),
+    ]);
+    let work = tempfile::tempdir().unwrap();
+    let packed = pack(dir.path(), &options(&work)).unwrap();
+    assert_eq!(dispatch(&packed, &work, "start"), "2.17.0\n");
+}
+
+#[test]
 fn a_package_that_cannot_be_installed_is_reported_with_the_reason() {
     let dir = tree(&[
         (
