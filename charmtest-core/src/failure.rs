@@ -78,6 +78,16 @@ impl Failure {
         causes
     }
 
+    /// Returns the text of the error with its sources, as reports show it.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.message();
+        for cause in self.causes() {
+            text.push_str("\n  caused by: ");
+            text.push_str(&cause);
+        }
+        text
+    }
+
     /// Returns the place where the error became a failure: the line of the `?`.
     #[must_use]
     pub fn location(&self) -> Option<&'static Location<'static>> {
@@ -113,10 +123,7 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.error)?;
-        for cause in self.causes() {
-            write!(f, "\n  caused by: {cause}")?;
-        }
+        f.write_str(&self.with_causes())?;
         match self.location {
             Some(at) => write!(f, "\n  at {at}"),
             None => Ok(()),

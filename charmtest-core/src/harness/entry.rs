@@ -18,11 +18,11 @@ use super::event::Event;
 use super::flag::Flag;
 use super::juju_world::JujuWorld;
 use super::ledger::Ledger;
-use super::module::{Keep, RunState, Settings};
 use super::panics::SourceRoot;
 use super::plan::{Choice, Comparison, Deploying, Ignored, Plan, Selection};
 use super::report::lines::{self, ListForm};
 use super::report::plain::{self, Style};
+use super::run_state::{Keep, RunState, Settings};
 use super::signals;
 use super::world::World;
 use super::{record, schedule};
@@ -129,12 +129,11 @@ fn execute(
                 .for_each(|line| lines::note(line))
         })
     };
-    let (printer, desk) = match is_set("CHARMTEST_EVENTS") {
-        true => (None, None),
-        false => {
-            let (printer, desk) = plain::report(plan, &style(args));
-            (Some(printer), Some(desk))
-        }
+    let (printer, desk) = if is_set("CHARMTEST_EVENTS") {
+        (None, None)
+    } else {
+        let (printer, desk) = plain::report(plan, &style(args));
+        (Some(printer), Some(desk))
     };
     let sink = {
         let ledger = Arc::clone(&ledger);

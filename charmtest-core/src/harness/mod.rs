@@ -23,6 +23,7 @@ mod plan;
 mod progress;
 mod record;
 mod report;
+mod run_state;
 mod schedule;
 mod signals;
 mod test_thread;

@@ -15,9 +15,10 @@ use super::context::Context;
 use super::duration::format_duration;
 use super::event::{Event, Evidence, Outcome};
 use super::flag::{Either, Flag, race};
-use super::module::{ModuleState, RunState, cores, with_causes};
+use super::module::ModuleState;
 use super::plan::{Choice, Plan, PlannedModule, PlannedTest, ROOT};
 use super::progress::{Progress, millis};
+use super::run_state::{RunState, cores};
 use super::signals::Signal;
 use super::test_thread::{self, BodyEnd};
 use super::world::CaptureRequest;
@@ -271,7 +272,7 @@ impl<'a> ModuleRun<'a> {
         let interrupted = self.run.interrupt.wait();
         let problem = match race(interrupted, timeout(CAPTURE_LIMIT, site.capture(request))).await {
             Either::Second(Ok(Ok(evidence))) => return Some(evidence),
-            Either::Second(Ok(Err(failure))) => with_causes(&failure),
+            Either::Second(Ok(Err(failure))) => failure.with_causes(),
             Either::Second(Err(_)) => {
                 format!("it took longer than {}", format_duration(CAPTURE_LIMIT))
             }
@@ -335,7 +336,7 @@ fn failed(failure: &Failure) -> Verdict {
     // The place of a set-up error is in the harness, which tells nobody anything.
     let location = failure.location().filter(|_| outcome == Outcome::Failed);
     Verdict::new(outcome)
-        .because(with_causes(failure))
+        .because(failure.with_causes())
         .at(location.map(ToString::to_string))
 }
 

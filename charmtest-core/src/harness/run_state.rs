@@ -1,0 +1,142 @@
+//! What all modules of a run share: how it goes about its work, its backend, and who hears of its events.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use super::event::Event;
+use super::flag::Flag;
+use super::panics::SourceRoot;
+use super::plan::Deploying;
+use super::signals::Signal;
+use super::world::{BackendReport, World};
+use crate::failure::{Failure, Result};
+use crate::juju::BackendKind;
+
+/// How a run goes about its work.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// The target, which names the models of tests in its root.
+    pub(super) target: String,
+    /// How many modules run side by side; `None` to let the backend decide.
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// The model that all modules share, by its short name.
+    pub(super) shared_model: Option<String>,
+    /// What becomes of the models that the run makes.
+    pub(super) keep: Keep,
+    /// Whether the shared model must already hold applications.
+    pub(super) deploying: Deploying,
+    /// The time limit of tests that have none of their own.
+    pub(super) test_timeout: Option<Duration>,
+    /// The time limit of each step of the tear-down.
+    pub(super) teardown_timeout: Duration,
+    /// How long a test that was told to stop may take to reach its next await.
+    pub(super) stop_grace: Duration,
+    /// The directory of the package.
+    pub(super) package_dir: PathBuf,
+    /// Where evidence of failures goes.
+    pub(super) record_dir: PathBuf,
+    /// What tells own source files from those of libraries.
+    pub(super) sources: Arc<SourceRoot>,
+}
+
+/// What becomes of the models that a run makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// They are destroyed when their module is done.
+    Never,
+    /// `--keep-models`.
+    Always,
+}
+
+/// What all modules of a run share.
+pub(super) struct RunState {
+    pub(super) world: Arc<dyn World>,
+    pub(super) settings: Settings,
+    pub(super) interrupt: Flag<Signal>,
+    sink: Box<dyn Fn(Event) + Send + Sync>,
+    backend: OnceCell<std::result::Result<BackendReport, String>>,
+    /// Lets only so many modules have a model at a time.
+    gate: OnceLock<Arc<Semaphore>>,
+}
+
+impl RunState {
+    pub(super) fn new(
+        world: Arc<dyn World>,
+        settings: Settings,
+        interrupt: Flag<Signal>,
+        sink: Box<dyn Fn(Event) + Send + Sync>,
+    ) -> Self {
+        Self {
+            world,
+            settings,
+            interrupt,
+            sink,
+            backend: OnceCell::new(),
+            gate: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        (self.sink)(event);
+    }
+
+    /// Returns the backend, selecting it if this is the first time that it is needed.
+    pub(super) async fn backend(&self) -> Result<&BackendReport> {
+        let selected = self.backend.get_or_init(|| async {
+            let world = Arc::clone(&self.world);
+            let selected = tokio::task::spawn_blocking(move || world.select()).await;
+            let report = match selected {
+                Ok(Ok(report)) => report,
+                Ok(Err(failure)) => return Err(failure.with_causes()),
+                Err(error) => return Err(format!("no backend could be selected: {error}")),
+            };
+            self.emit(Event::RunStarted {
+                backend: match report.kind {
+                    BackendKind::Embedded => "embedded".to_owned(),
+                    BackendKind::Juju => "juju".to_owned(),
+                },
+                version: report.version.clone(),
+                why: report.why.clone(),
+            });
+            if let Some(message) = report.warning.clone() {
+                self.emit(Event::Warning { message });
+            }
+            Ok(report)
+        });
+        selected
+            .await
+            .as_ref()
+            .map_err(|error| Failure::setup(error.clone()))
+    }
+
+    /// Waits until one more module may have a model.
+    pub(super) async fn model_slot(&self) -> Result<OwnedSemaphorePermit> {
+        let backend = self.backend().await?;
+        let gate = self
+            .gate
+            .get_or_init(|| Arc::new(Semaphore::new(self.model_slots(backend.kind))));
+        Arc::clone(gate)
+            .acquire_owned()
+            .await
+            .map_err(Failure::setup)
+    }
+
+    /// How many modules may have a model at a time.
+    fn model_slots(&self, backend: BackendKind) -> usize {
+        match (self.settings.jobs, backend) {
+            (Some(jobs), _) => jobs.get(),
+            (None, BackendKind::Embedded) => cores(),
+            (None, BackendKind::Juju) => 1,
+        }
+    }
+}
+
+/// The number of cores, or 1 where it cannot be told.
+pub(super) fn cores() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
+}
