@@ -338,9 +338,9 @@ fn a_test_is_stopped_at_its_limit() {
 #[test]
 fn the_set_up_does_not_count_against_the_limit() {
     let mut tests = module(&[needs_model]);
-    tests[0].timeout_ms = Some(30);
+    tests[0].timeout_ms = Some(300);
     let world = FakeWorld {
-        create: Behaviour::Takes(Duration::from_millis(60)),
+        create: Behaviour::Takes(Duration::from_millis(400)),
         ..FakeWorld::default()
     };
     assert_eq!(tell(tests, settings(), world).outcomes(), ["m::a passed"]);
@@ -356,7 +356,8 @@ fn a_test_that_blocks_is_left_behind_and_ends_its_module() {
         })
     };
     let mut tests = module(&[run, passes]);
-    tests[0].timeout_ms = Some(5);
+    // Long enough for the test to begin on a busy machine: one that has not begun can be stopped.
+    tests[0].timeout_ms = Some(500);
     let settings = Settings {
         stop_grace: Duration::from_millis(5),
         ..settings()
