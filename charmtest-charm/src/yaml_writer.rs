@@ -44,6 +44,12 @@ pub enum Times {
 }
 
 /// Writes a value with keys in the given order; null as a whole is nothing, as in Juju's output.
+///
+/// ```
+/// let value = serde_json::json!({"unit": "app/0", "log": ["yes", "a: b"]});
+/// let yaml = charmtest_charm::yaml_writer::to_yaml(&value);
+/// assert_eq!(yaml, "unit: app/0\nlog:\n- \"yes\"\n- 'a: b'\n");
+/// ```
 pub fn to_yaml(value: &Value) -> String {
     to_yaml_with(value, YamlStyle::default())
 }

@@ -1,8 +1,8 @@
 //! Metadata, configuration, actions and manifest.
 
 use charmtest_charm::{
-    Actions, Base, Charm, ConfigOptions, Metadata, OptionType, ResourceKind, Role, Scope,
-    StorageCount,
+    Actions, Assumes, Base, Charm, Comparison, ConfigOptions, Metadata, OptionType, Requirement,
+    ResourceKind, Role, Scope, StorageCount,
 };
 use serde_json::json;
 
@@ -89,6 +89,62 @@ unknown-key: {is: ignored}
 
     let stored = serde_json::to_string(&metadata).unwrap();
     assert_eq!(serde_json::from_str::<Metadata>(&stored).unwrap(), metadata);
+}
+
+#[test]
+fn conditions_are_read_at_any_depth() {
+    let text = format!(
+        "{METADATA}assumes:\n  - k8s-api\n  - any-of:\n      - all-of:\n          - juju >= 3.4.3\n          - juju < 3.5\n      - juju>=4\n"
+    );
+    let metadata = Metadata::parse("metadata.yaml", &text).unwrap();
+    let feature = |feature: &str, version: Option<(Comparison, &str)>| {
+        Assumes::Feature(Requirement {
+            feature: feature.to_owned(),
+            version: version.map(|(comparison, version)| (comparison, version.to_owned())),
+        })
+    };
+    assert_eq!(
+        metadata.assumes,
+        [
+            feature("k8s-api", None),
+            Assumes::AnyOf(vec![
+                Assumes::AllOf(vec![
+                    feature("juju", Some((Comparison::AtLeast, "3.4.3"))),
+                    feature("juju", Some((Comparison::Below, "3.5"))),
+                ]),
+                feature("juju", Some((Comparison::AtLeast, "4"))),
+            ]),
+        ]
+    );
+    let stored = serde_json::to_string(&metadata).unwrap();
+    assert_eq!(serde_json::from_str::<Metadata>(&stored).unwrap(), metadata);
+}
+
+#[test]
+fn a_container_charm_in_the_usual_form_is_read() {
+    let text = format!(
+        "{METADATA}containers:\n  web:\n    resource: web-image\n    mounts:\n      - storage: data\n        location: /srv/\n\
+         resources:\n  web-image:\n    type: oci-image\n    upstream-source: docker.io/web:2\n\
+         storage:\n  # why\n  data:\n    type: filesystem\n\
+         requires:\n  logging:\n    description: |\n      Sends logs.\n    interface: loki_push_api\n    limit: 1\n"
+    );
+    let manifest = "bases: [{name: ubuntu, channel: 22.04/stable, architectures: [amd64]}]\ncharmcraft-version: 3.4\n";
+    let dir = tree(&[("metadata.yaml", &text), ("manifest.yaml", manifest)]);
+    let charm = Charm::read(dir.path()).unwrap();
+    let web = &charm.metadata.containers["web"];
+    assert_eq!(web.resource.as_deref(), Some("web-image"));
+    assert_eq!(web.mounts[0].storage, "data");
+    assert_eq!(charm.manifest.bases[0].to_string(), "ubuntu@22.04");
+    assert_eq!(charm.metadata.endpoint("logging").unwrap().limit, Some(1));
+    let hooks = charmtest_charm::known_hooks(&charm.metadata);
+    for hook in [
+        "install",
+        "logging-relation-departed",
+        "data-storage-detaching",
+        "web-pebble-ready",
+    ] {
+        assert!(hooks.contains(hook), "{hook}");
+    }
 }
 
 #[test]
