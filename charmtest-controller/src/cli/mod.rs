@@ -3,13 +3,23 @@
 //! `command` says what a command is and what it may use; each family of commands is a file that ends in a table `COMMANDS`, and
 //! [`run`] finds the command, takes its arguments apart, finds its model and turns its outcome into texts and an exit code.
 
+mod client;
 mod command;
+mod constraints;
+mod destroy;
 mod help;
 mod io;
+mod log;
+mod log_filter;
+mod model_config;
+mod model_constraints;
+mod models;
 mod names;
-mod table;
+mod show;
+mod status;
+pub(crate) mod table;
 mod target;
-mod times;
+pub(crate) mod times;
 mod values;
 
 #[cfg(test)]
@@ -26,9 +36,21 @@ use command::{Command, Cx, Failure, Scope};
 use target::Wanted;
 
 pub(crate) use io::Io;
+pub(crate) use target::{CLOUD, CONTROLLER};
 
 /// All commands, family by family.
-const FAMILIES: &[&[Command]] = &[help::COMMANDS];
+const FAMILIES: &[&[Command]] = &[
+    client::COMMANDS,
+    constraints::COMMANDS,
+    destroy::COMMANDS,
+    help::COMMANDS,
+    log::COMMANDS,
+    model_config::COMMANDS,
+    model_constraints::COMMANDS,
+    models::COMMANDS,
+    show::COMMANDS,
+    status::COMMANDS,
+];
 
 /// The options of every command.
 const GLOBAL_FLAGS: &[Flag] = &[

@@ -3,21 +3,11 @@
 use charmtest_charm::yaml_writer;
 use serde_json::Value;
 
-/// Renders JSON as Go does: one line, with `<`, `>` and `&` escaped.
+use crate::encode::go_json;
+
+/// Renders JSON as Go does, on one line.
 pub(super) fn json(value: &Value) -> String {
-    // These characters occur in strings only, so the text can be escaped as a whole.
-    let mut text = value.to_string();
-    for (plain, escaped) in [
-        ("<", "\\u003c"),
-        (">", "\\u003e"),
-        ("&", "\\u0026"),
-        ("\u{2028}", "\\u2028"),
-        ("\u{2029}", "\\u2029"),
-    ] {
-        if text.contains(plain) {
-            text = text.replace(plain, escaped);
-        }
-    }
+    let mut text = go_json(value);
     text.push('\n');
     text
 }

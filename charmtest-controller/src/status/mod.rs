@@ -1,1 +1,17 @@
 //! Status: deriving what `juju status` and its relatives show, and rendering it.
+//!
+//! [`Report::of`] derives a [`Report`] from a model, the renderers turn it into JSON and YAML values or text. All of it is pure.
+
+mod derive;
+mod lines;
+mod report;
+mod selection;
+mod tabular;
+mod value;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+
+pub(crate) use report::{Host, Report};
+pub(crate) use selection::Selection;
+pub(crate) use tabular::{Sections, machines_table};

@@ -1,0 +1,185 @@
+//! `juju destroy-model`.
+
+use std::time::Duration;
+
+use super::command::{Command, Cx, Failure, Running, Scope, first_of};
+use super::models::named_model;
+use crate::flags::{Flag, Kind, Parsed};
+use crate::model::changes::{self, Haste};
+use crate::model::{Hub, Life, Model, ModelUuid, State};
+
+pub(super) const COMMANDS: &[Command] = &[Command::new(
+    "destroy-model",
+    "Terminate all machines/containers and resources for a non-controller model.",
+    run,
+)
+.args("[<controller name>:]<model name>", check)
+.scope(Scope::Client)
+.flags(&[
+    Flag::switch(&["no-prompt"], "Do not ask for confirmation"),
+    Flag::switch(&["force"], "Force destroy model ignoring any errors"),
+    Flag::switch(
+        &["no-wait"],
+        "Rush through model destruction without waiting for each individual step to complete",
+    ),
+    Flag::of(
+        Kind::Duration,
+        &["t", "timeout"],
+        "Timeout for each step of force model destruction",
+    ),
+    Flag::switch(
+        &["destroy-storage"],
+        "Destroy all storage instances in the model",
+    ),
+    Flag::switch(
+        &["release-storage"],
+        "Release all storage instances from the model",
+    ),
+])];
+
+/// How often the command says that it still waits.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+fn check(args: &Parsed) -> Result<(), String> {
+    if args.switch("destroy-storage") && args.switch("release-storage") {
+        return Err("--destroy-storage and --release-storage cannot both be specified".to_owned());
+    }
+    if args.is_set("timeout") && !args.switch("force") {
+        return Err("--timeout can only be used with --force (dangerous)".to_owned());
+    }
+    first_of(args, 1, "no model specified")
+}
+
+fn run(cx: &Cx) -> Running<'_> {
+    Box::pin(async move {
+        let force = cx.args.switch("force");
+        if cx.args.switch("no-wait") && !force {
+            return Err(Failure::failed("--no-wait without --force not valid"));
+        }
+        let state = cx.hub.snapshot();
+        let model = named_model(cx, &state, cx.positionals().first().map(String::as_str))?;
+        if !cx.args.switch("no-prompt") && !confirm(cx, model).await {
+            return Err(Failure::failed("model destruction: aborted"));
+        }
+        let uuid = model.info.uuid.clone();
+        cx.info("Destroying model").await;
+        begin(
+            &cx.hub,
+            &uuid,
+            if force { Haste::Forced } else { Haste::Orderly },
+        )?;
+        tokio::select! {
+            outcome = wait(cx, &uuid) => outcome?,
+            // The model goes on going; nobody is there to be told.
+            () = cx.io.gone() => return Err(Failure::Silent(1)),
+        }
+        cx.info("Model destroyed.").await;
+        Ok(())
+    })
+}
+
+/// Shows what would go and asks for the model's name.
+async fn confirm(cx: &Cx, model: &Model) -> bool {
+    let name = &model.info.name;
+    let count = |count: usize, what: &str| {
+        format!(
+            " - {count} {what}{} will be destroyed\n",
+            if count == 1 { "" } else { "s" }
+        )
+    };
+    let mut text = format!(
+        "WARNING This command will destroy the {name:?} model and affect the following resources. It cannot be stopped.\n\n"
+    );
+    if !model.machines.is_empty() {
+        text += &count(model.machines.len(), "machine");
+    }
+    let applications = model.applications.len();
+    text += &format!(
+        " - {applications} application{} will be removed\n",
+        if applications > 1 { "s" } else { "" }
+    );
+    text += "\nTo continue, enter the name of the model to be unregistered: ";
+    cx.ask(&text).await.as_ref() == Some(name)
+}
+
+/// Marks the model and everything in it as going; what is empty goes at once.
+fn begin(hub: &Hub, uuid: &ModelUuid, haste: Haste) -> Result<(), Failure> {
+    let now = hub.now();
+    hub.transact(|state| {
+        if let Some(model) = state.model_mut(uuid) {
+            changes::destroy_model(model, haste, now);
+        }
+        remove_if_empty(state, uuid);
+        Ok::<_, Failure>(())
+    })
+    .map_err(Failure::from)
+}
+
+/// Removes the record of a model that is going and has nothing left in it, and forgets that it was current.
+fn remove_if_empty(state: &mut State, uuid: &ModelUuid) {
+    if !state.models.get(uuid).is_some_and(|model| is_over(model)) {
+        return;
+    }
+    state.models.remove(uuid);
+    if state.current_model.as_ref() == Some(uuid) {
+        state.current_model = None;
+    }
+}
+
+fn is_over(model: &Model) -> bool {
+    model.info.life != Life::Alive && model.applications.is_empty() && model.units.is_empty()
+}
+
+/// Waits until the agents have emptied the model and its record is gone, and cleans up after it.
+async fn wait(cx: &Cx, uuid: &ModelUuid) -> Result<(), Failure> {
+    let mut states = cx.hub.watch();
+    let mut progress = tokio::time::interval(PROGRESS);
+    progress.tick().await;
+    loop {
+        let state = states.borrow_and_update().clone();
+        match state.models.get(uuid) {
+            None => break,
+            Some(model) if is_over(model) => {
+                cx.hub.transact(|state| {
+                    remove_if_empty(state, uuid);
+                    Ok::<_, Failure>(())
+                })?;
+                continue;
+            }
+            Some(_) => {}
+        }
+        tokio::select! {
+            changed = states.changed() => changed.map_err(|_| Failure::failed("the controller ends"))?,
+            _ = progress.tick() => cx.info(&remaining(&state, uuid)).await,
+        }
+    }
+    forget(cx, uuid);
+    Ok(())
+}
+
+fn remaining(state: &State, uuid: &ModelUuid) -> String {
+    let mut text = "Waiting for model to be removed".to_owned();
+    if let Some(model) = state.models.get(uuid) {
+        for (count, what) in [
+            (model.machines.len(), "machine(s)"),
+            (model.applications.len(), "application(s)"),
+        ] {
+            if count > 0 {
+                text += &format!(", {count} {what}");
+            }
+        }
+    }
+    text + "..."
+}
+
+/// Deletes what the model's units had on disk and the note that it was current.
+fn forget(cx: &Cx, uuid: &ModelUuid) {
+    // What cannot be deleted does no harm: the directory bears a UUID that never comes again.
+    let _ = std::fs::remove_dir_all(cx.hub.data.model(uuid));
+    if cx.hub.snapshot().current_model.as_ref() == Some(uuid) {
+        let _ = cx.hub.transact(|state| {
+            state.current_model = None;
+            Ok::<_, Failure>(())
+        });
+    }
+}

@@ -1,0 +1,367 @@
+//! `juju debug-log` and `juju show-status-log`.
+
+use std::collections::VecDeque;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::command::{Command, Cx, Failure, Running, first_of};
+use super::log_filter::Filter;
+use super::table::TextTable;
+use super::times::Times;
+use crate::flags::{Flag, Kind, Parsed};
+use crate::model::{LogLevel, LogLine, LogQuery, StatusKind, StatusRecord, UnitName};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("debug-log", "Displays log messages for a model.", debug_log).args("", check_debug_log).flags(&[
+        Flag::text(&["i", "include"], "Only show log messages for these entities"),
+        Flag::text(&["x", "exclude"], "Do not show log messages for these entities"),
+        Flag::text(&["include-module"], "Only show log messages for these logging modules"),
+        Flag::text(&["exclude-module"], "Do not show log messages for these logging modules"),
+        Flag::text(&["include-label"], "Only show log messages for these logging labels").unsupported(),
+        Flag::text(&["exclude-label"], "Do not show log messages for these logging labels").unsupported(),
+        Flag::text(&["l", "level"], "Log level to show, one of [TRACE, DEBUG, INFO, WARNING, ERROR]"),
+        Flag::of(Kind::Uint, &["n", "lines"], "Show this many of the most recent lines and continue to append new ones"),
+        Flag::of(Kind::Uint, &["limit"], "Show this many of the most recent logs and then exit"),
+        Flag::switch(&["replay"], "Show the entire log and continue to append new ones"),
+        Flag::switch(&["no-tail"], "Show existing log messages and then exit"),
+        Flag::switch(&["tail"], "Show existing log messages and continue to append new ones"),
+        Flag::switch(&["color"], "Force use of ANSI color codes").unsupported(),
+        Flag::switch(&["utc"], "Show times in UTC"),
+        Flag::switch(&["location"], "Show filename and line numbers"),
+        Flag::switch(&["date"], "Show dates as well as times"),
+        Flag::switch(&["ms"], "Show times to millisecond precision"),
+        Flag::switch(&["retry"], "Retry connection on failure"),
+        Flag::of(Kind::Duration, &["retry-delay"], "Retry delay between connection failure retries"),
+    ]),
+    Command::new("show-status-log", "Output past statuses for the specified entity.", show_status_log)
+        .args("<entity name>", check_status_log)
+        .formats(&["tabular", "json", "yaml"])
+        .flags(&[
+            Flag::text(&["type"], "Type of statuses to be displayed [application|juju-unit|unit|workload]"),
+            Flag::of(Kind::Uint, &["n"], "Returns the last N logs (cannot be combined with --days or --date)"),
+            Flag::of(Kind::Uint, &["days"], "Returns the logs for the past <days> days (cannot be combined with -n or --date)"),
+            Flag::text(&["from-date"], "Returns logs for any date after the passed one, the expected date format is YYYY-MM-DD"),
+            Flag::switch(&["utc"], "Display time as UTC in RFC3339 format"),
+        ]),
+];
+
+/// How many lines are shown when nothing else is said.
+const LINES: u64 = 10;
+
+fn check_debug_log(args: &Parsed) -> Result<(), String> {
+    let is_on = |name: &str| match name {
+        "lines" | "limit" => args.is_set(name),
+        _ => args.switch(name),
+    };
+    for (a, b) in [
+        ("tail", "no-tail"),
+        ("tail", "limit"),
+        ("no-tail", "lines"),
+        ("limit", "lines"),
+        ("replay", "lines"),
+    ] {
+        if is_on(a) && is_on(b) {
+            return Err(format!("setting --{a} and --{b} not valid"));
+        }
+    }
+    if let Some(level) = args
+        .text("level")
+        .filter(|level| LogLevel::parse(level).is_none_or(|level| level == LogLevel::Critical))
+    {
+        return Err(format!(
+            "level value {level:?} is not one of \"TRACE\", \"DEBUG\", \"INFO\", \"WARNING\", \"ERROR\""
+        ));
+    }
+    super::command::no_args(args)
+}
+
+/// How much of the log is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Extent {
+    /// The first lines of the log instead of its last.
+    from_start: bool,
+    /// So many lines of those that are there; `None` means all.
+    lines: Option<u64>,
+    /// Then wait for more.
+    tail: bool,
+}
+
+impl Extent {
+    fn of(args: &Parsed, on_terminal: Terminal) -> Self {
+        let number = |name: &str| args.int(name).and_then(|n| u64::try_from(n).ok());
+        let tail = match () {
+            () if args.switch("no-tail") || args.is_set("limit") => false,
+            () if args.switch("tail") || args.is_set("lines") => true,
+            () => on_terminal == Terminal::Yes,
+        };
+        let from_start = args.switch("replay");
+        let lines = match (number("limit"), number("lines")) {
+            (Some(0), _) => None,
+            (Some(limit), _) => Some(limit),
+            (None, Some(lines)) => Some(lines),
+            (None, None) if from_start => None,
+            (None, None) => Some(LINES),
+        };
+        Self {
+            from_start,
+            lines,
+            tail,
+        }
+    }
+}
+
+/// Whether the client's standard output is a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Terminal {
+    Yes,
+    No,
+}
+
+fn debug_log(cx: &Cx) -> Running<'_> {
+    Box::pin(async move {
+        let terminal = if cx.env("stdout-is-terminal").is_some() {
+            Terminal::Yes
+        } else {
+            Terminal::No
+        };
+        let extent = Extent::of(&cx.args, terminal);
+        let filter = Filter::new(&cx.args);
+        let layout = Layout::new(&cx.args, cx.times());
+        let mut news = cx.hub.watch_log();
+        news.borrow_and_update();
+        let mut last = existing(cx, extent, &filter, &layout).await?;
+        while extent.tail {
+            let came = tokio::select! {
+                changed = news.changed() => changed.is_ok(),
+                () = cx.io.gone() => false,
+            };
+            if !came {
+                break;
+            }
+            news.borrow_and_update();
+            last = print_after(cx, last, &filter, &layout).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Prints the lines that are there already and returns the row id of the newest that was read.
+async fn existing(
+    cx: &Cx,
+    extent: Extent,
+    filter: &Filter,
+    layout: &Layout,
+) -> Result<i64, Failure> {
+    let model = cx.model_uuid();
+    let mut kept: VecDeque<LogLine> = VecDeque::new();
+    let wanted = extent.lines.map_or(usize::MAX, |lines| {
+        usize::try_from(lines).unwrap_or(usize::MAX)
+    });
+    let query = match extent {
+        // Without a filter the database can leave out the rest.
+        Extent {
+            from_start: false,
+            lines,
+            ..
+        } if filter.takes_all() => LogQuery {
+            last: lines,
+            ..LogQuery::default()
+        },
+        _ => LogQuery::default(),
+    };
+    let lines = cx.hub.read_log(&model, &query)?;
+    let newest = lines.last().map_or(0, |(id, _)| *id);
+    for (_, line) in lines.into_iter().filter(|(_, line)| filter.takes(line)) {
+        if extent.from_start && kept.len() >= wanted {
+            break;
+        }
+        kept.push_back(line);
+        if kept.len() > wanted {
+            kept.pop_front();
+        }
+    }
+    let text: String = kept.iter().map(|line| layout.line(line)).collect();
+    cx.print(&text).await?;
+    Ok(newest)
+}
+
+async fn print_after(
+    cx: &Cx,
+    mut last: i64,
+    filter: &Filter,
+    layout: &Layout,
+) -> Result<i64, Failure> {
+    let query = LogQuery {
+        after: last,
+        last: None,
+    };
+    let lines = cx.hub.read_log(&cx.model_uuid(), &query)?;
+    let mut text = String::new();
+    for (id, line) in lines {
+        last = id;
+        if filter.takes(&line) {
+            text += &layout.line(&line);
+        }
+    }
+    if !text.is_empty() {
+        cx.io.stdout(&text).await;
+    }
+    Ok(last)
+}
+
+/// How a line is written.
+#[derive(Debug)]
+struct Layout {
+    times: Times,
+    form: &'static str,
+}
+
+impl Layout {
+    fn new(args: &Parsed, times: Times) -> Self {
+        let form = match (args.switch("date"), args.switch("ms")) {
+            (false, false) => "%H:%M:%S",
+            (false, true) => "%H:%M:%S%.3f",
+            (true, false) => "%Y-%m-%d %H:%M:%S",
+            (true, true) => "%Y-%m-%d %H:%M:%S%.3f",
+        };
+        Self { times, form }
+    }
+
+    fn line(&self, line: &LogLine) -> String {
+        let at = self.times.format(line.at, self.form);
+        format!(
+            "{}: {at} {} {} {}\n",
+            line.entity,
+            line.level.as_str(),
+            line.module,
+            line.message
+        )
+    }
+}
+
+fn check_status_log(args: &Parsed) -> Result<(), String> {
+    first_of(args, 1, "entity name is missing.")?;
+    let kind = args.text("type").unwrap_or("unit");
+    if kinds(kind).is_none() {
+        return Err(format!("unexpected status type {kind:?}"));
+    }
+    let given = ["n", "days", "from-date"]
+        .into_iter()
+        .filter(|name| args.is_set(name))
+        .count();
+    if given > 1 {
+        return Err(
+            "backlog size, backlog date and backlog days back cannot be specified together"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Returns the kinds of records behind a `--type`; the types of things that we keep no history of have none.
+fn kinds(kind: &str) -> Option<&'static [StatusKind]> {
+    Some(match kind {
+        "unit" => &[StatusKind::JujuUnit, StatusKind::Workload],
+        "juju-unit" => &[StatusKind::JujuUnit],
+        "workload" => &[StatusKind::Workload],
+        "application" => &[StatusKind::Application],
+        "saas" | "machine" | "juju-machine" | "container" | "juju-container" | "model" => &[],
+        _ => return None,
+    })
+}
+
+fn show_status_log(cx: &Cx) -> Running<'_> {
+    Box::pin(async move {
+        let entity = &cx.positionals()[0];
+        let kind = cx.args.text("type").unwrap_or("unit");
+        let kinds = kinds(kind).unwrap_or_default();
+        if matches!(kind, "unit" | "juju-unit" | "workload") && UnitName::parse(entity).is_err() {
+            return Err(Failure::Failed(format!(
+                "{entity:?} is not a valid name for a unit"
+            )));
+        }
+        let since = earliest(cx)?;
+        let unlimited = since.is_some();
+        let limit = match cx.args.int("n").and_then(|n| usize::try_from(n).ok()) {
+            Some(n) if n > 0 => n,
+            _ if unlimited => usize::MAX,
+            _ => 20,
+        };
+        let mut records = cx
+            .hub
+            .read_history(&cx.model_uuid(), entity, kinds, limit)?;
+        records.retain(|record| since.is_none_or(|since| record.since >= since));
+        if records.is_empty() {
+            return Err(Failure::failed("no status history available"));
+        }
+        let times = cx.times();
+        let value: Vec<Value> = records.iter().map(record_value).collect();
+        cx.print_value(&value.into(), |_| history_table(&records, &times))
+            .await
+    })
+}
+
+/// Returns from when on records are wanted, by `--days` or `--from-date`.
+fn earliest(cx: &Cx) -> Result<Option<jiff::Timestamp>, Failure> {
+    if let Some(date) = cx.args.text("from-date") {
+        let parsed = date
+            .parse::<jiff::civil::Date>()
+            .ok()
+            .and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        let zoned = parsed.ok_or_else(|| {
+            Failure::Failed(format!(
+                "parsing backlog date {date:?}: the expected date format is YYYY-MM-DD"
+            ))
+        })?;
+        return Ok(Some(zoned.timestamp()));
+    }
+    let days = cx.args.int("days").filter(|days| *days > 0);
+    Ok(days.and_then(|days| {
+        cx.hub
+            .now()
+            .checked_sub(SignedDuration::from_hours(
+                days.saturating_mul(24).min(1_000_000),
+            ))
+            .ok()
+    }))
+}
+
+fn kind_word(kind: StatusKind) -> &'static str {
+    match kind {
+        StatusKind::JujuUnit => "juju-unit",
+        StatusKind::Workload => "workload",
+        StatusKind::Application => "application",
+    }
+}
+
+fn record_value(record: &StatusRecord) -> Value {
+    let mut value = json!({ "status": record.status });
+    if !record.message.is_empty() {
+        value["message"] = record.message.clone().into();
+    }
+    value["since"] = record
+        .since
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+        .into();
+    value["type"] = kind_word(record.kind).into();
+    value
+}
+
+fn history_table(records: &[StatusRecord], times: &Times) -> String {
+    let mut table = TextTable::new(["Time", "Type", "Status", "Message"]);
+    for record in records {
+        table.row([
+            times.since(record.since).as_str(),
+            kind_word(record.kind),
+            &record.status,
+            &record.message,
+        ]);
+    }
+    table.render()
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;
