@@ -142,3 +142,117 @@ fn action_log(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolEr
         parsed.positionals.join(" "),
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::tools::testing::World;
+
+    #[test]
+    fn parameters_are_found_by_path() {
+        let mut world = World::new();
+        world.enter_action(
+            "two/0",
+            json!({"word": "hi", "n": 1_000_000, "opts": {"deep": {"x": true}}}),
+        );
+        world.check(&[
+            ("action-get word", 0, "hi\n", ""),
+            ("action-get n", 0, "1e+06\n", ""),
+            ("action-get n --format=json", 0, "1000000\n", ""),
+            ("action-get opts.deep.x", 0, "True\n", ""),
+            ("action-get opts.deep", 0, "x: true\n", ""),
+            ("action-get opts.none.x --format=json", 0, "null\n", ""),
+            ("action-get word.x --format=json", 0, "null\n", ""),
+            (
+                "action-get --format=json",
+                0,
+                "{\"n\":1000000,\"opts\":{\"deep\":{\"x\":true}},\"word\":\"hi\"}\n",
+                "",
+            ),
+            (
+                "action-get a b",
+                2,
+                "",
+                "ERROR unrecognized args: [\"b\"]\n",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn results_are_text_nested_by_path() {
+        let mut world = World::new();
+        world.enter_action("two/0", json!({}));
+        world.check(&[
+            ("action-set", 0, "", ""),
+            ("action-set a=1 b.c=2 b.d='x=y z'", 0, "", ""),
+            ("action-set a.deep=3", 0, "", ""),
+            (
+                "action-set novalue",
+                2,
+                "",
+                "ERROR argument \"novalue\" must be of the form key...=value\n",
+            ),
+            (
+                "action-set ok=1 b.stdout=x",
+                2,
+                "",
+                "ERROR cannot set reserved action key \"stdout\"\n",
+            ),
+        ]);
+        for bad in ["A=1", "a_b=1", "-- -a=1", "a-=1", "a..b=1", "=1"] {
+            let (code, _, stderr) = world.run(&format!("action-set {bad}"));
+            assert!(
+                code == 2 && stderr.contains("must start and end with lowercase alphanumeric"),
+                "{bad}: {stderr}"
+            );
+        }
+        let results = world.context(|context| context.action.clone().unwrap().results);
+        assert_eq!(
+            json!(results),
+            json!({"a": {"deep": "3"}, "b": {"c": "2", "d": "x=y z"}})
+        );
+    }
+
+    #[test]
+    fn failing_and_logging() {
+        let mut world = World::new();
+        world.enter_action("two/0", json!({}));
+        world.check(&[("action-fail", 0, "", "")]);
+        let reason =
+            |world: &World| world.context(|context| context.action.clone().unwrap().failed);
+        assert_eq!(
+            reason(&world).as_deref(),
+            Some("action failed without reason given, check action for errors")
+        );
+        world.check(&[
+            ("action-fail 'no disk'", 0, "", ""),
+            (
+                "action-fail a b",
+                2,
+                "",
+                "ERROR unrecognized args: [\"b\"]\n",
+            ),
+            ("action-log -- half done", 0, "", ""),
+        ]);
+        assert_eq!(reason(&world).as_deref(), Some("no disk"));
+        assert_eq!(world.model().tasks.get(&5).unwrap().log[0].1, "half done");
+    }
+
+    #[test]
+    fn outside_actions_there_is_nothing_to_get_or_set() {
+        let world = World::new();
+        for line in [
+            "action-get",
+            "action-set a=b",
+            "action-fail",
+            "action-log x",
+        ] {
+            assert_eq!(
+                world.run(line),
+                (1, String::new(), "ERROR not running an action\n".to_owned()),
+                "{line}"
+            );
+        }
+    }
+}

@@ -167,3 +167,105 @@ fn credential_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, To
         "cannot access cloud credentials: the embedded controller has no cloud with credentials",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::tools::testing::World;
+
+    #[test]
+    fn configuration_stays_the_same_for_the_whole_hook() {
+        let mut world = World::new();
+        world.edit(|model| {
+            model
+                .applications
+                .get_mut("two")
+                .unwrap()
+                .config
+                .insert("mode".to_owned(), json!("loud"));
+        });
+        world.check(&[("config-get mode", 0, "calm\n", "")]);
+        world.enter("two/0", None, None);
+        world.check(&[("config-get mode", 0, "loud\n", "")]);
+    }
+
+    #[test]
+    fn leader_settings_are_the_leaders_to_write_at_once() {
+        let mut world = World::new();
+        world.check(&[
+            ("leader-get", 0, "{}\n", ""),
+            ("leader-set a=1 b=2", 0, "", ""),
+            ("leader-set b=", 0, "", ""),
+            (
+                "leader-set novalue",
+                2,
+                "",
+                "ERROR expected \"key=value\", got \"novalue\"\n",
+            ),
+            ("leader-get", 0, "a: \"1\"\n", ""),
+        ]);
+        world.enter("two/1", None, None);
+        world.check(&[
+            ("leader-get - --format=json", 0, "{\"a\":\"1\"}\n", ""),
+            ("leader-get a", 0, "1\n", ""),
+            ("leader-get b --format=json", 0, "null\n", ""),
+            (
+                "leader-get a b",
+                2,
+                "",
+                "ERROR unrecognized args: [\"b\"]\n",
+            ),
+            (
+                "leader-set a=2",
+                1,
+                "",
+                "ERROR cannot write leadership settings: cannot write settings: not the leader\n",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn leadership_is_that_of_now() {
+        let world = World::new();
+        world.check(&[("is-leader", 0, "True\n", "")]);
+        world.edit(|model| model.applications.get_mut("two").unwrap().leader = None);
+        world.check(&[("is-leader --format json", 0, "false\n", "")]);
+    }
+
+    #[test]
+    fn credentials_need_trust_and_are_not_there() {
+        let mut world = World::new();
+        world.check(&[(
+            "credential-get",
+            1,
+            "",
+            "ERROR cannot access cloud credentials: permission denied\n",
+        )]);
+        world.edit(|model| model.applications.get_mut("two").unwrap().trust = true);
+        world.enter("two/0", None, None);
+        let (code, stdout, stderr) = world.run("credential-get");
+        assert_eq!((code, stdout.as_str()), (1, ""));
+        assert!(stderr.contains("no cloud with credentials"), "{stderr}");
+    }
+
+    #[test]
+    fn a_unit_without_an_address_says_so() {
+        let world = World::new();
+        world.edit(|model| drop(model.machines.remove("0")));
+        world.check(&[
+            (
+                "unit-get private-address",
+                1,
+                "",
+                "ERROR private-address not found\n",
+            ),
+            (
+                "network-get server",
+                1,
+                "",
+                "ERROR no network config found for binding \"server\"\n",
+            ),
+        ]);
+    }
+}

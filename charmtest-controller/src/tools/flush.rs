@@ -150,3 +150,102 @@ fn flush_state(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::{World, unit};
+
+    fn own_bag(world: &World, id: RelationId) -> BTreeMap<String, String> {
+        world.model().relations.get(&id).unwrap().members["two/0"]
+            .bag
+            .data
+            .clone()
+    }
+
+    #[test]
+    fn the_network_is_refreshed_in_all_relations_over_what_the_charm_wrote() {
+        let mut world = World::new();
+        world.check(&[(
+            "relation-set -r 12 ingress-address=1.2.3.4 egress-subnets=",
+            0,
+            "",
+            "",
+        )]);
+        world.flush().unwrap();
+        world.edit(|model| refresh_network(model, &unit("two/0")));
+        for id in [10, 12] {
+            let bag = own_bag(&world, id);
+            let network = ["ingress-address", "private-address", "egress-subnets"]
+                .map(|key| bag[key].as_str());
+            assert_eq!(network, ["10.200.0.5", "10.200.0.5", "10.200.0.5/32"]);
+        }
+        let before = world.model();
+        world.edit(|model| refresh_network(model, &unit("two/0")));
+        assert_eq!(world.model(), before, "equal values are no change");
+        world.edit(|model| {
+            model
+                .relations
+                .get_mut(&12)
+                .unwrap()
+                .members
+                .get_mut("two/0")
+                .unwrap()
+                .in_scope = false
+        });
+        world.edit(|model| model.machines.get_mut("0").unwrap().address = [127, 0, 0, 9].into());
+        world.edit(|model| refresh_network(model, &unit("two/0")));
+        assert_eq!(own_bag(&world, 10)["ingress-address"], "127.0.0.9");
+        assert_eq!(
+            own_bag(&world, 12)["ingress-address"],
+            "10.200.0.5",
+            "left relations are left alone"
+        );
+        world.enter("two/0", None, None);
+    }
+
+    #[test]
+    fn an_error_leaves_nothing_behind() {
+        let world = World::new();
+        let before = world.model();
+        world.check(&[
+            ("relation-set -r 12 a=1", 0, "", ""),
+            ("state-set k=v", 0, "", ""),
+            ("open-port 80 --endpoints nope", 0, "", ""),
+        ]);
+        assert_eq!(
+            world.flush().unwrap_err(),
+            "open port range: endpoint \"nope\" for unit \"two/0\" not found"
+        );
+        assert_eq!(world.model(), before);
+    }
+
+    #[test]
+    fn a_relation_that_went_meanwhile_is_no_error() {
+        let world = World::new();
+        world.check(&[
+            ("relation-set -r 12 a=1", 0, "", ""),
+            ("relation-set -r 12 --app a=1", 0, "", ""),
+        ]);
+        world.edit(|model| drop(model.relations.remove(&12)));
+        assert_eq!(world.flush(), Ok(()));
+    }
+
+    #[test]
+    fn the_charm_state_has_a_limit() {
+        let world = World::new();
+        let value = "v".repeat(STATE_VALUE_MAX);
+        for n in 0..=(STATE_TOTAL_MAX / STATE_VALUE_MAX) {
+            assert_eq!(
+                world
+                    .call(&["state-set".to_owned(), format!("k{n}={value}")], None)
+                    .0,
+                0
+            );
+        }
+        assert_eq!(
+            world.flush().unwrap_err(),
+            "max allowed charm state size (2097152): quota limit exceeded"
+        );
+    }
+}

@@ -82,3 +82,42 @@ fn unit_goal(unit: &Unit) -> Value {
 fn goal(status: &str, since: Timestamp) -> Value {
     json!({"status": status, "since": since.strftime("%Y-%m-%d %H:%M:%SZ").to_string()})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::{World, unit};
+
+    #[test]
+    fn dying_units_are_told_apart_and_endpoints_come_together() {
+        let world = World::new();
+        world.edit(|model| {
+            model.units.get_mut("two/1").unwrap().life = Life::Dying;
+            let mut third = model.applications.get("oth").unwrap().clone();
+            third.name = "third".to_owned();
+            model.applications.insert("third".to_owned(), third);
+            let mut relation = model.relations.get(&12).unwrap().clone();
+            relation.id = 13;
+            relation.endpoints[1].application = "third".to_owned();
+            relation.members.clear();
+            model.relations.insert(13, relation);
+            model.units.remove(&unit("oth/0"));
+        });
+        let (code, stdout, _) = world.run("goal-state --format=json");
+        let goal: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(code, 0);
+        assert_eq!(
+            goal,
+            json!({
+                "units": {
+                    "two/0": {"status": "active", "since": "2026-11-22 00:09:55Z"},
+                    "two/1": {"status": "dying", "since": "2026-11-22 00:09:10Z"},
+                },
+                "relations": {"server": {
+                    "oth": {"status": "joined", "since": "2026-11-22 00:09:07Z"},
+                    "third": {"status": "joining", "since": "2026-11-22 00:09:07Z"},
+                }},
+            })
+        );
+    }
+}

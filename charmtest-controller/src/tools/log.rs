@@ -69,3 +69,72 @@ fn juju_reboot(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolE
     scene.context.pending.reboot = true;
     Ok(Answered::nothing())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::agent::RelationEvent;
+    use crate::tools::testing::World;
+
+    #[test]
+    fn messages_reach_the_log_at_their_level() {
+        let mut world = World::new();
+        world.edit(|model| {
+            drop(model.info_mut().config.insert(
+                "logging-config".to_owned(),
+                "<root>=INFO;unit=TRACE".to_owned(),
+            ))
+        });
+        world.check(&[
+            ("juju-log hello  world", 0, "", ""),
+            ("juju-log -l warn w", 0, "", ""),
+            ("juju-log --debug d", 0, "", ""),
+            ("juju-log --log-level TRACE -- -t", 0, "", ""),
+            ("juju-log -l bogus b", 0, "", ""),
+            (
+                "juju-log --format json f",
+                0,
+                "",
+                "--format flag deprecated for command \"juju-log\"",
+            ),
+        ]);
+        world.enter_relation(RelationEvent::Changed, Some("oth/0"));
+        world.check(&[("juju-log r", 0, "", "")]);
+        let log = world.log();
+        assert_eq!(
+            log,
+            [
+                "INFO unit.two/0.juju-log hello world",
+                "WARNING unit.two/0.juju-log w",
+                "DEBUG unit.two/0.juju-log d",
+                "TRACE unit.two/0.juju-log -t",
+                "WARNING unit.two/0.juju-log Specified log level of \"bogus\" is not valid",
+                "INFO unit.two/0.juju-log b",
+                "INFO unit.two/0.juju-log f",
+                "INFO unit.two/0.juju-log server:12: r",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reboot_waits_for_the_hook_and_is_refused_in_actions() {
+        let mut world = World::new();
+        world.check(&[
+            ("juju-reboot x", 2, "", "ERROR unrecognized args: [\"x\"]\n"),
+            ("juju-reboot", 0, "", ""),
+        ]);
+        assert!(world.context(|context| context.pending.reboot));
+        world.enter("two/0", None, None);
+        let (code, _, stderr) = world.run("juju-reboot --now");
+        assert!(code == 1 && stderr.contains("not supported"), "{stderr}");
+        world.enter_action("two/0", json!({}));
+        world.check(&[(
+            "juju-reboot",
+            1,
+            "",
+            "ERROR juju-reboot is not supported when running an action.\n",
+        )]);
+        assert!(!world.context(|context| context.pending.reboot));
+    }
+}

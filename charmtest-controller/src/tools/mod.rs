@@ -22,6 +22,11 @@ mod state;
 mod status;
 mod tool;
 
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod testing;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -298,5 +303,87 @@ fn failed(error: &ToolError) -> Answer {
         code: error.code,
         stdout: Vec::new(),
         stderr,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::World;
+    use super::*;
+
+    #[test]
+    fn every_tool_answers_or_says_that_it_is_not_supported() {
+        let world = World::new();
+        let supported: Vec<&str> = FAMILIES
+            .iter()
+            .flat_map(|family| family.iter())
+            .map(|tool| tool.name)
+            .collect();
+        assert!(supported.iter().all(|name| NAMES.contains(name)));
+        for name in NAMES.iter().filter(|name| !supported.contains(name)) {
+            let expected = format!("ERROR {name} is not supported by the embedded controller\n");
+            assert_eq!(world.run(name), (1, String::new(), expected));
+            assert!(
+                ["storage-", "secret-", "k8s-", "pod-spec-", "payload-"]
+                    .iter()
+                    .any(|family| name.starts_with(family)),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            world.run("jujuc"),
+            (
+                1,
+                String::new(),
+                "ERROR bad request: unknown command: jujuc\n".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn help_lists_the_options() {
+        let world = World::new();
+        let expected = "Usage: relation-list [options]\n\nSummary:\nLists the units on the other side of a relation.\n\nOptions:\n--app (= false)\n    Show the application, not its units\n--format (= smart)\n    The output format (json|smart|yaml)\n-o, --output (= \"\")\n    Write to this file\n-r, --relation (= \"\")\n    The relation, by its id\n";
+        world.check(&[("relation-list --help", 0, expected, "")]);
+        assert!(
+            world
+                .run("action-fail -h")
+                .1
+                .starts_with("Usage: action-fail [\"<message>\"]\n")
+        );
+    }
+
+    #[test]
+    fn output_goes_to_a_file_of_the_caller() {
+        let world = World::new();
+        world.check(&[(
+            "is-leader --output sub/out",
+            1,
+            "",
+            &format!(
+                "ERROR open {}/sub/out: no such file or directory\n",
+                world.cwd().display()
+            ),
+        )]);
+        world.check(&[("is-leader -o out --format json", 0, "", "")]);
+        assert_eq!(
+            fs::read_to_string(world.cwd().join("out")).unwrap(),
+            "true\n"
+        );
+    }
+
+    #[test]
+    fn a_model_that_is_gone_is_an_error() {
+        let world = World::new();
+        let uuid = world.model().info.uuid.clone();
+        let _ = world
+            .hub
+            .transact(|state| Ok::<_, std::convert::Infallible>(state.models.remove(&uuid)));
+        world.check(&[(
+            "is-leader",
+            1,
+            "",
+            &format!("ERROR model {uuid} not found\n"),
+        )]);
     }
 }

@@ -177,9 +177,9 @@ fn with_pending(committed: &Ports, pending: &Pending, known: &BTreeSet<String>) 
 
 fn close(ports: &mut Ports, endpoint: &str, range: &PortRange, known: &BTreeSet<String>) {
     if endpoint == ALL {
-        ports
-            .values_mut()
-            .for_each(|ranges| drop(ranges.remove(range)));
+        for ranges in ports.values_mut() {
+            ranges.remove(range);
+        }
         return;
     }
     if ports
@@ -322,4 +322,95 @@ fn parse_port(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| {
         format!("invalid port {text:?}: strconv.Atoi: parsing {text:?}: invalid syntax")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tools::testing::World;
+
+    #[test]
+    fn closing_for_one_endpoint_leaves_the_others_open() {
+        let mut world = World::new();
+        world.check(&[
+            ("open-port 80", 0, "", ""),
+            ("open-port 90-95/udp --endpoints ring", 0, "", ""),
+        ]);
+        world.flush().unwrap();
+        world.enter("two/0", None, None);
+        world.check(&[
+            ("close-port 80 --endpoints ring", 0, "", ""),
+            (
+                "opened-ports --endpoints",
+                0,
+                "80/tcp (client, server)\n90-95/udp (ring)\n",
+                "",
+            ),
+            ("close-port 90-95/udp", 0, "", ""),
+            (
+                "opened-ports --endpoints",
+                0,
+                "80/tcp (client, server)\n",
+                "",
+            ),
+        ]);
+        world.flush().unwrap();
+        world.enter("two/0", None, None);
+        world.check(&[
+            (
+                "opened-ports --endpoints",
+                0,
+                "80/tcp (client, server)\n",
+                "",
+            ),
+            ("close-port 80", 0, "", ""),
+            ("opened-ports", 0, "", ""),
+            ("open-port 80 --endpoints server", 0, "", ""),
+            ("opened-ports --endpoints", 0, "80/tcp (server)\n", ""),
+        ]);
+        world.flush().unwrap();
+        let ports = world.model().units.get("two/0").unwrap().ports.clone();
+        assert_eq!(ports.keys().collect::<Vec<_>>(), ["server"]);
+    }
+
+    #[test]
+    fn ranges_of_one_machine_do_not_overlap() {
+        let mut world = World::new();
+        world.check(&[
+            ("open-port 80-90", 0, "", ""),
+            ("open-port 80-90", 0, "", ""),
+            ("open-port icmp", 0, "", ""),
+            ("open-port 85", 1, "", "ERROR cannot open 85/tcp (unit \"two/0\"): port range conflicts with 80-90/tcp (unit \"two/0\") requested earlier\n"),
+            ("open-port 85/udp", 0, "", ""),
+        ]);
+        world.flush().unwrap();
+        world.enter("two/0", None, None);
+        world.check(&[("open-port 85", 1, "", "ERROR cannot open 85/tcp (unit \"two/0\"): port range conflicts with 80-90/tcp (unit \"two/0\")\n")]);
+        world.enter("two/1", None, None);
+        world.check(&[
+            ("open-port 80-90", 1, "", "ERROR cannot open 80-90/tcp (unit \"two/1\"): port range conflicts with 80-90/tcp (unit \"two/0\")\n"),
+            ("open-port icmp", 0, "", ""),
+            ("open-port 91", 0, "", ""),
+        ]);
+        // The other unit opens the port before this hook ends.
+        world.edit(|model| {
+            let taken = model.units.get("two/0").unwrap().ports.clone();
+            let range = taken[""].first().unwrap().clone();
+            let late = crate::model::PortRange {
+                protocol: "tcp".to_owned(),
+                from: 91,
+                to: 91,
+            };
+            model
+                .units
+                .get_mut("two/0")
+                .unwrap()
+                .ports
+                .insert(String::new(), [range, late].into());
+        });
+        let error = world.flush().unwrap_err();
+        assert_eq!(
+            error,
+            "cannot open 91/tcp (unit \"two/1\"): port range conflicts with 91/tcp (unit \"two/0\")"
+        );
+    }
 }

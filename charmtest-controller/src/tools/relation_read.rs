@@ -117,8 +117,12 @@ fn members(context: &HookContext, id: RelationId) -> BTreeSet<String> {
         return members;
     };
     match (hook.event, &hook.remote_unit) {
-        (RelationEvent::Joined, Some(unit)) => drop(members.insert(unit.to_string())),
-        (RelationEvent::Departed, Some(unit)) => drop(members.remove(unit.as_str())),
+        (RelationEvent::Joined, Some(unit)) => {
+            members.insert(unit.to_string());
+        }
+        (RelationEvent::Departed, Some(unit)) => {
+            members.remove(unit.as_str());
+        }
         (RelationEvent::Broken, _) => members.clear(),
         _ => {}
     }
@@ -254,4 +258,207 @@ fn with_pending(
         };
     }
     bag
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::agent::RelationEvent;
+    use crate::model::{Life, Member};
+    use crate::tools::testing::{World, unit};
+
+    const OTH: &str = r#"{"egress-subnets":"10.200.0.5/32","from":"oth/0","ingress-address":"10.200.0.5","seen-two-0":"yes","seen-two-1":"yes"}"#;
+
+    #[test]
+    fn a_relation_hook_gives_relation_and_remote() {
+        let mut world = World::new();
+        let oth = format!("{OTH}\n");
+        world.enter_relation(RelationEvent::Changed, Some("oth/0"));
+        world.check(&[
+            ("relation-ids", 0, "server:12\n", ""),
+            ("relation-ids ring", 0, "ring:10\n", ""),
+            ("relation-list", 0, "oth/0\n", ""),
+            ("relation-list --app", 0, "oth\n", ""),
+            ("relation-list -r ring:10 --app", 0, "two\n", ""),
+            ("relation-get --format=json", 0, &oth, ""),
+            ("relation-get --format=json -", 0, &oth, ""),
+            ("relation-get from", 0, "oth/0\n", ""),
+            (
+                "relation-get --app --format=json",
+                0,
+                "{\"app-from\":\"oth\"}\n",
+                "",
+            ),
+            ("relation-get from two/0", 0, "two/0\n", ""),
+            ("relation-get -r ring:10 from two/1", 0, "two/1\n", ""),
+            (
+                "relation-model-get --format=json",
+                0,
+                "{\"uuid\":\"f9b1fe93-c6b4-4956-8442-f3344fac642a\"}\n",
+                "",
+            ),
+            (
+                "relation-list --relation 99",
+                2,
+                "",
+                "ERROR invalid value \"99\" for option --relation: relation not found\n",
+            ),
+            (
+                "relation-get --app - 'bad app'",
+                2,
+                "",
+                "ERROR invalid application name \"bad app\"\n",
+            ),
+        ]);
+        world.enter_relation(RelationEvent::Created, None);
+        world.check(&[(
+            "relation-get --format=json",
+            0,
+            "{\"app-from\":\"oth\"}\n",
+            "",
+        )]);
+    }
+
+    #[test]
+    fn the_list_has_who_joined_and_who_joins_but_not_who_departs() {
+        let mut world = World::new();
+        let later = unit("oth/1");
+        world.edit(|model| {
+            let relation = model.relations.get_mut(&12).unwrap();
+            relation.members.insert(
+                later.clone(),
+                Member {
+                    in_scope: true,
+                    ..Member::default()
+                },
+            );
+        });
+        world.enter_relation(RelationEvent::Changed, Some("oth/0"));
+        world.check(&[
+            ("relation-list", 0, "oth/0\n", ""),
+            ("relation-get - oth/1", 0, "{}\n", ""),
+        ]);
+        world.enter_relation(RelationEvent::Joined, Some("oth/1"));
+        world.check(&[(
+            "relation-list --format=json",
+            0,
+            "[\"oth/0\",\"oth/1\"]\n",
+            "",
+        )]);
+        world.enter_relation(RelationEvent::Departed, Some("oth/0"));
+        world.check(&[
+            ("relation-list --format=json", 0, "[]\n", ""),
+            ("relation-get from oth/0", 0, "oth/0\n", ""),
+        ]);
+    }
+
+    #[test]
+    fn in_broken_the_relation_is_no_longer_listed_but_readable() {
+        let mut world = World::new();
+        world.edit(|model| model.relations.get_mut(&12).unwrap().life = Life::Dying);
+        world.enter_relation(RelationEvent::Broken, None);
+        world.check(&[
+            ("relation-ids server", 0, "", ""),
+            ("relation-list", 0, "", ""),
+            ("relation-list --app", 0, "oth\n", ""),
+            ("relation-get from oth/0", 0, "oth/0\n", ""),
+            ("relation-get app-from oth --app", 0, "oth\n", ""),
+            ("relation-set k=v", 0, "", ""),
+            ("relation-get k two/0", 0, "v\n", ""),
+        ]);
+    }
+
+    #[test]
+    fn a_relation_that_the_unit_has_not_entered_or_has_left_is_unknown() {
+        let mut world = World::new();
+        world.edit(|model| {
+            model
+                .relations
+                .get_mut(&12)
+                .unwrap()
+                .members
+                .get_mut("two/0")
+                .unwrap()
+                .in_scope = false;
+            model
+                .relations
+                .get_mut(&10)
+                .unwrap()
+                .members
+                .remove("two/0");
+        });
+        world.enter("two/0", None, None);
+        world.check(&[
+            ("relation-ids server --format=json", 0, "[]\n", ""),
+            ("relation-ids ring --format=json", 0, "[]\n", ""),
+            (
+                "relation-list -r 12",
+                2,
+                "",
+                "ERROR invalid value \"12\" for option -r: relation not found\n",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_others_write_during_the_hook_is_seen_in_the_next_one() {
+        let mut world = World::new();
+        world.enter_relation(RelationEvent::Changed, Some("oth/0"));
+        world.edit(|model| {
+            let relation = model.relations.get_mut(&12).unwrap();
+            relation
+                .members
+                .get_mut("oth/0")
+                .unwrap()
+                .bag
+                .data
+                .insert("from".to_owned(), "later".to_owned());
+        });
+        world.check(&[("relation-get from", 0, "oth/0\n", "")]);
+        world.enter_relation(RelationEvent::Changed, Some("oth/0"));
+        world.check(&[("relation-get from", 0, "later\n", "")]);
+    }
+
+    #[test]
+    fn ids_are_sorted_as_text() {
+        let mut world = World::new();
+        world.edit(|model| {
+            let relation = model.relations.get(&12).unwrap().clone();
+            for id in [2, 100] {
+                model.relations.insert(
+                    id,
+                    crate::model::Relation {
+                        id,
+                        ..relation.clone()
+                    },
+                );
+            }
+        });
+        world.enter("two/0", None, None);
+        world.check(&[(
+            "relation-ids server",
+            0,
+            "server:100\nserver:12\nserver:2\n",
+            "",
+        )]);
+    }
+
+    #[test]
+    fn who_may_read_which_databag() {
+        let mut world = World::new();
+        let denied = "ERROR permission denied\n";
+        world.enter("two/0", None, None);
+        world.check(&[
+            ("relation-get -r 12 app-from two --app", 0, "two\n", ""),
+            ("relation-get -r 12 from two/1", 0, "two/1\n", ""),
+            ("relation-get -r 12 app-from oth --app", 0, "oth\n", ""),
+        ]);
+        world.enter("two/1", None, None);
+        world.check(&[
+            ("relation-get -r 12 app-from two --app", 1, "", denied),
+            ("relation-get -r 12 app-from two/0 --app", 1, "", denied),
+            ("relation-get -r 12 from two/0", 0, "two/0\n", ""),
+            ("relation-get -r 12 app-from oth --app", 0, "oth\n", ""),
+            ("relation-get -r 10 app-from two --app", 0, "two\n", ""),
+        ]);
+    }
 }

@@ -97,3 +97,151 @@ fn misfit(value: &Value) -> &'static str {
         false => "!!map into string",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::tools::testing::{World, unit};
+
+    fn committed(world: &World, id: u32, key: &str) -> Option<String> {
+        let model = world.model();
+        model
+            .relations
+            .get(&id)?
+            .members
+            .get("two/0")?
+            .bag
+            .data
+            .get(key)
+            .cloned()
+    }
+
+    #[test]
+    fn writes_are_the_units_own_until_the_flush() {
+        let world = World::new();
+        let before = world.model();
+        world.check(&[
+            ("relation-set -r 12 a=1 from=", 0, "", ""),
+            ("relation-set -r 12 a=2 --app", 0, "", ""),
+            ("relation-get -r 12 a two/0", 0, "1\n", ""),
+            ("relation-get -r 12 --app a two", 0, "2\n", ""),
+        ]);
+        assert_eq!(world.model(), before);
+        world.flush().unwrap();
+        assert_eq!(
+            (
+                committed(&world, 12, "a").as_deref(),
+                committed(&world, 12, "from")
+            ),
+            (Some("1"), None)
+        );
+        let model = world.model();
+        let relation = model.relations.get(&12).unwrap();
+        assert_eq!(relation.applications["two"].data["a"], "2");
+        assert_eq!(
+            (
+                relation.applications["two"].version,
+                relation.members["two/0"].bag.version
+            ),
+            (2, 2)
+        );
+    }
+
+    #[test]
+    fn equal_values_change_nothing() {
+        let world = World::new();
+        let before = world.model();
+        world.check(&[
+            ("relation-set -r 12 from=two/0 gone=", 0, "", ""),
+            ("relation-set -r 12 --app app-from=two", 0, "", ""),
+        ]);
+        world.flush().unwrap();
+        assert_eq!(world.model(), before);
+    }
+
+    #[test]
+    fn only_the_leader_writes_for_the_application() {
+        let mut world = World::new();
+        world.check(&[("relation-set -r 12 --app a=1", 0, "", "")]);
+        world.edit(|model| model.applications.get_mut("two").unwrap().leader = Some(unit("two/1")));
+        let before = world.model();
+        assert_eq!(
+            world.flush().unwrap_err(),
+            "\"two/0\" is not leader of \"two\""
+        );
+        assert_eq!(world.model(), before);
+        world.enter("two/0", None, None);
+        world.check(&[(
+            "relation-set -r 12 --app a=1",
+            1,
+            "",
+            "ERROR cannot write relation settings\n",
+        )]);
+    }
+
+    #[test]
+    fn a_file_is_read_from_the_callers_directory_and_arguments_win() {
+        let world = World::new();
+        fs::write(
+            world.cwd().join("data.yaml"),
+            "a: ' x '\nb: 1.50\nfrom: null\n",
+        )
+        .unwrap();
+        world.check(&[
+            ("relation-set -r 12 --file data.yaml b=2", 0, "", ""),
+            ("relation-get -r 12 - two/0 --format=json", 0, "{\"a\":\" x \",\"b\":\"2\",\"egress-subnets\":\"10.200.0.5/32\",\"ingress-address\":\"10.200.0.5\",\"seen-oth-0\":\"yes\"}\n", ""),
+        ]);
+        let (code, _, stderr) = world.run("relation-set -r 12 --file /dev/zero");
+        assert_eq!(
+            (code, stderr.as_str()),
+            (1, "ERROR open /dev/zero: not a regular file\n")
+        );
+    }
+
+    #[test]
+    fn files_are_flat_maps_of_scalars() {
+        for (text, expected) in [
+            ("", "{}"),
+            ("{}", "{}"),
+            ("a: 1", r#"{"a": "1"}"#),
+            (
+                "a: 0x10\nb: yes\nc: 1.50\nd: ~\n",
+                r#"{"a": "0x10", "b": "yes", "c": "1.50", "d": ""}"#,
+            ),
+            (
+                r#"{"a": "\ud83d\ude00", "b": "<\n>"}"#,
+                "{\"a\": \"😀\", \"b\": \"<\\n>\"}",
+            ),
+            ("a: |\n  x\n  y\n", r#"{"a": "x\ny\n"}"#),
+        ] {
+            assert_eq!(
+                parse_file(text).map(|map| format!("{map:?}")).as_deref(),
+                Ok(expected),
+                "{text}"
+            );
+        }
+        for (text, expected) in [
+            (
+                "a: {b: c}",
+                "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!map into string",
+            ),
+            (
+                "a: b\nc: [d]",
+                "yaml: unmarshal errors:\n  line 2: cannot unmarshal !!seq into string",
+            ),
+            (
+                "- a",
+                "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!seq into map[string]string",
+            ),
+            (
+                "text",
+                "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!str into map[string]string",
+            ),
+        ] {
+            assert_eq!(parse_file(text), Err(expected.to_owned()), "{text}");
+        }
+        assert!(parse_file("a: [").unwrap_err().starts_with("yaml: line "));
+    }
+}

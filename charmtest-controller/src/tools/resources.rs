@@ -123,3 +123,97 @@ fn is_current(target: &Path, row: &ResourceRow) -> io::Result<bool> {
         .collect();
     Ok(hex == row.fingerprint)
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::tools::testing::{World, now};
+
+    /// Uploads a resource of `two`, as `juju attach-resource` does.
+    pub(in crate::tools) fn upload(world: &World, name: &str, content: &[u8]) {
+        let hash = Sha384::digest(content);
+        let fingerprint: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = world.hub.data.resource(&fingerprint);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let size = content.len() as u64;
+        let row = ResourceRow {
+            path: path.display().to_string(),
+            fingerprint,
+            size,
+            uploaded: now(),
+        };
+        world.edit(|model| {
+            let application = model.applications.get_mut("two").unwrap();
+            application.resources.insert(name.to_owned(), row);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::testing::upload;
+    use super::*;
+    use crate::tools::testing::World;
+
+    #[test]
+    fn a_resource_is_copied_once_and_again_when_it_changed() {
+        let world = World::new();
+        upload(&world, "blob", b"one");
+        let (code, path, stderr) = world.run("resource-get blob");
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        assert!(
+            path.ends_with("/agents/unit-two-0/resources/blob.txt"),
+            "no line break: {path:?}"
+        );
+        let inode = fs::metadata(&path).unwrap().ino();
+        assert_eq!(world.run("resource-get blob").1, path);
+        assert_eq!(
+            fs::metadata(&path).unwrap().ino(),
+            inode,
+            "not copied again"
+        );
+        upload(&world, "blob", b"two");
+        assert_eq!(world.run("resource-get blob").1, path);
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        fs::write(&path, "bad").unwrap();
+        world.run("resource-get blob");
+        assert_eq!(fs::read(&path).unwrap(), b"two", "damage is repaired");
+    }
+
+    #[test]
+    fn an_image_is_a_file_of_yaml() {
+        let world = World::new();
+        upload(&world, "image", b"registrypath: x/y:1\n");
+        let (_, path, _) = world.run("resource-get image");
+        assert!(path.ends_with("/resources/content.yaml"));
+        assert_eq!(fs::read(&path).unwrap(), b"registrypath: x/y:1\n");
+    }
+
+    #[test]
+    fn a_resource_that_is_not_there_says_why() {
+        let world = World::new();
+        for (name, why) in [
+            ("nope", "resource \"nope\" not found"),
+            (
+                "missing",
+                "nothing was uploaded for resource \"missing\"; use juju attach-resource",
+            ),
+        ] {
+            let expected = format!("ERROR could not download resource: {why}\n");
+            assert_eq!(
+                world.run(&format!("resource-get {name}")),
+                (1, String::new(), expected)
+            );
+        }
+        upload(&world, "blob", b"one");
+        fs::remove_dir_all(world.hub.data.root().join("resources")).unwrap();
+        let (code, _, stderr) = world.run("resource-get blob");
+        assert!(
+            code == 1 && stderr.starts_with("ERROR could not download resource: cannot write "),
+            "{stderr}"
+        );
+    }
+}

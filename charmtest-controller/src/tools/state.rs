@@ -94,3 +94,82 @@ fn state_delete(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, Tool
     }
     Ok(Answered::nothing())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::World;
+
+    #[test]
+    fn state_is_committed_with_the_hook() {
+        let mut world = World::new();
+        world.check(&[
+            ("state-set a=1 b=", 0, "", ""),
+            ("state-delete nokey", 0, "", ""),
+        ]);
+        assert!(
+            world
+                .model()
+                .units
+                .get("two/0")
+                .unwrap()
+                .charm_state
+                .is_empty()
+        );
+        world.flush().unwrap();
+        world.enter("two/0", None, None);
+        world.check(&[
+            (
+                "state-get --format=json",
+                0,
+                "{\"a\":\"1\",\"b\":\"\"}\n",
+                "",
+            ),
+            ("state-delete a", 0, "", ""),
+            ("state-get a --strict", 1, "", "ERROR \"a\" not found\n"),
+        ]);
+        world.flush().unwrap();
+        assert_eq!(
+            world
+                .model()
+                .units
+                .get("two/0")
+                .unwrap()
+                .charm_state
+                .keys()
+                .collect::<Vec<_>>(),
+            ["b"]
+        );
+    }
+
+    #[test]
+    fn keys_and_values_have_limits() {
+        let world = World::new();
+        let set = |key: usize, value: usize| {
+            world.call(
+                &[
+                    "state-set".to_owned(),
+                    format!("{}={}", "k".repeat(key), "v".repeat(value)),
+                ],
+                None,
+            )
+        };
+        assert_eq!(set(STATE_KEY_MAX, STATE_VALUE_MAX).0, 0);
+        assert_eq!(
+            set(STATE_KEY_MAX + 1, 1),
+            (
+                1,
+                String::new(),
+                "ERROR max allowed key length (256): quota limit exceeded\n".to_owned()
+            )
+        );
+        assert_eq!(
+            set(1, STATE_VALUE_MAX + 1),
+            (
+                1,
+                String::new(),
+                "ERROR max allowed value length (65536): quota limit exceeded\n".to_owned()
+            )
+        );
+    }
+}

@@ -175,3 +175,93 @@ fn shown(status: Option<&Status<Workload>>, include_data: bool) -> Map<String, V
     }
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Hook;
+    use crate::tools::testing::World;
+
+    #[test]
+    fn a_status_is_set_at_once_and_read_again_in_the_next_hook() {
+        let mut world = World::new();
+        world.edit(|model| model.units.get_mut("two/0").unwrap().charm_set_status = false);
+        world.check(&[
+            ("status-get", 0, "active\n", ""),
+            (
+                "status-set --application=False blocked -- '-no db'",
+                0,
+                "",
+                "",
+            ),
+            ("status-get", 0, "active\n", ""),
+        ]);
+        let model = world.model();
+        let unit = model.units.get("two/0").unwrap();
+        assert_eq!(
+            (
+                unit.workload.current,
+                unit.workload.message.as_str(),
+                unit.charm_set_status
+            ),
+            (Workload::Blocked, "-no db", true)
+        );
+        world.enter("two/0", Some(Hook::UpdateStatus), None);
+        world.check(&[(
+            "status-get --include-data --format=json",
+            0,
+            "{\"message\":\"-no db\",\"status\":\"blocked\",\"status-data\":{}}\n",
+            "",
+        )]);
+    }
+
+    #[test]
+    fn an_application_has_its_own_status_or_that_of_its_worst_unit() {
+        let world = World::new();
+        world.check(&[("status-get --application", 0, "active\n", "")]);
+        world.edit(|model| {
+            let unit = model.units.get_mut("two/1").unwrap();
+            unit.agent = Status::new(
+                AgentStatus::Error,
+                "hook failed: \"start\"",
+                unit.agent.since,
+            );
+        });
+        world.check(&[
+            ("status-get --application", 0, "error\n", ""),
+            ("status-set --application waiting soon", 0, "", ""),
+            (
+                "status-get --application --include-data",
+                0,
+                "application-status:\n  message: soon\n  status: waiting\n  status-data: {}\n  units:\n    two/0:\n      message: ready\n      status: active\n      status-data: {}\n    two/1:\n      message: 'hook failed: \"start\"'\n      status: error\n      status-data: {}\n",
+                "",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn any_unit_sets_the_workload_version() {
+        let mut world = World::new();
+        world.enter("two/1", None, None);
+        world.check(&[("application-version-set -- -1.2", 0, "", "")]);
+        let model = world.model();
+        assert_eq!(
+            model
+                .applications
+                .get("two")
+                .unwrap()
+                .workload_version
+                .as_deref(),
+            Some("-1.2")
+        );
+        assert_eq!(
+            model
+                .units
+                .get("two/1")
+                .unwrap()
+                .workload_version
+                .as_deref(),
+            Some("-1.2")
+        );
+    }
+}
