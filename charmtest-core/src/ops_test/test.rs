@@ -126,6 +126,7 @@ impl OpsTest {
     /// # Panics
     ///
     /// If it is called outside of a charm test: it needs the harness's runtime.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
     }
