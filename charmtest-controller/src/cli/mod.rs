@@ -17,6 +17,7 @@ mod models;
 mod names;
 mod show;
 mod status;
+mod store;
 pub(crate) mod table;
 mod target;
 pub(crate) mod times;
@@ -24,6 +25,8 @@ mod values;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,7 +106,11 @@ pub(crate) async fn run(hub: &Arc<Hub>, agents: &Arc<Agents>, request: Request, 
         format: String::new(),
         wrote: AtomicBool::new(false),
     };
-    match dispatch(&mut cx).await {
+    let outcome = dispatch(&mut cx).await;
+    if let Err(error) = store::refresh(&cx.hub) {
+        cx.warn(&format!("cannot write the client store: {error}")).await;
+    }
+    match outcome {
         Ok(()) => 0,
         Err(failure) => report(&cx, failure).await,
     }

@@ -1,9 +1,12 @@
 //! Text tables in Juju's layout.
 
+use std::collections::BTreeMap;
+
 /// How the cells of a column stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Align {
     /// At the left edge.
+    #[default]
     Left,
     /// At the right edge, as numbers do.
     Right,
@@ -13,7 +16,7 @@ pub(crate) enum Align {
 #[derive(Debug, Default)]
 pub(crate) struct TextTable {
     rows: Vec<Vec<String>>,
-    right: Vec<usize>,
+    aligns: BTreeMap<usize, Align>,
     padded_end: bool,
 }
 
@@ -25,12 +28,9 @@ impl TextTable {
         table
     }
 
-    /// Aligns a column.
+    /// Aligns a column; columns stand at the left by themselves.
     pub(crate) fn align(mut self, column: usize, align: Align) -> Self {
-        self.right.retain(|other| *other != column);
-        if align == Align::Right {
-            self.right.push(column);
-        }
+        self.aligns.insert(column, align);
         self
     }
 
@@ -65,11 +65,14 @@ impl TextTable {
         for row in &self.rows {
             for (index, cell) in row.iter().enumerate() {
                 let gap = " ".repeat(widths[index].saturating_sub(cell.chars().count()));
-                match (self.right.contains(&index), last_padded(index, row)) {
-                    (true, true) => text.extend([&gap, cell, "  "]),
-                    (true, false) => text.extend([&gap, cell.as_str()]),
-                    (false, true) => text.extend([cell, &gap, "  "]),
-                    (false, false) => text.push_str(cell),
+                match (
+                    self.aligns.get(&index).copied().unwrap_or_default(),
+                    last_padded(index, row),
+                ) {
+                    (Align::Right, true) => text.extend([&gap, cell, "  "]),
+                    (Align::Right, false) => text.extend([&gap, cell.as_str()]),
+                    (Align::Left, true) => text.extend([cell, &gap, "  "]),
+                    (Align::Left, false) => text.push_str(cell),
                 }
             }
             text.push('\n');

@@ -6,7 +6,7 @@ use charmtest_charm::{Charm, Metadata};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::model::{CharmRow, Model, Status, UnitName, Workload};
+use crate::model::{Bag, CharmRow, Member, Model, Status, UnitName, Workload};
 
 /// 2025-11-21 22:58:04 UTC.
 pub(crate) const AT: Timestamp = Timestamp::constant(1_763_765_884, 0);
@@ -114,4 +114,46 @@ pub(crate) fn relation(model: &mut Model, id: u32, provider: (&str, &str), requi
     model
         .relations
         .insert(id, serde_json::from_value(relation).unwrap());
+}
+
+/// Puts a unit in the scope of a relation with these data.
+pub(crate) fn joins(model: &mut Model, id: u32, unit: &str, data: &[(&str, &str)]) {
+    let member = Member {
+        bag: bag(data),
+        in_scope: true,
+        ..Member::default()
+    };
+    let name = UnitName::parse(unit).unwrap();
+    model
+        .relations
+        .get_mut(&id)
+        .unwrap()
+        .members
+        .insert(name, member);
+}
+
+/// Sets the data of an application in a relation.
+pub(crate) fn application_data(
+    model: &mut Model,
+    id: u32,
+    application: &str,
+    data: &[(&str, &str)],
+) {
+    model
+        .relations
+        .get_mut(&id)
+        .unwrap()
+        .applications
+        .insert(application.to_owned(), bag(data));
+}
+
+fn bag(data: &[(&str, &str)]) -> Bag {
+    let mut bag = Bag::default();
+    bag.merge(
+        &data
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    );
+    bag
 }
