@@ -294,7 +294,7 @@ fn compare_models(
                 .get(name)
                 .and_then(|app| app.status.as_ref());
             let is = row.and_then(|app| app.status.as_ref());
-            if let Some(status) = is.filter(|status| Some(*status) != was) {
+            if let Some(status) = is.filter(|is| was.is_none_or(|was| !is.says_the_same(was))) {
                 history.push(record(
                     new,
                     name,
@@ -309,7 +309,7 @@ fn compare_models(
         touched.units.push(name.clone());
         let was = old.units.get(name);
         let Some(is) = row else { return };
-        if was.is_none_or(|was| was.workload != is.workload) {
+        if was.is_none_or(|was| !is.workload.says_the_same(&was.workload)) {
             let status = &is.workload;
             history.push(record(
                 new,
@@ -320,7 +320,7 @@ fn compare_models(
                 status.since,
             ));
         }
-        if was.is_none_or(|was| was.agent != is.agent) {
+        if was.is_none_or(|was| !is.agent.says_the_same(&was.agent)) {
             let status = &is.agent;
             history.push(record(
                 new,

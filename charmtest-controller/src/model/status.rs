@@ -112,6 +112,13 @@ impl<S> Status<S> {
     }
 }
 
+impl<S: PartialEq> Status<S> {
+    /// Says whether both statuses say the same, whenever they were set. Saying it again is no news for the status history (Juju 3.6).
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.current == other.current && self.message == other.message && self.data == other.data
+    }
+}
+
 /// Which of an entity's statuses a history record belongs to (`juju show-status-log --type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

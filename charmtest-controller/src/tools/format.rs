@@ -75,9 +75,11 @@ fn smart(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::encode::with_floats;
 
     #[test]
     fn every_kind_of_value_in_every_format() {
@@ -132,5 +134,20 @@ mod tests {
         };
         assert_eq!(Format::Json.print(&shown), "{\"b\":1,\"a\":2}\n");
         assert_eq!(Format::Smart.print(&shown), "b: 1\na: 2\n\"0\": 3\n");
+    }
+
+    proptest! {
+        /// JSON shows the digits, YAML and `smart` something that reads back as the number.
+        #[test]
+        fn whole_numbers_of_configuration_keep_their_value(number in -9_007_199_254_740_992_i64..=9_007_199_254_740_992) {
+            let shown = Shown::Map(with_floats(&json!(number)));
+            prop_assert_eq!(Format::Json.print(&shown), format!("{number}\n"));
+            for format in [Format::Yaml, Format::Smart] {
+                let printed = format.print(&shown);
+                #[expect(clippy::cast_precision_loss, reason = "the range holds only what a float can hold")]
+                let expected = number as f64;
+                prop_assert_eq!(printed.trim_end().parse::<f64>().ok(), Some(expected), "{}", printed);
+            }
+        }
     }
 }

@@ -117,10 +117,16 @@ pub(super) fn flush(model: &mut Model, unit: &UnitName, pending: &Pending) -> Re
         return Ok(());
     };
     let known = endpoints_of(model, unit);
-    for endpoint in pending.open_ports.keys().chain(pending.close_ports.keys()) {
-        if endpoint != ALL && !known.contains(endpoint) {
+    for (verb, ranges) in [
+        ("open", &pending.open_ports),
+        ("close", &pending.close_ports),
+    ] {
+        let unknown = ranges
+            .keys()
+            .find(|endpoint| *endpoint != ALL && !known.contains(*endpoint));
+        if let Some(endpoint) = unknown {
             return Err(format!(
-                "open port range: endpoint {endpoint:?} for unit {:?} not found",
+                "{verb} port range: endpoint {endpoint:?} for unit {:?} not found",
                 unit.as_str()
             ));
         }

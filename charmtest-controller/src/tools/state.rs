@@ -73,14 +73,15 @@ fn state(scene: &Scene<'_>) -> BTreeMap<String, String> {
 fn state_set(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
     let changes = file_and_arguments(scene, parsed)?;
     for (key, value) in &changes {
-        let (what, limit) = match () {
-            () if key.len() > STATE_KEY_MAX => ("key", STATE_KEY_MAX),
-            () if value.len() > STATE_VALUE_MAX => ("value", STATE_VALUE_MAX),
-            () => continue,
-        };
-        return Err(ToolError::failed(format!(
-            "max allowed {what} length ({limit}): quota limit exceeded"
-        )));
+        let lengths = [
+            ("key", key.len(), STATE_KEY_MAX),
+            ("value", value.len(), STATE_VALUE_MAX),
+        ];
+        if let Some((what, _, limit)) = lengths.iter().find(|(_, length, limit)| length > limit) {
+            return Err(ToolError::failed(format!(
+                "max allowed {what} length ({limit}): quota limit exceeded"
+            )));
+        }
     }
     let changes = changes.into_iter().map(|(key, value)| (key, Some(value)));
     scene.context.pending.charm_state.extend(changes);

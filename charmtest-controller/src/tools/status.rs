@@ -180,6 +180,7 @@ fn shown(status: Option<&Status<Workload>>, include_data: bool) -> Map<String, V
 mod tests {
     use super::*;
     use crate::agent::Hook;
+    use crate::model::StatusKind;
     use crate::tools::testing::World;
 
     #[test]
@@ -237,6 +238,28 @@ mod tests {
                 "",
             ),
         ]);
+    }
+
+    #[test]
+    fn saying_the_same_again_is_no_news_for_the_history() {
+        let world = World::new();
+        for line in [
+            "status-set waiting soon",
+            "status-set waiting soon",
+            "status-set waiting later",
+        ] {
+            assert_eq!(world.run(line).0, 0);
+        }
+        let uuid = world.model().info.uuid.clone();
+        let history = world
+            .hub
+            .read_history(&uuid, "two/0", &[StatusKind::Workload], 3)
+            .unwrap();
+        let messages: Vec<_> = history
+            .iter()
+            .map(|record| record.message.as_str())
+            .collect();
+        assert_eq!(messages, ["ready", "soon", "later"]);
     }
 
     #[test]
