@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -270,7 +269,6 @@ fn start_daemon(data: &DataDir, deadline: Instant) -> io::Result<UnixStream> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(File::options().create(true).append(true).open(&log)?)
-        .process_group(0)
         .spawn()
         .map_err(|error| {
             io::Error::new(

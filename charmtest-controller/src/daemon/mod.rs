@@ -52,7 +52,8 @@ pub enum StopOutcome {
 ///
 /// Says `ready` on standard output once it listens, or one line that says why it cannot. Returns the exit code.
 pub fn daemon_main(root: &Path) -> u8 {
-    // The client made us leader of a process group, so a new session is refused only if we already lead one.
+    // A terminal's signals, or those to the client's process group, are not for us. It is refused only to a group's leader, which
+    // already is out of reach of both.
     let _ = rustix::process::setsid();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     match serve(root) {
