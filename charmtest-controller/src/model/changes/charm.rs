@@ -216,10 +216,10 @@ mod tests {
         deployed(
             &mut model,
             "a",
-            full_charm("a", "", "options: {n: {type: int}, s: {}, gone: {}}", ""),
+            full_charm("a", "", "options: {level: {type: int}, mode: {}, gone: {}}", ""),
             1,
         );
-        let given = [("n", "1"), ("s", "x"), ("gone", "y")]
+        let given = [("level", "1"), ("mode", "x"), ("gone", "y")]
             .map(|(k, v)| (k.to_owned(), Setting::Text(v.to_owned())));
         set_config(&mut model, "a", &given, &[]).unwrap();
         let url = add(
@@ -227,14 +227,14 @@ mod tests {
             full_charm(
                 "a",
                 "peers: {ring: r}",
-                "options: {n: {type: boolean}, s: {}}",
+                "options: {level: {type: boolean}, mode: {}}",
                 "",
             ),
         );
         refresh(&mut model, "a", upgrade(&url), NOW).unwrap();
         let row = model.applications.get("a").unwrap();
         assert_eq!((row.charm.as_str(), row.charm_modified), ("local:a-1", 1));
-        assert_eq!(json!(row.config), json!({"s": "x"}));
+        assert_eq!(json!(row.config), json!({"mode": "x"}));
         assert_eq!(
             model.relations_of("a").map(|r| r.key()).collect::<Vec<_>>(),
             ["a:ring"]

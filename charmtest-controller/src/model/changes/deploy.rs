@@ -383,10 +383,10 @@ mod tests {
         let url = add_charm(
             &mut model,
             "sha",
-            Arc::new(full_charm("a", "", "options: {n: {type: int}}", "")),
+            Arc::new(full_charm("a", "", "options: {level: {type: int}}", "")),
         )
         .url;
-        let given = [("n", "5"), ("trust", "true")]
+        let given = [("level", "5"), ("trust", "true")]
             .map(|(k, v)| (k.to_owned(), Setting::Text(v.to_owned())));
         let new = NewApplication {
             settings: given.to_vec(),
@@ -394,7 +394,7 @@ mod tests {
         };
         deploy(&mut model, &mut addresses(), new, NOW).unwrap();
         let row = model.applications.get("a").unwrap();
-        assert_eq!((row.config["n"].as_i64(), row.trust), (Some(5), true));
+        assert_eq!((row.config["level"].as_i64(), row.trust), (Some(5), true));
     }
 
     #[test]

@@ -47,7 +47,7 @@ const UNSUPPORTED: [&str; 11] = [
 /// # Errors
 ///
 /// Fails when the parameters do not fit, or the schema uses a word that is not implemented.
-pub fn check_params(
+pub(super) fn check_params(
     action: &str,
     schema: &Value,
     params: &Map<String, Value>,

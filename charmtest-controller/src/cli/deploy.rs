@@ -1,0 +1,285 @@
+//! `deploy`, and `add-unit`, which places units by the same rules.
+
+use super::command::{Command, Cx, Failure, first_of};
+use super::{constraints, settings, upload};
+use crate::flags::{Flag, Kind, Parsed};
+use crate::model::changes::{self, Addresses, ChangeError, Force, NewApplication, Placement};
+use crate::model::{Model, Rejected, application_name};
+
+/// The commands of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("deploy", "Deploys a new application.", |cx| {
+        Box::pin(deploy(cx))
+    })
+    .args("<charm or bundle> [<application name>]", check)
+    .flags(FLAGS),
+    Command::new(
+        "add-unit",
+        "Adds one or more units to a deployed application.",
+        |cx| Box::pin(add_unit(cx)),
+    )
+    .args("<application name>", check_add_unit)
+    .flags(&[
+        Flag::text(
+            &["attach-storage"],
+            "Existing storage to attach to the deployed unit",
+        )
+        .unsupported(),
+        Flag::of(Kind::Int, &["n", "num-units"], "Number of units to add"),
+        Flag::text(&["to"], "The machine to deploy the unit to"),
+    ]),
+];
+
+const FLAGS: &[Flag] = &[
+    Flag::text(
+        &["attach-storage"],
+        "Existing storage to attach to the deployed unit",
+    )
+    .unsupported(),
+    Flag::text(&["base"], "The base on which to deploy"),
+    Flag::text(
+        &["bind"],
+        "Configure application endpoint bindings to spaces",
+    ),
+    Flag::text(&["channel"], "Channel to use when deploying a charm"),
+    Flag::text(
+        &["config"],
+        "Either a path to yaml-formatted application config file or a key=value pair",
+    ),
+    Flag::text(&["constraints"], "Set application constraints"),
+    Flag::text(&["device"], "Charm device constraints").unsupported(),
+    Flag::switch(&["dry-run"], "Just show what the deploy would do"),
+    Flag::switch(
+        &["force"],
+        "Allow a charm to be deployed which bypasses checks",
+    ),
+    Flag::text(
+        &["map-machines"],
+        "Specify the existing machines to use for bundle deployments",
+    ),
+    Flag::of(
+        Kind::Int,
+        &["n", "num-units"],
+        "Number of application units to deploy",
+    ),
+    Flag::text(
+        &["overlay"],
+        "Bundles to overlay on the primary bundle, applied in order",
+    ),
+    Flag::text(&["resource"], "Resource to be uploaded to the controller"),
+    Flag::of(Kind::Int, &["revision"], "The revision to deploy").unsupported(),
+    Flag::text(&["series"], "The series on which to deploy").unsupported(),
+    Flag::text(&["storage"], "Charm storage directives").unsupported(),
+    Flag::text(&["to"], "The machine to deploy the unit to"),
+    Flag::switch(
+        &["trust"],
+        "Allows charm to run hooks that require access credentials",
+    ),
+];
+
+fn check(args: &Parsed) -> Result<(), String> {
+    first_of(args, 2, "no charm or bundle specified")?;
+    if let Some(name) = args.positionals.get(1) {
+        application_name(name).map_err(|error| error.to_string())?;
+    }
+    check_count(args)?;
+    check_resources(args)
+}
+
+fn check_add_unit(args: &Parsed) -> Result<(), String> {
+    first_of(args, 1, "no application specified")?;
+    check_count(args)
+}
+
+fn check_count(args: &Parsed) -> Result<(), String> {
+    if count(args).is_none() {
+        return Err("--num-units must be a positive integer".to_owned());
+    }
+    Ok(())
+}
+
+/// Refuses `--resource` without a value.
+pub(super) fn check_resources(args: &Parsed) -> Result<(), String> {
+    let bad = |pair: &&str| {
+        pair.split_once('=')
+            .is_none_or(|(name, value)| name.is_empty() || value.is_empty())
+    };
+    match args.all("resource").find(bad) {
+        Some(pair) => Err(format!(
+            "invalid value {pair:?} for option --resource: badly formatted name value pair: {pair}"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Returns how many units are wanted; `None` when that is no sensible number.
+fn count(args: &Parsed) -> Option<u32> {
+    match args.int("num-units") {
+        None => Some(1),
+        Some(count) => u32::try_from(count)
+            .ok()
+            .filter(|count| (1..=1000).contains(count)),
+    }
+}
+
+async fn deploy(cx: &Cx) -> Result<(), Failure> {
+    let args = &cx.args;
+    let path = local_path(cx, &cx.positionals()[0])?;
+    let bundle_only: Vec<&str> = ["map-machines", "overlay"]
+        .into_iter()
+        .filter(|name| args.is_set(name))
+        .collect();
+    if !bundle_only.is_empty() {
+        let named = bundle_only
+            .iter()
+            .map(|name| format!("--{name}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(Failure::failed(format!(
+            "options provided but not supported when deploying a charm: {named}"
+        )));
+    }
+    check_bindings(args.text("bind").unwrap_or_default())?;
+    let constraints = constraints::parse(args.all("constraints")).map_err(Failure::Failed)?;
+    let units = count(args).unwrap_or(1);
+    let placement = placement(cx, units).await?;
+    if args.switch("dry-run") {
+        cx.info("ignoring dry-run flag for local charms").await;
+    }
+
+    let package = upload::charm(cx, path).await?;
+    let charm = package.charm;
+    let name = cx
+        .positionals()
+        .get(1)
+        .map_or_else(|| charm.metadata.name.to_string(), Clone::clone);
+    application_name(&name).map_err(Failure::failed)?;
+    let force = if args.switch("force") {
+        Force::Yes
+    } else {
+        Force::No
+    };
+    changes::check_supported(&charm, force).map_err(Failure::failed)?;
+    let model = cx.model()?;
+    let base = changes::choose_base(
+        &charm,
+        args.text("base"),
+        model.config("default-base").unwrap_or_default(),
+        force,
+    )
+    .map_err(Failure::failed)?;
+
+    let row = cx.change(|model| {
+        Ok::<_, ChangeError>(changes::add_charm(model, &package.sha256, charm.clone()))
+    })?;
+    let (charm_name, revision) = (&charm.metadata.name, row.revision);
+    cx.info(&format!(
+        "Located local charm \"{charm_name}\", revision {revision}"
+    ))
+    .await;
+    let settings = settings::from_flags(cx, &name, &owned(args.all("config"))).await?;
+    let resources = upload::resources(cx, &charm, &owned(args.all("resource"))).await?;
+    cx.info(&format!("Deploying \"{name}\" from local charm \"{charm_name}\", revision {revision} on {base}/stable")).await;
+    let new = NewApplication {
+        name,
+        charm: row.url,
+        units,
+        settings,
+        trust: args.switch("trust"),
+        base,
+        channel: args.text("channel").map(str::to_owned),
+        constraints,
+        resources,
+        placement,
+    };
+    let now = cx.hub.now();
+    with_addresses(cx, |model, addresses| {
+        changes::deploy(model, addresses, new, now)
+    })?;
+    Ok(())
+}
+
+async fn add_unit(cx: &Cx) -> Result<(), Failure> {
+    let units = count(&cx.args).unwrap_or(1);
+    let placement = placement(cx, units).await?;
+    let (name, now) = (&cx.positionals()[0], cx.hub.now());
+    with_addresses(cx, |model, addresses| {
+        changes::add_units(model, addresses, name, units, placement, now)
+    })?;
+    Ok(())
+}
+
+/// Returns the path that a charm is named by.
+///
+/// # Errors
+///
+/// Fails when the name is not clearly a path: without `./` Juju would ask the charm store, which there is none of here.
+fn local_path<'a>(cx: &Cx, name: &'a str) -> Result<&'a str, Failure> {
+    if name.starts_with(['.', '/']) {
+        return Ok(name);
+    }
+    if cx.path(name).exists() {
+        return Err(Failure::failed(format!(
+            "The charm or bundle {name:?} is ambiguous.\nTo deploy a local charm or bundle, run `juju deploy ./{name}`.\n\
+             To deploy a charm or bundle from CharmHub, run `juju deploy ch:{name}`."
+        )));
+    }
+    Err(Failure::failed(format!(
+        "cannot deploy {name:?}: the embedded controller has no charm store; deploy a path: ./{name}"
+    )))
+}
+
+/// Accepts bindings to the only space there is.
+pub(super) fn check_bindings(bindings: &str) -> Result<(), Failure> {
+    let space = |binding: &str| {
+        binding
+            .split_once('=')
+            .map_or(binding, |(_, space)| space)
+            .to_owned()
+    };
+    match bindings
+        .split_whitespace()
+        .map(space)
+        .find(|space| space != "alpha")
+    {
+        Some(space) => Err(Failure::failed(format!("space {space:?} not found"))),
+        None => Ok(()),
+    }
+}
+
+async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, Failure> {
+    let places: Vec<Placement> = cx
+        .args
+        .list("to")
+        .map(Placement::parse)
+        .collect::<Result<_, _>>()
+        .map_err(Failure::failed)?;
+    if places.len() > units as usize {
+        cx.warn(&format!(
+            "{units} unit(s) will be deployed, extra placement directives will be ignored"
+        ))
+        .await;
+    }
+    Ok(places)
+}
+
+/// Changes the command's model with the addresses of all models at hand.
+fn with_addresses<R>(
+    cx: &Cx,
+    change: impl FnOnce(&mut Model, &mut Addresses) -> Result<R, ChangeError>,
+) -> Result<R, Failure> {
+    let uuid = cx.model_uuid();
+    let outcome = cx.hub.transact(|state| {
+        let mut addresses = Addresses::of(state);
+        let model = state
+            .model_mut(&uuid)
+            .ok_or_else(|| Rejected(uuid.clone()))?;
+        change(model, &mut addresses)
+    });
+    outcome.map_err(Failure::failed)
+}
+
+/// Copies the values of an option.
+pub(super) fn owned<'a>(values: impl Iterator<Item = &'a str>) -> Vec<String> {
+    values.map(str::to_owned).collect()
+}

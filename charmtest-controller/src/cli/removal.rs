@@ -1,0 +1,205 @@
+//! `remove-unit` and `remove-application`.
+
+use super::command::{Command, Cx, Failure};
+use crate::flags::{Flag, Kind, Parsed};
+use crate::model::changes::{self, ChangeError, Haste};
+use crate::model::{Model, UnitName, application_name};
+
+/// The commands of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new(
+        "remove-unit",
+        "Remove application units from the model.",
+        |cx| Box::pin(run(cx, Entity::Unit)),
+    )
+    .args("<unit> [...] | <application>", |args| {
+        check(args, Entity::Unit)
+    })
+    .flags(&[
+        DESTROY_STORAGE,
+        DRY_RUN,
+        FORCE,
+        NO_PROMPT,
+        NO_WAIT,
+        NUM_UNITS,
+    ]),
+    Command::new(
+        "remove-application",
+        "Remove applications from the model.",
+        |cx| Box::pin(run(cx, Entity::Application)),
+    )
+    .args("<application> [<application>...]", |args| {
+        check(args, Entity::Application)
+    })
+    .flags(&[DESTROY_STORAGE, DRY_RUN, FORCE, NO_PROMPT, NO_WAIT]),
+];
+
+const DESTROY_STORAGE: Flag =
+    Flag::switch(&["destroy-storage"], "Destroy storage attached to the unit");
+const DRY_RUN: Flag = Flag::switch(
+    &["dry-run"],
+    "Print what this command would remove without removing",
+);
+const FORCE: Flag = Flag::switch(&["force"], "Completely remove and ignore errors");
+const NO_PROMPT: Flag = Flag::switch(
+    &["no-prompt"],
+    "Do not ask for confirmation. Overrides `mode` model config setting",
+);
+const NO_WAIT: Flag = Flag::switch(
+    &["no-wait"],
+    "Rush through removal without waiting for each individual step to complete",
+);
+const NUM_UNITS: Flag = Flag::of(
+    Kind::Int,
+    &["num-units"],
+    "Number of units to remove (k8s models only)",
+);
+
+/// What is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entity {
+    Unit,
+    Application,
+}
+
+impl Entity {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Application => "application",
+        }
+    }
+
+    /// Says why there is nothing to remove under `name`, if so.
+    fn missing(self, model: &Model, name: &str) -> Option<ChangeError> {
+        match self {
+            Self::Unit if !model.units.contains(name) => {
+                Some(ChangeError::UnitNotFound(name.to_owned()))
+            }
+            Self::Application if !model.applications.contains(name) => {
+                Some(ChangeError::ApplicationNotFound(name.to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Lists what goes, as Juju 3.6 prints it.
+    fn plan(self, model: &Model, name: &str) -> String {
+        let mut plan = format!("will remove {} {name}\n", self.noun());
+        if self == Self::Application {
+            for unit in model.units_of(name) {
+                plan += &format!("- will remove unit {}\n", unit.name);
+            }
+        }
+        plan
+    }
+}
+
+fn check(args: &Parsed, entity: Entity) -> Result<(), String> {
+    if args.positionals.is_empty() {
+        return Err(match entity {
+            Entity::Unit => "no units specified",
+            Entity::Application => "no application specified",
+        }
+        .to_owned());
+    }
+    if args.switch("no-wait") && !args.switch("force") {
+        return Err("--no-wait without --force not valid".to_owned());
+    }
+    if args.int("num-units").is_some_and(|count| count != 0) {
+        return Err(
+            "--num-units is only supported on k8s models; name the units to remove".to_owned(),
+        );
+    }
+    let invalid = |name: &&String| match entity {
+        Entity::Unit => UnitName::parse(name).is_err(),
+        Entity::Application => application_name(name).is_err(),
+    };
+    match args.positionals.iter().find(invalid) {
+        Some(name) => Err(format!("invalid {} name {name:?}", entity.noun())),
+        None => Ok(()),
+    }
+}
+
+async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
+    let model = cx.model()?;
+    let prompts = model
+        .config("mode")
+        .is_some_and(|mode| mode.contains("requires-prompts"));
+    let dry_run = cx.args.switch("dry-run");
+    let asks = !dry_run && prompts && !cx.args.switch("no-prompt");
+
+    let mut failed = false;
+    let mut plans = Vec::new();
+    for name in cx.positionals() {
+        match entity.missing(&model, name) {
+            Some(why) => {
+                cx.io
+                    .stderr(&format!(
+                        "ERROR removing {} {name} failed: {why}\n",
+                        entity.noun()
+                    ))
+                    .await;
+                failed = true;
+            }
+            None => plans.push((name, entity.plan(&model, name))),
+        }
+    }
+    if (asks || dry_run) && !plans.is_empty() {
+        cx.warn("This command will perform the following actions:")
+            .await;
+    }
+    for (_, plan) in &plans {
+        cx.print(plan).await?;
+    }
+    if asks && !plans.is_empty() {
+        let answer = cx
+            .ask("\nContinue [y/N]? ")
+            .await
+            .unwrap_or_default()
+            .to_lowercase();
+        if !matches!(answer.as_str(), "y" | "yes") {
+            return Err(Failure::failed(format!(
+                "{} removal: aborted",
+                entity.noun()
+            )));
+        }
+    }
+    if !dry_run {
+        for (name, _) in &plans {
+            failed |= !remove(cx, entity, name).await;
+        }
+    }
+    if failed {
+        Err(Failure::Silent(1))
+    } else {
+        Ok(())
+    }
+}
+
+/// Removes one thing; says whether that went well.
+async fn remove(cx: &Cx, entity: Entity, name: &str) -> bool {
+    let haste = if cx.args.switch("force") {
+        Haste::Forced
+    } else {
+        Haste::Orderly
+    };
+    let now = cx.hub.now();
+    let outcome = cx.change(|model| match entity {
+        Entity::Unit => changes::remove_unit(model, &UnitName::parse(name)?, haste, now),
+        Entity::Application => changes::remove_application(model, name, haste, now),
+    });
+    match outcome {
+        Ok(()) => true,
+        Err(Failure::Failed(why) | Failure::Usage(why)) => {
+            cx.io
+                .stderr(&format!(
+                    "ERROR removing {} {name} failed: {why}\n",
+                    entity.noun()
+                ))
+                .await;
+            false
+        }
+        Err(Failure::Silent(_)) => false,
+    }
+}
