@@ -3,10 +3,15 @@
 //! `command` says what a command is and what it may use; each family of commands is a file that ends in a table `COMMANDS`, and
 //! [`run`] finds the command, takes its arguments apart, finds its model and turns its outcome into texts and an exit code.
 
+mod actions;
+mod application;
 mod client;
 mod command;
+mod config;
 mod constraints;
+mod deploy;
 mod destroy;
+mod exec;
 mod help;
 mod io;
 mod log;
@@ -15,12 +20,22 @@ mod model_config;
 mod model_constraints;
 mod models;
 mod names;
+mod refresh;
+mod relate;
+mod removal;
+mod resources;
+mod run;
+mod settings;
 mod show;
 mod status;
 mod store;
 pub(crate) mod table;
 mod target;
+mod task_view;
+mod task_wait;
+mod tasks;
 pub(crate) mod times;
+mod upload;
 mod values;
 
 #[cfg(test)]
@@ -43,16 +58,27 @@ pub(crate) use target::{CLOUD, CONTROLLER};
 
 /// All commands, family by family.
 const FAMILIES: &[&[Command]] = &[
+    actions::COMMANDS,
+    application::COMMANDS,
     client::COMMANDS,
+    config::COMMANDS,
     constraints::COMMANDS,
+    deploy::COMMANDS,
     destroy::COMMANDS,
+    exec::COMMANDS,
     help::COMMANDS,
     log::COMMANDS,
     model_config::COMMANDS,
     model_constraints::COMMANDS,
     models::COMMANDS,
+    refresh::COMMANDS,
+    relate::COMMANDS,
+    removal::COMMANDS,
+    resources::COMMANDS,
+    run::COMMANDS,
     show::COMMANDS,
     status::COMMANDS,
+    tasks::COMMANDS,
 ];
 
 /// The options of every command.
