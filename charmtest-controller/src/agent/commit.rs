@@ -10,16 +10,18 @@ use serde_json::{Map, Value};
 
 use super::hook::{Hook, RelationEvent, RelationHook};
 use super::resolver::{config_fingerprint, enters, jitter};
+use super::tidy::elect;
 use crate::model::{
-    AgentStatus, HookFailure, Life, Model, QueuedHook, RelationId, Running, Status, TaskId, TaskStatus, Timing, Unit,
-    UnitName, Workload,
+    AgentStatus, HookFailure, Model, QueuedHook, RelationId, Running, Status, TaskId, TaskStatus,
+    Timing, Unit, UnitName, Workload,
 };
-use crate::model::changes::{drop_relation_if_empty, remove_application_if_empty};
 use crate::tools::network_settings;
 
 /// Notes that the charm's files are about to be written.
 pub(crate) fn begin_unpack(model: &mut Model, unit: &UnitName, now: Timestamp) {
-    let Some(row) = model.units.get_mut(unit) else { return };
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     row.progress.unpacking = true;
     if row.progress.charm.is_none() && !row.charm_set_status {
         row.workload = Status::new(Workload::Waiting, "agent initialising", now);
@@ -31,7 +33,9 @@ pub(crate) fn begin_unpack(model: &mut Model, unit: &UnitName, now: Timestamp) {
 /// The first time the unit's agent is up: it takes the leadership if nobody has it, and `install` comes next. Later `upgrade-charm`
 /// comes next, unless a hook is in error (a forced upgrade): then that hook stays the next one.
 pub(crate) fn finish_unpack(model: &mut Model, unit: &UnitName, url: &str, modified: u64) {
-    let Some(row) = model.units.get_mut(unit) else { return };
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     let progress = &mut row.progress;
     progress.unpacking = false;
     progress.charm_modified = modified;
@@ -44,10 +48,30 @@ pub(crate) fn finish_unpack(model: &mut Model, unit: &UnitName, url: &str, modif
     elect(model, unit.application());
 }
 
+/// Shows that a charm could not be put in place; the agent goes on trying.
+pub(crate) fn fail_unpack(model: &mut Model, unit: &UnitName, now: Timestamp) {
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
+    row.agent = Status::new(AgentStatus::Error, "upgrade failed", now);
+}
+
 /// Notes that `hook` is about to run in the context `context`, and shows it in the statuses.
-pub(crate) fn begin_hook(model: &mut Model, unit: &UnitName, hook: &Hook, context: &str, now: Timestamp) {
-    let Some(row) = model.units.get_mut(unit) else { return };
-    row.progress.running = Some(Running { context: context.to_owned(), hook: Some(hook.clone()), task: None });
+pub(crate) fn begin_hook(
+    model: &mut Model,
+    unit: &UnitName,
+    hook: &Hook,
+    context: &str,
+    now: Timestamp,
+) {
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
+    row.progress.running = Some(Running {
+        context: context.to_owned(),
+        hook: Some(hook.clone()),
+        task: None,
+    });
     if row.resolved.take().is_some()
         && let Some(failure) = &mut row.progress.failure
     {
@@ -59,22 +83,44 @@ pub(crate) fn begin_hook(model: &mut Model, unit: &UnitName, hook: &Hook, contex
         return;
     }
     let remote = hook.relation().and_then(|hook| hook.remote_unit.as_ref());
-    let remote = remote.map(|unit| format!(" for {unit}")).unwrap_or_default();
-    row.agent = Status::new(AgentStatus::Executing, format!("running {} hook{remote}", hook.name()), now);
+    let remote = remote
+        .map(|unit| format!(" for {unit}"))
+        .unwrap_or_default();
+    row.agent = Status::new(
+        AgentStatus::Executing,
+        format!("running {} hook{remote}", hook.name()),
+        now,
+    );
     match hook {
         Hook::Install if !row.charm_set_status => {
             row.workload = Status::new(Workload::Maintenance, "installing charm software", now);
         }
-        Hook::Stop => row.workload = Status::new(Workload::Maintenance, "stopping charm software", now),
-        Hook::Remove => row.workload = Status::new(Workload::Maintenance, "cleaning up prior to charm deletion", now),
+        Hook::Stop => {
+            row.workload = Status::new(Workload::Maintenance, "stopping charm software", now)
+        }
+        Hook::Remove => {
+            row.workload = Status::new(
+                Workload::Maintenance,
+                "cleaning up prior to charm deletion",
+                now,
+            )
+        }
         _ => {}
     }
 }
 
 /// Takes `hook` as done: what it saw of the model is `base`, the model as it was when the hook began.
-pub(crate) fn finish_hook(model: &mut Model, unit: &UnitName, hook: &Hook, base: &Model, now: Timestamp) {
+pub(crate) fn finish_hook(
+    model: &mut Model,
+    unit: &UnitName,
+    hook: &Hook,
+    base: &Model,
+    now: Timestamp,
+) {
     let is_leader = model.is_leader(unit);
-    let Some(row) = model.units.get_mut(unit) else { return };
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     end_hook(row, hook);
     row.resolved = None;
     row.progress.failure = None;
@@ -88,9 +134,14 @@ pub(crate) fn finish_hook(model: &mut Model, unit: &UnitName, hook: &Hook, base:
             row.progress.leader = is_leader;
             row.progress.leader_settings_seen = leader_settings(base, unit);
         }
-        Hook::LeaderSettingsChanged => row.progress.leader_settings_seen = leader_settings(base, unit),
+        Hook::LeaderSettingsChanged => {
+            row.progress.leader_settings_seen = leader_settings(base, unit)
+        }
         Hook::ConfigChanged => {
-            row.progress.config_seen = base.units.get(unit).map(|seen| config_fingerprint(base, seen));
+            row.progress.config_seen = base
+                .units
+                .get(unit)
+                .map(|seen| config_fingerprint(base, seen));
             if !row.progress.started {
                 queue(row, Hook::Start);
             }
@@ -116,31 +167,74 @@ pub(crate) fn finish_hook(model: &mut Model, unit: &UnitName, hook: &Hook, base:
 }
 
 /// Puts the unit into error because `hook` failed, and says when it is tried again.
-pub(crate) fn fail_hook(model: &mut Model, unit: &UnitName, hook: &Hook, timing: &Timing, now: Timestamp) {
-    let Some(row) = model.units.get_mut(unit) else { return };
+pub(crate) fn fail_hook(
+    model: &mut Model,
+    unit: &UnitName,
+    hook: &Hook,
+    timing: &Timing,
+    now: Timestamp,
+) {
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     end_hook(row, hook);
-    let attempts = row.progress.failure.as_ref().map_or(0, |failure| failure.attempts) + 1;
-    let retry_at = now.checked_add(retry_delay(timing, attempts, &row.name, now)).unwrap_or(now);
-    row.progress.failure = Some(HookFailure { hook: hook.clone(), attempts, retry_at });
+    let attempts = row
+        .progress
+        .failure
+        .as_ref()
+        .map_or(0, |failure| failure.attempts)
+        + 1;
+    let retry_at = now
+        .checked_add(retry_delay(timing, attempts, &row.name, now))
+        .unwrap_or(now);
+    row.progress.failure = Some(HookFailure {
+        hook: hook.clone(),
+        attempts,
+        retry_at,
+    });
     show_failure(row, now);
 }
 
 /// Puts `hook` first in line again: its process was killed, or the agent ended under it. Nothing that it did is committed.
-pub(crate) fn requeue_hook(model: &mut Model, unit: &UnitName, hook: &Hook, not_before: Option<Timestamp>) {
-    let Some(row) = model.units.get_mut(unit) else { return };
+pub(crate) fn requeue_hook(
+    model: &mut Model,
+    unit: &UnitName,
+    hook: &Hook,
+    not_before: Option<Timestamp>,
+) {
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     row.progress.running = None;
     row.progress.failure = None;
-    row.progress.queued = Some(QueuedHook { hook: hook.clone(), not_before });
+    row.progress.queued = Some(QueuedHook {
+        hook: hook.clone(),
+        not_before,
+    });
 }
 
 /// Notes that a task is about to run in the context `context`.
-pub(crate) fn begin_task(model: &mut Model, unit: &UnitName, id: TaskId, context: &str, now: Timestamp) {
-    let Some(task) = model.tasks.get_mut(&id) else { return };
+pub(crate) fn begin_task(
+    model: &mut Model,
+    unit: &UnitName,
+    id: TaskId,
+    context: &str,
+    now: Timestamp,
+) {
+    let Some(task) = model.tasks.get_mut(&id) else {
+        return;
+    };
     task.status = TaskStatus::Running;
     task.started = Some(now);
     let message = format!("running action {}", task.action);
-    let Some(row) = model.units.get_mut(unit) else { return };
-    row.progress.running = Some(Running { context: context.to_owned(), hook: None, task: Some(id) });
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
+    row.progress.running = Some(Running {
+        context: context.to_owned(),
+        hook: None,
+        task: Some(id),
+    });
     row.agent = Status::new(AgentStatus::Executing, message, now);
 }
 
@@ -158,19 +252,31 @@ pub(crate) struct TaskEnd {
 impl TaskEnd {
     /// Makes the end of a task that has no results.
     pub(crate) fn without_results(status: TaskStatus, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), results: Map::new() }
+        Self {
+            status,
+            message: message.into(),
+            results: Map::new(),
+        }
     }
 }
 
 /// Notes how a task ended. Actions never put a unit into error; one that is in error stays so.
-pub(crate) fn finish_task(model: &mut Model, unit: &UnitName, id: TaskId, end: TaskEnd, now: Timestamp) {
+pub(crate) fn finish_task(
+    model: &mut Model,
+    unit: &UnitName,
+    id: TaskId,
+    end: TaskEnd,
+    now: Timestamp,
+) {
     if let Some(task) = model.tasks.get_mut(&id) {
         task.status = end.status;
         task.message = end.message;
         task.results = end.results;
         task.completed = Some(now);
     }
-    let Some(row) = model.units.get_mut(unit) else { return };
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     row.progress.running = None;
     if row.progress.failure.is_some() {
         show_failure(row, now);
@@ -179,7 +285,13 @@ pub(crate) fn finish_task(model: &mut Model, unit: &UnitName, id: TaskId, end: T
 
 /// Takes up what an agent that was killed left behind: its hook runs again, its action has failed.
 pub(crate) fn recover(model: &mut Model, unit: &UnitName, now: Timestamp) {
-    let Some(running) = model.units.get(unit).and_then(|row| row.progress.running.clone()) else { return };
+    let Some(running) = model
+        .units
+        .get(unit)
+        .and_then(|row| row.progress.running.clone())
+    else {
+        return;
+    };
     match (running.hook, running.task) {
         (Some(hook), _) => requeue_hook(model, unit, &hook, None),
         (None, Some(task)) => {
@@ -194,9 +306,31 @@ pub(crate) fn recover(model: &mut Model, unit: &UnitName, now: Timestamp) {
     }
 }
 
+/// Does what a reboot of the unit's machine does to agents: every unit there that was started runs `start` again.
+pub(crate) fn reboot(model: &mut Model, unit: &UnitName) {
+    let Some(machine) = model.units.get(unit).map(|row| row.machine.clone()) else {
+        return;
+    };
+    let there: Vec<UnitName> = model
+        .units
+        .values()
+        .filter(|row| row.machine == machine && row.progress.started)
+        .map(|row| row.name.clone())
+        .collect();
+    for name in there {
+        if let Some(row) = model.units.get_mut(&name)
+            && row.progress.queued.is_none()
+        {
+            queue(row, Hook::Start);
+        }
+    }
+}
+
 /// Shows that the agent has nothing to do.
 pub(crate) fn settle(model: &mut Model, unit: &UnitName, now: Timestamp) {
-    let Some(row) = model.units.get_mut(unit) else { return };
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     row.agent = Status::new(AgentStatus::Idle, "", now);
     // `resolved` for a unit that got well by itself in the meantime.
     row.resolved = None;
@@ -210,12 +344,19 @@ pub(crate) fn is_unsettled(unit: &Unit) -> bool {
 
 /// Enters the scope of every alive relation that the unit is not yet in.
 pub(crate) fn enter_scopes(model: &mut Model, unit: &UnitName) {
-    let Some(row) = model.units.get(unit) else { return };
-    let entered: Vec<RelationId> =
-        model.relations_of(unit.application()).filter(|relation| enters(model, row, relation)).map(|relation| relation.id).collect();
+    let Some(row) = model.units.get(unit) else {
+        return;
+    };
+    let entered: Vec<RelationId> = model
+        .relations_of(unit.application())
+        .filter(|relation| enters(model, row, relation))
+        .map(|relation| relation.id)
+        .collect();
     let addresses = network_settings(model, unit);
     for id in entered {
-        let Some(relation) = model.relations.get_mut(&id) else { continue };
+        let Some(relation) = model.relations.get_mut(&id) else {
+            continue;
+        };
         let member = relation.members.entry(unit.clone()).or_default();
         // Created or reset; the version goes on counting, so that others notice.
         member.bag.data.clear();
@@ -230,53 +371,13 @@ pub(crate) fn leave_scope(model: &mut Model, unit: &UnitName, id: RelationId) {
     if let Some(row) = model.units.get_mut(unit) {
         row.progress.relations.entry(id).or_default().done = true;
     }
-    if let Some(member) = model.relations.get_mut(&id).and_then(|relation| relation.members.get_mut(unit)) {
+    if let Some(member) = model
+        .relations
+        .get_mut(&id)
+        .and_then(|relation| relation.members.get_mut(unit))
+    {
         member.in_scope = false;
     }
-}
-
-/// Chooses a leader if the application has none: the first unit, by number, whose agent is up.
-fn elect(model: &mut Model, application: &str) {
-    let Some(app) = model.applications.get(application) else { return };
-    if app.life != Life::Alive || app.leader.as_ref().is_some_and(|leader| model.units.contains(leader)) {
-        return;
-    }
-    let up = |unit: &&Unit| unit.life == Life::Alive && unit.progress.charm.is_some();
-    let leader = model.units_of(application).filter(up).min_by_key(|unit| unit.name.number()).map(|unit| unit.name.clone());
-    if leader == app.leader {
-        return;
-    }
-    if let Some(app) = model.applications.get_mut(application) {
-        app.leader = leader;
-    }
-}
-
-/// Removes what is going and empty, gives applications that have lost their leader a new one, and says whether the model itself is
-/// going and empty, so that its record has to go.
-///
-/// Every commit of an agent ends with this, and every commit of somebody else is followed by it.
-pub(crate) fn tidy(model: &mut Model) -> bool {
-    let relations: Vec<RelationId> = model.relations.values().filter(|r| !r.is_peer()).map(|relation| relation.id).collect();
-    for id in relations {
-        drop_relation_if_empty(model, id);
-    }
-    let applications: Vec<String> = model.applications.keys().cloned().collect();
-    for name in applications {
-        if !remove_application_if_empty(model, &name) {
-            elect(model, &name);
-        }
-    }
-    model.info.life != Life::Alive && model.applications.is_empty() && model.units.is_empty()
-}
-
-/// Says whether [`tidy`] would change anything or ask for the model's removal.
-pub(crate) fn needs_tidying(model: &Model) -> bool {
-    let mut copy = model.clone();
-    let mut differs = tidy(&mut copy);
-    // By pointer: this is asked after every commit.
-    copy.applications.each_change(&model.applications, |_, _| differs = true);
-    copy.relations.each_change(&model.relations, |_, _| differs = true);
-    differs
 }
 
 fn finish_relation_hook(model: &mut Model, unit: &UnitName, hook: &RelationHook, base: &Model) {
@@ -285,26 +386,35 @@ fn finish_relation_hook(model: &mut Model, unit: &UnitName, hook: &RelationHook,
         return;
     }
     let seen = base.relations.get(&hook.relation);
-    let Some(row) = model.units.get_mut(unit) else { return };
+    let Some(row) = model.units.get_mut(unit) else {
+        return;
+    };
     let progress = row.progress.relations.entry(hook.relation).or_default();
     let unit_version = |name: &UnitName| {
-        seen.and_then(|relation| relation.members.get(name)).map_or(0, |member| member.bag.version)
+        seen.and_then(|relation| relation.members.get(name))
+            .map_or(0, |member| member.bag.version)
     };
     match (hook.event, &hook.remote_unit) {
         (RelationEvent::Created, _) => progress.created = true,
         (RelationEvent::Joined, Some(remote)) => {
-            progress.members.insert(remote.clone(), unit_version(remote));
+            progress
+                .members
+                .insert(remote.clone(), unit_version(remote));
             progress.changed_pending = Some(remote.clone());
         }
         (RelationEvent::Changed, Some(remote)) => {
-            progress.members.insert(remote.clone(), unit_version(remote));
+            progress
+                .members
+                .insert(remote.clone(), unit_version(remote));
             if progress.changed_pending.as_ref() == Some(remote) {
                 progress.changed_pending = None;
             }
         }
         (RelationEvent::Changed, None) => {
             let application = &hook.remote_application;
-            let version = seen.and_then(|relation| relation.applications.get(application)).map_or(0, |bag| bag.version);
+            let version = seen
+                .and_then(|relation| relation.applications.get(application))
+                .map_or(0, |bag| bag.version);
             progress.applications.insert(application.clone(), version);
         }
         (RelationEvent::Departed, Some(remote)) => {
@@ -319,29 +429,45 @@ fn finish_relation_hook(model: &mut Model, unit: &UnitName, hook: &RelationHook,
 
 fn end_hook(row: &mut Unit, hook: &Hook) {
     row.progress.running = None;
-    if row.progress.queued.as_ref().is_some_and(|queued| queued.hook == *hook) {
+    if row
+        .progress
+        .queued
+        .as_ref()
+        .is_some_and(|queued| queued.hook == *hook)
+    {
         row.progress.queued = None;
     }
 }
 
 fn queue(row: &mut Unit, hook: Hook) {
-    row.progress.queued = Some(QueuedHook { hook, not_before: None });
+    row.progress.queued = Some(QueuedHook {
+        hook,
+        not_before: None,
+    });
 }
 
 fn leader_settings(base: &Model, unit: &UnitName) -> Option<u64> {
-    base.applications.get(unit.application()).map(|app| app.leader_settings.version)
+    base.applications
+        .get(unit.application())
+        .map(|app| app.leader_settings.version)
 }
 
 /// Shows the pending failure: the agent is in `error`; `juju status` shows that as the workload's status.
 fn show_failure(row: &mut Unit, now: Timestamp) {
-    let Some(failure) = &row.progress.failure else { return };
+    let Some(failure) = &row.progress.failure else {
+        return;
+    };
     let name = failure.hook.name();
     let mut status = Status::new(AgentStatus::Error, format!("hook failed: {name:?}"), now);
     status.data.insert("hook".to_owned(), Value::from(name));
     if let Some(hook) = failure.hook.relation() {
-        status.data.insert("relation-id".to_owned(), Value::from(hook.relation));
+        status
+            .data
+            .insert("relation-id".to_owned(), Value::from(hook.relation));
         if let Some(remote) = &hook.remote_unit {
-            status.data.insert("remote-unit".to_owned(), Value::from(remote.as_str()));
+            status
+                .data
+                .insert("remote-unit".to_owned(), Value::from(remote.as_str()));
         }
     }
     row.agent = status;
@@ -349,12 +475,19 @@ fn show_failure(row: &mut Unit, now: Timestamp) {
 
 /// Returns the delay before attempt `attempts + 1`: it doubles from the first to the longest, give or take 3 %.
 fn retry_delay(timing: &Timing, attempts: u32, unit: &UnitName, now: Timestamp) -> SignedDuration {
-    let doubled = timing.hook_retry_first.saturating_mul(1_u32.checked_shl(attempts - 1).unwrap_or(u32::MAX));
+    let doubled = timing
+        .hook_retry_first
+        .saturating_mul(1_u32.checked_shl(attempts - 1).unwrap_or(u32::MAX));
     let delay = doubled.min(timing.hook_retry_max);
     // Juju's first delay is exact, the jitter comes with the doubling.
-    let percent = if attempts > 1 { 100 + jitter(unit, now, 3) } else { 100 };
+    let percent = if attempts > 1 {
+        100 + jitter(unit, now, 3)
+    } else {
+        100
+    };
     let jittered = delay.mul_f64(percent as f64 / 100.0);
-    SignedDuration::try_from(jittered.min(Duration::from_secs(1 << 30))).unwrap_or(SignedDuration::ZERO)
+    SignedDuration::try_from(jittered.min(Duration::from_secs(1 << 30)))
+        .unwrap_or(SignedDuration::ZERO)
 }
 
 /// Takes up `juju resolved --no-retry`: the failed hook counts as done, with everything that follows from it.

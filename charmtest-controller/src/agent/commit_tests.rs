@@ -1,7 +1,7 @@
 //! What steps change.
 
-use super::super::simulation::{Simulation, unit};
 use super::super::resolver::Step;
+use super::super::simulation::{Simulation, unit};
 use super::*;
 
 const SERVER: &str = "provides: {db: {interface: sql}}\npeers: {ring: {interface: ring}}";
@@ -20,8 +20,16 @@ fn statuses_of_a_life() {
     let mut seen: Vec<String> = Vec::new();
     let name = unit("srv/0");
     let mut look = |model: &Model| {
-        let Some(row) = model.units.get(&name) else { return };
-        let line = format!("{} {:?} | {} {:?}", row.agent.current.as_str(), row.agent.message, row.workload.current.as_str(), row.workload.message);
+        let Some(row) = model.units.get(&name) else {
+            return;
+        };
+        let line = format!(
+            "{} {:?} | {} {:?}",
+            row.agent.current.as_str(),
+            row.agent.message,
+            row.workload.current.as_str(),
+            row.workload.message
+        );
         if seen.last() != Some(&line) {
             seen.push(line);
         }
@@ -91,9 +99,15 @@ fn a_failure_is_shown_with_its_hook() {
     }
     sim.fail("srv/0");
     let agent = &sim.unit("srv/0").agent;
-    assert_eq!((agent.current, agent.message.as_str()), (AgentStatus::Error, "hook failed: \"db-relation-joined\""));
+    assert_eq!(
+        (agent.current, agent.message.as_str()),
+        (AgentStatus::Error, "hook failed: \"db-relation-joined\"")
+    );
     let data = serde_json::to_string(&agent.data).unwrap();
-    assert_eq!(data, r#"{"hook":"db-relation-joined","relation-id":1,"remote-unit":"cli/0"}"#);
+    assert_eq!(
+        data,
+        r#"{"hook":"db-relation-joined","relation-id":1,"remote-unit":"cli/0"}"#
+    );
 }
 
 #[test]
@@ -103,16 +117,34 @@ fn retries_back_off() {
     let mut delays = Vec::new();
     for _ in 0..9 {
         sim.fail("srv/0");
-        let at = sim.unit("srv/0").progress.failure.as_ref().unwrap().retry_at;
+        let at = sim
+            .unit("srv/0")
+            .progress
+            .failure
+            .as_ref()
+            .unwrap()
+            .retry_at;
         delays.push(at.duration_since(sim.now).as_secs_f64());
         sim.now = at;
     }
-    for (delay, expected) in delays.iter().zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0]) {
+    for (delay, expected) in delays
+        .iter()
+        .zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0])
+    {
         assert!((delay - expected).abs() <= expected * 0.031, "{delays:?}");
     }
     sim.unit_mut("srv/0").resolved = Some(crate::model::Resolved::Retry);
     sim.fail("srv/0");
-    assert_eq!(sim.unit("srv/0").progress.failure.as_ref().unwrap().attempts, 1, "`resolved` starts the back-off anew");
+    assert_eq!(
+        sim.unit("srv/0")
+            .progress
+            .failure
+            .as_ref()
+            .unwrap()
+            .attempts,
+        1,
+        "`resolved` starts the back-off anew"
+    );
 }
 
 #[test]
@@ -120,7 +152,10 @@ fn a_databag_is_made_with_the_addresses() {
     let sim = settled();
     let bag = &sim.model.relations.get(&0).unwrap().members[&unit("srv/0")].bag;
     let text = serde_json::to_string(&bag.data).unwrap();
-    assert_eq!(text, r#"{"egress-subnets":"127.77.0.1/32","ingress-address":"127.77.0.1","private-address":"127.77.0.1"}"#);
+    assert_eq!(
+        text,
+        r#"{"egress-subnets":"127.77.0.1/32","ingress-address":"127.77.0.1","private-address":"127.77.0.1"}"#
+    );
 }
 
 #[test]
@@ -130,7 +165,13 @@ fn a_change_during_a_hook_is_not_lost() {
     let base = sim.model.clone();
     sim.model.applications.get_mut("srv").unwrap().trust = false;
     let now = sim.now;
-    finish_hook(&mut sim.model, &unit("srv/0"), &Hook::ConfigChanged, &base, now);
+    finish_hook(
+        &mut sim.model,
+        &unit("srv/0"),
+        &Hook::ConfigChanged,
+        &base,
+        now,
+    );
     assert_eq!(sim.settle(), ["srv/0 config-changed"]);
 }
 
@@ -139,14 +180,27 @@ fn an_agent_that_was_killed_takes_up_its_work() {
     let mut sim = settled();
     sim.model.applications.get_mut("srv").unwrap().trust = true;
     let now = sim.now;
-    begin_hook(&mut sim.model, &unit("srv/0"), &Hook::ConfigChanged, "ctx", now);
+    begin_hook(
+        &mut sim.model,
+        &unit("srv/0"),
+        &Hook::ConfigChanged,
+        "ctx",
+        now,
+    );
     sim.model.applications.get_mut("srv").unwrap().trust = false;
     recover(&mut sim.model, &unit("srv/0"), now);
-    assert_eq!(sim.settle(), ["srv/0 config-changed"], "it runs again although nothing differs any more");
+    assert_eq!(
+        sim.settle(),
+        ["srv/0 config-changed"],
+        "it runs again although nothing differs any more"
+    );
 
     let task = sim.queue_task("srv/0");
     begin_task(&mut sim.model, &unit("srv/0"), task, "ctx", now);
     recover(&mut sim.model, &unit("srv/0"), now);
     let task = sim.model.tasks.get(&task).unwrap();
-    assert_eq!((task.status, task.message.as_str()), (TaskStatus::Failed, "action terminated"));
+    assert_eq!(
+        (task.status, task.message.as_str()),
+        (TaskStatus::Failed, "action terminated")
+    );
 }

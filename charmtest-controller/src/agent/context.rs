@@ -10,7 +10,7 @@ use crate::model::{Model, ModelUuid, PortRange, RelationId, Status, TaskId, Unit
 
 /// The context of one running hook or action. Hook tools read it and write into it; what is pending in it is committed by one
 /// transaction after the hook exits 0, and dropped otherwise.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HookContext {
     /// The context id, `<unit>-<hook>-<32 hex>`: who knows it may use the tools of this hook, while it runs.
     pub id: String,

@@ -1,47 +1,90 @@
 //! Agents: what hook is next for a unit, and running it.
+//!
+//! `resolver` decides what a unit does next and `commit` what that changes; both are pure. `worker` acts: one task per unit that
+//! looks, runs, commits. This module starts workers, wakes those that a commit concerns, and cleans up after units that are gone.
+//!
+//! Invariant: what a hook is about to do is in the database before its process starts, and what it did is committed in one
+//! transaction after it ended; so a hook that a crash interrupted runs again, and one that was committed never does.
 
+mod action;
+mod charm_dir;
 mod commit;
 mod context;
 mod contexts;
+mod environment;
 mod hook;
+mod operation;
+mod output;
+mod process;
+mod processes;
 mod resolver;
+mod shared;
 #[cfg(test)]
 mod simulation;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+mod tidy;
+mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 pub use context::{ActionContext, HookContext, Pending};
 pub use contexts::{Contexts, SharedContext};
 pub use hook::{Hook, RelationEvent, RelationHook};
 
 use crate::model::{Hub, Touched};
+use shared::Shared;
+use supervisor::Supervisor;
 
 /// All agents of the controller.
 #[derive(Debug)]
 pub struct Agents {
-    contexts: Contexts,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Agents {
     /// Starts an agent for every unit there is, and for those to come.
-    pub fn start(_hub: Arc<Hub>, _touched: mpsc::UnboundedReceiver<Touched>) -> Arc<Self> {
+    ///
+    /// Hooks that an earlier daemon left behind are killed first, and run again.
+    pub fn start(hub: Arc<Hub>, touched: mpsc::UnboundedReceiver<Touched>) -> Arc<Self> {
+        let shared = Arc::new(Shared::new(hub));
+        let (stop, stopped) = watch::channel(false);
+        let supervisor = Supervisor::new(Arc::clone(&shared), touched, stopped);
+        let running = tokio::spawn(supervisor.run(shared.hub.snapshot()));
         Arc::new(Self {
-            contexts: Contexts::default(),
+            shared,
+            stop,
+            supervisor: Mutex::new(Some(running)),
         })
     }
 
     /// Returns the contexts of the hooks that run right now.
     pub fn contexts(&self) -> &Contexts {
-        &self.contexts
+        &self.shared.contexts
     }
 
     /// Says whether a hook or an action runs.
     pub fn is_busy(&self) -> bool {
-        !self.contexts.is_empty()
+        !self.shared.contexts.is_empty()
     }
 
     /// Kills what runs and ends the agents; what was running starts again with the next daemon.
-    pub async fn stop(&self) {}
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        let running = self
+            .supervisor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(running) = running {
+            // A panic in an agent is in the daemon's log already.
+            let _ = running.await;
+        }
+    }
 }

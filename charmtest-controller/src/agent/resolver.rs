@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::hook::{Hook, RelationEvent, RelationHook};
 use crate::model::{
-    HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, TaskId, TaskStatus, Unit, UnitName,
+    HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, TaskId, TaskStatus,
+    Unit, UnitName,
 };
 
 /// What an agent does next.
@@ -68,14 +69,22 @@ pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     if !progress.installed {
         return Step::Run(Hook::Install);
     }
-    if dying { dying_step(model, unit) } else { alive_step(model, unit, now) }
+    if dying {
+        dying_step(model, unit)
+    } else {
+        alive_step(model, unit, now)
+    }
 }
 
 /// Returns the fingerprint that `config-changed` compares: explicit configuration, trust, address (Juju's three hashes).
 pub(crate) fn config_fingerprint(model: &Model, unit: &Unit) -> String {
     let app = model.applications.get(unit.name.application());
     let config = app.map(|app| serde_json::to_string(&app.config).unwrap_or_default());
-    let parts = (config, app.map(|app| app.trust), model.address_of(&unit.name));
+    let parts = (
+        config,
+        app.map(|app| app.trust),
+        model.address_of(&unit.name),
+    );
     format!("{:x}", Sha256::digest(format!("{parts:?}")))
 }
 
@@ -89,23 +98,45 @@ pub(crate) fn jitter(unit: &UnitName, at: Timestamp, percent: i64) -> i64 {
 /// Says whether hooks run for `unit` in this relation: its charm declares the endpoint. For the implicit `juju-info`, and for an
 /// endpoint that a newer charm no longer has, none do.
 pub(crate) fn has_hooks(model: &Model, unit: &UnitName, relation: &Relation) -> bool {
-    let Some(endpoint) = relation.endpoint_of(unit.application()) else { return false };
+    let Some(endpoint) = relation.endpoint_of(unit.application()) else {
+        return false;
+    };
     let charm = model.charm_of(unit.application());
     charm.is_some_and(|row| row.charm.metadata.endpoint(&endpoint.name).is_some())
 }
 
 /// Says whether `relation` is going, or an application in it is.
 pub(crate) fn is_going(model: &Model, relation: &Relation) -> bool {
-    let alive = |name: &str| model.applications.get(name).is_some_and(|app| app.life == Life::Alive);
-    relation.life != Life::Alive || !relation.endpoints.iter().all(|endpoint| alive(&endpoint.application))
+    let alive = |name: &str| {
+        model
+            .applications
+            .get(name)
+            .is_some_and(|app| app.life == Life::Alive)
+    };
+    relation.life != Life::Alive
+        || !relation
+            .endpoints
+            .iter()
+            .all(|endpoint| alive(&endpoint.application))
 }
 
 /// Returns the other units in `relation` that `unit` sees: in scope and not on their way out.
 ///
 /// A dying unit is hidden at once, as Juju 3.6 does; the recorded 4.0.15 shows it until it has left the scope.
-pub(crate) fn visible_members<'a>(model: &'a Model, unit: &UnitName, relation: &'a Relation) -> BTreeSet<&'a UnitName> {
-    let remote = relation.remote_of(unit.application()).map(|endpoint| endpoint.application.as_str());
-    let alive = |name: &UnitName| model.units.get(name).is_some_and(|unit| unit.life == Life::Alive);
+pub(crate) fn visible_members<'a>(
+    model: &'a Model,
+    unit: &UnitName,
+    relation: &'a Relation,
+) -> BTreeSet<&'a UnitName> {
+    let remote = relation
+        .remote_of(unit.application())
+        .map(|endpoint| endpoint.application.as_str());
+    let alive = |name: &UnitName| {
+        model
+            .units
+            .get(name)
+            .is_some_and(|unit| unit.life == Life::Alive)
+    };
     relation
         .members
         .iter()
@@ -129,7 +160,9 @@ pub(crate) fn parse_go_duration(text: &str) -> Option<SignedDuration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let number: f64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let length = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+        let length = rest
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(rest.len());
         let unit = match &rest[..length] {
             "h" => 3600.0,
             "m" => 60.0,
@@ -176,7 +209,9 @@ fn after_failure(model: &Model, unit: &Unit, failure: &HookFailure, now: Timesta
     if failure.retry_at <= now {
         return Step::Retry(failure.hook.clone());
     }
-    Step::Wait { until: Some(failure.retry_at) }
+    Step::Wait {
+        until: Some(failure.retry_at),
+    }
 }
 
 /// Says whether a waiting hook has lost its object: its relation was forced away, or the leadership went to another unit.
@@ -192,7 +227,9 @@ fn alive_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     if in_turn(model, unit).any(|relation| enters(model, unit, relation)) {
         return Step::EnterScopes;
     }
-    if let Some(hook) = in_turn(model, unit).find_map(|relation| created_hook(model, unit, relation)) {
+    if let Some(hook) =
+        in_turn(model, unit).find_map(|relation| created_hook(model, unit, relation))
+    {
         return Step::Run(hook);
     }
     if let Some(hook) = leadership_hook(model, unit) {
@@ -232,14 +269,30 @@ fn dying_step(model: &Model, unit: &Unit) -> Step {
 
 /// Says whether the unit has yet to enter the scope of an alive relation. Implicit endpoints enter as well, without any hook.
 pub(crate) fn enters(model: &Model, unit: &Unit, relation: &Relation) -> bool {
-    let implicit = relation.endpoint_of(unit.name.application()).is_some_and(|endpoint| endpoint.name == "juju-info");
-    let inside = relation.members.get(&unit.name).is_some_and(|member| member.in_scope);
-    let done = unit.progress.relations.get(&relation.id).is_some_and(|progress| progress.done);
-    !inside && !done && !is_going(model, relation) && (implicit || has_hooks(model, &unit.name, relation))
+    let implicit = relation
+        .endpoint_of(unit.name.application())
+        .is_some_and(|endpoint| endpoint.name == "juju-info");
+    let inside = relation
+        .members
+        .get(&unit.name)
+        .is_some_and(|member| member.in_scope);
+    let done = unit
+        .progress
+        .relations
+        .get(&relation.id)
+        .is_some_and(|progress| progress.done);
+    !inside
+        && !done
+        && !is_going(model, relation)
+        && (implicit || has_hooks(model, &unit.name, relation))
 }
 
 fn created_hook(model: &Model, unit: &Unit, relation: &Relation) -> Option<Hook> {
-    let created = unit.progress.relations.get(&relation.id).is_some_and(|progress| progress.created || progress.done);
+    let created = unit
+        .progress
+        .relations
+        .get(&relation.id)
+        .is_some_and(|progress| progress.created || progress.done);
     if created || is_going(model, relation) || !has_hooks(model, &unit.name, relation) {
         return None;
     }
@@ -251,19 +304,27 @@ fn leadership_hook(model: &Model, unit: &Unit) -> Option<Hook> {
     if model.is_leader(&unit.name) {
         return (!progress.leader).then_some(Hook::LeaderElected);
     }
-    let version = model.applications.get(unit.name.application())?.leader_settings.version;
+    let version = model
+        .applications
+        .get(unit.name.application())?
+        .leader_settings
+        .version;
     (progress.leader_settings_seen != Some(version)).then_some(Hook::LeaderSettingsChanged)
 }
 
 /// Returns the unit's oldest task that has not started.
 fn next_task(model: &Model, unit: &Unit) -> Option<TaskId> {
-    let pending = |task: &&crate::model::Task| task.unit == unit.name && task.status == TaskStatus::Pending;
+    let pending =
+        |task: &&crate::model::Task| task.unit == unit.name && task.status == TaskStatus::Pending;
     model.tasks.values().find(pending).map(|task| task.id)
 }
 
 fn charm_is_old(model: &Model, unit: &Unit) -> bool {
-    let Some(app) = model.applications.get(unit.name.application()) else { return false };
-    unit.progress.charm.as_ref() != Some(&app.charm) || unit.progress.charm_modified != app.charm_modified
+    let Some(app) = model.applications.get(unit.name.application()) else {
+        return false;
+    };
+    unit.progress.charm.as_ref() != Some(&app.charm)
+        || unit.progress.charm_modified != app.charm_modified
 }
 
 /// Returns the next relation hook: all other relations before peers, so that peer data is there while the others are torn down.
@@ -271,14 +332,25 @@ fn relation_step(model: &Model, unit: &Unit) -> Option<Step> {
     let relations = in_turn(model, unit);
     let others = relations.clone().filter(|relation| !relation.is_peer());
     let peers = relations.filter(|relation| relation.is_peer());
-    others.chain(peers).find_map(|relation| step_in_relation(model, unit, relation))
+    others
+        .chain(peers)
+        .find_map(|relation| step_in_relation(model, unit, relation))
 }
 
 fn step_in_relation(model: &Model, unit: &Unit, relation: &Relation) -> Option<Step> {
-    let hook = |event, remote: Option<&UnitName>| relation_hook(model, unit, relation, event, remote).map(Step::Run);
+    let hook = |event, remote: Option<&UnitName>| {
+        relation_hook(model, unit, relation, event, remote).map(Step::Run)
+    };
     let unknown = RelationProgress::default();
-    let local = unit.progress.relations.get(&relation.id).unwrap_or(&unknown);
-    let inside = relation.members.get(&unit.name).is_some_and(|member| member.in_scope);
+    let local = unit
+        .progress
+        .relations
+        .get(&relation.id)
+        .unwrap_or(&unknown);
+    let inside = relation
+        .members
+        .get(&unit.name)
+        .is_some_and(|member| member.in_scope);
     let going = is_going(model, relation) || unit.life != Life::Alive;
     if local.done || !inside {
         return None;
@@ -289,41 +361,84 @@ fn step_in_relation(model: &Model, unit: &Unit, relation: &Relation) -> Option<S
     if let Some(joined) = &local.changed_pending {
         return hook(RelationEvent::Changed, Some(joined));
     }
-    let visible = if going { BTreeSet::new() } else { visible_members(model, &unit.name, relation) };
+    let visible = if going {
+        BTreeSet::new()
+    } else {
+        visible_members(model, &unit.name, relation)
+    };
     if let Some(left) = local.members.keys().find(|name| !visible.contains(name)) {
         return hook(RelationEvent::Departed, Some(left));
     }
     if going {
         // Peers never get `-broken` in 3.6 (4.0.15 was seen to run one after a restart of the agent); a peer relation is left when
         // the unit's record goes, so that `stop` and `remove` still find its data.
-        return if relation.is_peer() { None } else { hook(RelationEvent::Broken, None) };
+        return if relation.is_peer() {
+            None
+        } else {
+            hook(RelationEvent::Broken, None)
+        };
     }
     let remote = relation.remote_of(unit.name.application())?;
-    let bag = relation.applications.get(&remote.application).map_or(0, |bag| bag.version);
-    if bag != local.applications.get(&remote.application).copied().unwrap_or_default() {
+    let bag = relation
+        .applications
+        .get(&remote.application)
+        .map_or(0, |bag| bag.version);
+    if bag
+        != local
+            .applications
+            .get(&remote.application)
+            .copied()
+            .unwrap_or_default()
+    {
         return hook(RelationEvent::Changed, None);
     }
-    if let Some(fresh) = visible.iter().find(|name| !local.members.contains_key(**name)) {
+    if let Some(fresh) = visible
+        .iter()
+        .find(|name| !local.members.contains_key(**name))
+    {
         return hook(RelationEvent::Joined, Some(fresh));
     }
-    let version = |name: &UnitName| relation.members.get(name).map_or(0, |member| member.bag.version);
-    let stale = local.members.iter().find(|(name, seen)| version(name) != **seen);
+    let version = |name: &UnitName| {
+        relation
+            .members
+            .get(name)
+            .map_or(0, |member| member.bag.version)
+    };
+    let stale = local
+        .members
+        .iter()
+        .find(|(name, seen)| version(name) != **seen);
     stale.and_then(|(name, _)| hook(RelationEvent::Changed, Some(name)))
 }
 
-fn relation_hook(model: &Model, unit: &Unit, relation: &Relation, event: RelationEvent, remote: Option<&UnitName>) -> Option<Hook> {
+fn relation_hook(
+    model: &Model,
+    unit: &Unit,
+    relation: &Relation,
+    event: RelationEvent,
+    remote: Option<&UnitName>,
+) -> Option<Hook> {
     let application = unit.name.application();
     // Juju names the local unit when it, or its application, is the one that goes.
-    let leaving_here =
-        unit.life != Life::Alive || model.applications.get(application).is_none_or(|app| app.life != Life::Alive);
-    let departing = if leaving_here { Some(&unit.name) } else { remote };
+    let leaving_here = unit.life != Life::Alive
+        || model
+            .applications
+            .get(application)
+            .is_none_or(|app| app.life != Life::Alive);
+    let departing = if leaving_here {
+        Some(&unit.name)
+    } else {
+        remote
+    };
     Some(Hook::Relation(RelationHook {
         event,
         relation: relation.id,
         endpoint: relation.endpoint_of(application)?.name.clone(),
         remote_application: relation.remote_of(application)?.application.clone(),
         remote_unit: remote.cloned(),
-        departing_unit: departing.filter(|_| event == RelationEvent::Departed).cloned(),
+        departing_unit: departing
+            .filter(|_| event == RelationEvent::Departed)
+            .cloned(),
     }))
 }
 
@@ -332,7 +447,8 @@ fn update_status_at(model: &Model, unit: &Unit) -> Option<Timestamp> {
     let last = unit.progress.last_hook?;
     let interval = parse_go_duration(model.config("update-status-hook-interval")?)?;
     let percent = 100 + jitter(&unit.name, last, 20);
-    let wait = SignedDuration::try_from_secs_f64(interval.as_secs_f64() * percent as f64 / 100.0).ok()?;
+    let wait =
+        SignedDuration::try_from_secs_f64(interval.as_secs_f64() * percent as f64 / 100.0).ok()?;
     last.checked_add(wait).ok()
 }
 

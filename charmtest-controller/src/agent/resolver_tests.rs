@@ -2,11 +2,11 @@
 
 use jiff::SignedDuration;
 
+use super::super::commit;
 use super::super::hook::{Hook, RelationEvent};
 use super::super::simulation::{Simulation, unit};
-use super::super::commit;
 use super::*;
-use crate::model::{Bag, Life, Resolved};
+use crate::model::{Life, Resolved};
 
 const SERVER: &str = "provides: {db: {interface: sql}}\npeers: {ring: {interface: ring}}";
 const CLIENT: &str = "requires: {store: {interface: sql}}";
@@ -33,7 +33,11 @@ fn write(sim: &mut Simulation, relation: RelationId, by: &str, value: &str) {
     let row = sim.model.relations.get_mut(&relation).unwrap();
     match UnitName::parse(by) {
         Ok(name) => row.members.get_mut(&name).unwrap().bag.merge(&changes),
-        Err(_) => row.applications.entry(by.to_owned()).or_insert_with(Bag::default).merge(&changes),
+        Err(_) => row
+            .applications
+            .entry(by.to_owned())
+            .or_default()
+            .merge(&changes),
     };
 }
 
@@ -43,11 +47,21 @@ fn first_run_of_a_leader_and_a_minion() {
     sim.deploy("srv", SERVER, 1);
     assert_eq!(
         sim.settle_for("srv/0"),
-        ["install", "ring-relation-created srv", "leader-elected", "config-changed", "start"]
+        [
+            "install",
+            "ring-relation-created srv",
+            "leader-elected",
+            "config-changed",
+            "start"
+        ]
     );
     sim.add_unit("srv");
     let ran = sim.settle();
-    let of = |name: &str| ran.iter().filter_map(|line| line.strip_prefix(name)).collect::<Vec<_>>();
+    let of = |name: &str| {
+        ran.iter()
+            .filter_map(|line| line.strip_prefix(name))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(
         of("srv/1 "),
         [
@@ -60,7 +74,10 @@ fn first_run_of_a_leader_and_a_minion() {
             "ring-relation-changed srv/0",
         ]
     );
-    assert_eq!(of("srv/0 "), ["ring-relation-joined srv/1", "ring-relation-changed srv/1"]);
+    assert_eq!(
+        of("srv/0 "),
+        ["ring-relation-joined srv/1", "ring-relation-changed srv/1"]
+    );
 }
 
 #[test]
@@ -68,7 +85,10 @@ fn a_unit_is_seen_by_others_right_after_its_install() {
     let mut sim = settled();
     let fresh = sim.add_unit("srv");
     while !sim.unit("srv/1").progress.installed {
-        assert!(matches!(sim.next("srv/0"), Step::Wait { .. }), "nobody is in scope before `install` ended");
+        assert!(
+            matches!(sim.next("srv/0"), Step::Wait { .. }),
+            "nobody is in scope before `install` ended"
+        );
         sim.step(&fresh);
     }
     assert_eq!(sim.next("srv/1"), Step::EnterScopes);
@@ -98,7 +118,14 @@ fn an_action_that_was_queued_early_runs_before_config_changed() {
     sim.queue_task("srv/0");
     assert_eq!(
         sim.settle_for("srv/0"),
-        ["install", "ring-relation-created srv", "leader-elected", "action", "config-changed", "start"]
+        [
+            "install",
+            "ring-relation-created srv",
+            "leader-elected",
+            "action",
+            "config-changed",
+            "start"
+        ]
     );
 }
 
@@ -130,7 +157,12 @@ fn within_a_relation_the_rules_apply_in_order() {
     let ran = sim.settle_for("srv/0");
     assert_eq!(
         ran,
-        ["db-relation-changed cli", "db-relation-changed cli/0", "db-relation-joined cli/1", "db-relation-changed cli/1"],
+        [
+            "db-relation-changed cli",
+            "db-relation-changed cli/0",
+            "db-relation-joined cli/1",
+            "db-relation-changed cli/1"
+        ],
         "cli/1 had not entered the scope when the rest was due"
     );
     // The same value again is no change; a new one is.
@@ -152,8 +184,11 @@ fn members_join_in_string_order() {
             sim.step(&name);
         }
     }
-    let joined: Vec<String> =
-        sim.settle_for("srv/0").into_iter().filter_map(|line| line.strip_prefix("db-relation-joined ").map(str::to_owned)).collect();
+    let joined: Vec<String> = sim
+        .settle_for("srv/0")
+        .into_iter()
+        .filter_map(|line| line.strip_prefix("db-relation-joined ").map(str::to_owned))
+        .collect();
     assert_eq!(joined[..3], ["cli/0", "cli/1", "cli/10"]);
 }
 
@@ -163,7 +198,10 @@ fn the_leader_hears_of_its_own_peer_application_data() {
     write(&mut sim, 0, "srv", "a");
     assert_eq!(sim.settle(), ["srv/0 ring-relation-changed srv"]);
     write(&mut sim, 0, "srv/0", "a");
-    assert!(sim.settle().is_empty(), "a unit's own databag never notifies it");
+    assert!(
+        sim.settle().is_empty(),
+        "a unit's own databag never notifies it"
+    );
 }
 
 #[test]
@@ -214,8 +252,14 @@ fn removing_the_leader_unit() {
             "srv/1 leader-elected",
         ]
     );
-    assert_eq!(sim.model.applications.get("srv").unwrap().leader, Some(unit("srv/1")));
-    assert!(!sim.model.machines.contains("0"), "the machine goes with its last unit");
+    assert_eq!(
+        sim.model.applications.get("srv").unwrap().leader,
+        Some(unit("srv/1"))
+    );
+    assert!(
+        !sim.model.machines.contains("0"),
+        "the machine goes with its last unit"
+    );
 }
 
 #[test]
@@ -235,7 +279,10 @@ fn removing_an_application() {
         ]
     );
     assert!(!sim.model.applications.contains("srv"));
-    assert!(sim.model.relations.is_empty(), "the peer relation goes with its application");
+    assert!(
+        sim.model.relations.is_empty(),
+        "the peer relation goes with its application"
+    );
     assert_eq!(sim.model.info.unit_counters.get("srv"), Some(&1));
     assert!(!sim.gone);
 }
@@ -260,21 +307,40 @@ fn a_unit_that_never_came_up_goes_without_hooks() {
     let fresh = sim.add_unit("srv");
     sim.step(&fresh);
     sim.remove_unit("srv/1");
-    assert_eq!(sim.settle(), ["srv/1 gone"], "`install` was queued but not begun");
+    assert_eq!(
+        sim.settle(),
+        ["srv/1 gone"],
+        "`install` was queued but not begun"
+    );
 }
 
 #[test]
 fn config_changed_follows_configuration_trust_and_address() {
     let mut sim = settled();
-    sim.model.applications.get_mut("srv").unwrap().config.insert("a".to_owned(), 1.into());
+    sim.model
+        .applications
+        .get_mut("srv")
+        .unwrap()
+        .config
+        .insert("a".to_owned(), 1.into());
     assert_eq!(sim.settle(), ["srv/0 config-changed"]);
-    sim.model.applications.get_mut("srv").unwrap().config.insert("a".to_owned(), 1.into());
+    sim.model
+        .applications
+        .get_mut("srv")
+        .unwrap()
+        .config
+        .insert("a".to_owned(), 1.into());
     assert!(sim.settle().is_empty(), "the same value is no event");
     sim.model.applications.get_mut("srv").unwrap().trust = true;
     assert_eq!(sim.settle(), ["srv/0 config-changed"]);
     sim.model.machines.get_mut("0").unwrap().address = std::net::Ipv4Addr::new(127, 1, 2, 3);
     assert_eq!(sim.settle(), ["srv/0 config-changed"]);
-    assert_eq!(sim.model.relations.get(&0).unwrap().members[&unit("srv/0")].bag.data["ingress-address"], "127.1.2.3");
+    assert_eq!(
+        sim.model.relations.get(&0).unwrap().members[&unit("srv/0")]
+            .bag
+            .data["ingress-address"],
+        "127.1.2.3"
+    );
 }
 
 #[test]
@@ -285,10 +351,20 @@ fn an_upgrade_runs_upgrade_charm_then_config_changed() {
     app.charm = "local:srv-1".to_owned();
     app.charm_modified += 1;
     assert_eq!(sim.next("srv/0"), Step::Unpack);
-    assert_eq!(sim.settle(), ["srv/0 upgrade-charm", "srv/0 config-changed"]);
+    assert_eq!(
+        sim.settle(),
+        ["srv/0 upgrade-charm", "srv/0 config-changed"]
+    );
     // A resource that was attached counts as a change of the charm.
-    sim.model.applications.get_mut("srv").unwrap().charm_modified += 1;
-    assert_eq!(sim.settle(), ["srv/0 upgrade-charm", "srv/0 config-changed"]);
+    sim.model
+        .applications
+        .get_mut("srv")
+        .unwrap()
+        .charm_modified += 1;
+    assert_eq!(
+        sim.settle(),
+        ["srv/0 upgrade-charm", "srv/0 config-changed"]
+    );
 }
 
 #[test]
@@ -303,12 +379,17 @@ fn an_interrupted_unpacking_comes_before_everything() {
 fn update_status_comes_after_the_interval_with_jitter() {
     let mut sim = settled();
     let last = sim.unit("srv/0").progress.last_hook.unwrap();
-    let Step::Wait { until: Some(at) } = sim.next("srv/0") else { panic!("nothing is due") };
+    let Step::Wait { until: Some(at) } = sim.next("srv/0") else {
+        panic!("nothing is due")
+    };
     let wait = at.duration_since(last).as_secs();
     assert!((240..=360).contains(&wait), "{wait} s of 5 m");
     sim.now = at;
     assert_eq!(sim.next("srv/0"), Step::Run(Hook::UpdateStatus));
-    sim.model.info_mut().config.insert("update-status-hook-interval".to_owned(), "10s".to_owned());
+    sim.model
+        .info_mut()
+        .config
+        .insert("update-status-hook-interval".to_owned(), "10s".to_owned());
     sim.now = last.checked_add(SignedDuration::from_secs(13)).unwrap();
     assert_eq!(sim.next("srv/0"), Step::Run(Hook::UpdateStatus));
 }
@@ -318,23 +399,38 @@ fn a_failed_hook_blocks_all_but_actions() {
     let mut sim = settled();
     sim.model.applications.get_mut("srv").unwrap().trust = true;
     sim.fail("srv/0");
-    let Step::Wait { until: Some(at) } = sim.next("srv/0") else { panic!("it must wait for the retry") };
+    let Step::Wait { until: Some(at) } = sim.next("srv/0") else {
+        panic!("it must wait for the retry")
+    };
     assert_eq!(at.duration_since(sim.now).as_secs(), 5);
     sim.remove_unit("srv/0");
-    assert!(matches!(sim.next("srv/0"), Step::Wait { .. }), "teardown waits as well");
+    assert!(
+        matches!(sim.next("srv/0"), Step::Wait { .. }),
+        "teardown waits as well"
+    );
     let task = sim.queue_task("srv/0");
     assert_eq!(sim.next("srv/0"), Step::Action(task));
     sim.step(&unit("srv/0"));
-    assert_eq!(sim.unit("srv/0").agent.message, "hook failed: \"config-changed\"", "an action does not hide the error");
+    assert_eq!(
+        sim.unit("srv/0").agent.message,
+        "hook failed: \"config-changed\"",
+        "an action does not hide the error"
+    );
     sim.now = at;
     assert_eq!(sim.next("srv/0"), Step::Retry(Hook::ConfigChanged));
-    assert_eq!(sim.settle_for("srv/0"), ["action", "config-changed", "stop", "remove", "gone"]);
+    assert_eq!(
+        sim.settle_for("srv/0"),
+        ["action", "config-changed", "stop", "remove", "gone"]
+    );
 }
 
 #[test]
 fn resolved_retries_or_skips() {
     let mut sim = settled();
-    sim.model.info_mut().config.insert("automatically-retry-hooks".to_owned(), "false".to_owned());
+    sim.model
+        .info_mut()
+        .config
+        .insert("automatically-retry-hooks".to_owned(), "false".to_owned());
     sim.model.applications.get_mut("srv").unwrap().trust = true;
     sim.fail("srv/0");
     assert_eq!(sim.next("srv/0"), Step::Wait { until: None });
@@ -355,7 +451,15 @@ fn a_skipped_install_counts_as_installed() {
     sim.step(&unit("srv/0"));
     sim.fail("srv/0");
     sim.unit_mut("srv/0").resolved = Some(Resolved::Skip);
-    assert_eq!(sim.settle_for("srv/0"), ["ring-relation-created srv", "leader-elected", "config-changed", "start"]);
+    assert_eq!(
+        sim.settle_for("srv/0"),
+        [
+            "ring-relation-created srv",
+            "leader-elected",
+            "config-changed",
+            "start"
+        ]
+    );
 }
 
 #[test]
@@ -373,7 +477,12 @@ fn a_relation_removed_while_its_joined_hook_fails_is_gone_through() {
     sim.unit_mut("srv/0").resolved = Some(Resolved::Retry);
     assert_eq!(
         sim.settle_for("srv/0"),
-        ["db-relation-joined cli/0", "db-relation-changed cli/0", "db-relation-departed cli/0", "db-relation-broken cli"]
+        [
+            "db-relation-joined cli/0",
+            "db-relation-changed cli/0",
+            "db-relation-departed cli/0",
+            "db-relation-broken cli"
+        ]
     );
 }
 
@@ -384,11 +493,18 @@ fn a_forced_upgrade_replaces_the_charm_under_a_failed_hook() {
     sim.fail("srv/0");
     let app = sim.model.applications.get_mut("srv").unwrap();
     app.charm_modified += 1;
-    assert!(matches!(sim.next("srv/0"), Step::Wait { .. }), "not without force");
+    assert!(
+        matches!(sim.next("srv/0"), Step::Wait { .. }),
+        "not without force"
+    );
     sim.model.applications.get_mut("srv").unwrap().force_charm = true;
     assert_eq!(sim.next("srv/0"), Step::Unpack);
     sim.unit_mut("srv/0").resolved = Some(Resolved::Retry);
-    assert_eq!(sim.settle(), ["srv/0 config-changed"], "no upgrade-charm follows");
+    assert_eq!(
+        sim.settle(),
+        ["srv/0 config-changed"],
+        "no upgrade-charm follows"
+    );
 }
 
 #[test]
@@ -399,10 +515,20 @@ fn an_implicit_endpoint_enters_scope_without_hooks() {
     let id = sim.relate("srv:juju-info", "mon:host");
     assert_eq!(
         sim.settle(),
-        ["mon/0 host-relation-created srv", "mon/0 host-relation-joined srv/0", "mon/0 host-relation-changed srv/0"]
+        [
+            "mon/0 host-relation-created srv",
+            "mon/0 host-relation-joined srv/0",
+            "mon/0 host-relation-changed srv/0"
+        ]
     );
     sim.remove_relation(id);
-    assert_eq!(sim.settle(), ["mon/0 host-relation-departed srv/0", "mon/0 host-relation-broken srv"]);
+    assert_eq!(
+        sim.settle(),
+        [
+            "mon/0 host-relation-departed srv/0",
+            "mon/0 host-relation-broken srv"
+        ]
+    );
     assert!(!sim.model.relations.contains(&id));
 }
 
@@ -434,7 +560,9 @@ fn a_hook_whose_relation_was_forced_away_is_dropped() {
     write(&mut sim, 1, "cli/0", "x");
     sim.fail("srv/0");
     sim.model.relations.remove(&1);
-    assert!(matches!(sim.next("srv/0"), Step::SkipFailed(hook) if hook.relation().is_some_and(|h| h.event == RelationEvent::Changed)));
+    assert!(
+        matches!(sim.next("srv/0"), Step::SkipFailed(hook) if hook.relation().is_some_and(|h| h.event == RelationEvent::Changed))
+    );
     assert!(sim.settle().is_empty());
 }
 
@@ -444,14 +572,29 @@ fn minions_hear_of_leader_settings() {
     sim.deploy("srv", SERVER, 2);
     sim.settle();
     let changes = [("k".to_owned(), "v".to_owned())].into();
-    sim.model.applications.get_mut("srv").unwrap().leader_settings.merge(&changes);
+    sim.model
+        .applications
+        .get_mut("srv")
+        .unwrap()
+        .leader_settings
+        .merge(&changes);
     assert_eq!(sim.settle(), ["srv/1 leader-settings-changed"]);
 }
 
 #[test]
 fn durations_are_read_as_go_writes_them() {
-    for (text, milliseconds) in [("5m", 300_000), ("1h30m", 5_400_000), ("1.5s", 1_500), ("300ms", 300), ("0", 0)] {
-        assert_eq!(parse_go_duration(text).map(|d| d.as_millis()), Some(milliseconds), "{text}");
+    for (text, milliseconds) in [
+        ("5m", 300_000),
+        ("1h30m", 5_400_000),
+        ("1.5s", 1_500),
+        ("300ms", 300),
+        ("0", 0),
+    ] {
+        assert_eq!(
+            parse_go_duration(text).map(|d| d.as_millis()),
+            Some(milliseconds),
+            "{text}"
+        );
     }
     for text in ["", "5", "m", "5x", "5m3", "-"] {
         assert_eq!(parse_go_duration(text), None, "{text}");

@@ -11,8 +11,8 @@ use super::hook::Hook;
 use super::resolver::{self, Step};
 use crate::model::changes;
 use crate::model::{
-    AgentStatus, Application, CharmRow, Endpoint, Life, Machine, Model, ModelInfo, ModelUuid, Relation, RelationId, Status, Task,
-    TaskStatus, Timing, Unit, UnitName, Workload,
+    AgentStatus, Application, CharmRow, Endpoint, Life, Machine, Model, ModelInfo, ModelUuid,
+    Relation, RelationId, Status, Task, TaskStatus, Timing, Unit, UnitName, Workload,
 };
 
 /// A model and a clock.
@@ -46,7 +46,12 @@ impl Simulation {
             next_revision: Default::default(),
             unit_counters: Default::default(),
         };
-        Self { model: Model::new(info), now, ran: Vec::new(), gone: false }
+        Self {
+            model: Model::new(info),
+            now,
+            ran: Vec::new(),
+            gone: false,
+        }
     }
 
     /// Deploys an application whose charm has these endpoints (YAML, `provides: {db: {interface: i}}`).
@@ -74,7 +79,10 @@ impl Simulation {
         };
         self.model.applications.insert(name.to_owned(), app);
         let charm = Arc::clone(&self.model.charms.get(&url).unwrap().charm);
-        for peer in charm.metadata.endpoints_with_role(charmtest_charm::Role::Peer) {
+        for peer in charm
+            .metadata
+            .endpoints_with_role(charmtest_charm::Role::Peer)
+        {
             self.add_relation(vec![endpoint(name, peer)]);
         }
         for _ in 0..units {
@@ -83,7 +91,11 @@ impl Simulation {
     }
 
     pub(crate) fn add_charm(&mut self, url: &str, name: &str, endpoints: &str) {
-        let metadata = Metadata::parse("metadata.yaml", &format!("name: {name}\nsummary: s\ndescription: d\n{endpoints}")).unwrap();
+        let metadata = Metadata::parse(
+            "metadata.yaml",
+            &format!("name: {name}\nsummary: s\ndescription: d\n{endpoints}"),
+        )
+        .unwrap();
         let charm = Charm {
             metadata,
             config: Default::default(),
@@ -92,7 +104,12 @@ impl Simulation {
             lxd_profile: None,
             version: None,
         };
-        let row = CharmRow { url: url.to_owned(), revision: 0, sha256: "0".repeat(64), charm: Arc::new(charm) };
+        let row = CharmRow {
+            url: url.to_owned(),
+            revision: 0,
+            sha256: "0".repeat(64),
+            charm: Arc::new(charm),
+        };
         self.model.charms.insert(url.to_owned(), row);
     }
 
@@ -136,7 +153,13 @@ impl Simulation {
         let sides = [provider, requirer].map(|side| {
             let (app, name) = side.split_once(':').unwrap();
             let charm = &self.model.charm_of(app).unwrap().charm;
-            endpoint(app, charm.metadata.endpoint(name).unwrap_or(&charmtest_charm::Endpoint::juju_info()))
+            endpoint(
+                app,
+                charm
+                    .metadata
+                    .endpoint(name)
+                    .unwrap_or(&charmtest_charm::Endpoint::juju_info()),
+            )
         });
         self.add_relation(sides.into())
     }
@@ -182,7 +205,13 @@ impl Simulation {
     }
 
     pub(crate) fn remove_unit(&mut self, name: &str) {
-        changes::remove_unit(&mut self.model, &unit(name), changes::Haste::Orderly, self.now).unwrap();
+        changes::remove_unit(
+            &mut self.model,
+            &unit(name),
+            changes::Haste::Orderly,
+            self.now,
+        )
+        .unwrap();
     }
 
     pub(crate) fn remove_relation(&mut self, id: RelationId) {
@@ -190,7 +219,8 @@ impl Simulation {
     }
 
     pub(crate) fn remove_application(&mut self, name: &str) {
-        changes::remove_application(&mut self.model, name, changes::Haste::Orderly, self.now).unwrap();
+        changes::remove_application(&mut self.model, name, changes::Haste::Orderly, self.now)
+            .unwrap();
     }
 
     pub(crate) fn unit(&self, name: &str) -> &Unit {
@@ -208,9 +238,14 @@ impl Simulation {
 
     /// Takes the next step of a unit; says whether there was one.
     pub(crate) fn step(&mut self, name: &UnitName) -> bool {
-        let Some(row) = self.model.units.get(name) else { return false };
+        let Some(row) = self.model.units.get(name) else {
+            return false;
+        };
         let step = resolver::next(&self.model, row, self.now);
-        self.now = self.now.checked_add(SignedDuration::from_millis(10)).unwrap();
+        self.now = self
+            .now
+            .checked_add(SignedDuration::from_millis(10))
+            .unwrap();
         match step {
             Step::Wait { .. } => {
                 let unsettled = commit::is_unsettled(row);
@@ -248,7 +283,7 @@ impl Simulation {
                 changes::remove_unit_record(&mut self.model, name, self.now);
             }
         }
-        self.gone |= commit::tidy(&mut self.model);
+        self.gone |= super::tidy::tidy(&mut self.model);
         true
     }
 
@@ -270,7 +305,11 @@ impl Simulation {
     /// Like [`Simulation::settle`], with the hooks of one unit only.
     pub(crate) fn settle_for(&mut self, name: &str) -> Vec<String> {
         let prefix = format!("{name} ");
-        self.settle().iter().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_owned).collect()
+        self.settle()
+            .iter()
+            .filter_map(|line| line.strip_prefix(&prefix))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Begins the next step of a unit, which must be a hook, and lets it fail.
@@ -280,13 +319,21 @@ impl Simulation {
             other => panic!("no hook is due but {other:?}"),
         };
         commit::begin_hook(&mut self.model, &unit(name), &hook, "ctx", self.now);
-        commit::fail_hook(&mut self.model, &unit(name), &hook, &Timing::default(), self.now);
+        commit::fail_hook(
+            &mut self.model,
+            &unit(name),
+            &hook,
+            &Timing::default(),
+            self.now,
+        );
     }
 
     fn record(&mut self, name: &UnitName, hook: &Hook) {
         let remote = match hook.relation() {
             Some(hook) => match (&hook.remote_unit, &hook.departing_unit) {
-                (Some(remote), Some(leaving)) if leaving == name => format!(" {remote} (leaving: self)"),
+                (Some(remote), Some(leaving)) if leaving == name => {
+                    format!(" {remote} (leaving: self)")
+                }
                 (Some(remote), _) => format!(" {remote}"),
                 (None, _) => format!(" {}", hook.remote_application),
             },

@@ -1,0 +1,361 @@
+//! The operations of an agent: unpacking a charm, running a hook, running an action.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::action::{commits, flush_failed, task_end};
+use super::charm_dir;
+use super::commit::{self, TaskEnd};
+use super::context::{ActionContext, HookContext};
+use super::environment::{dispatch_path, environment};
+use super::hook::Hook;
+use super::output::{Stream, complain};
+use super::process::{self, Exit, Interrupt, Job, Script, find_script, start_hint};
+use super::worker::{Turn, Worker, cancelled};
+use crate::model::{LogLevel, Model, Task, TaskId, TaskStatus, random_hex};
+use crate::tools;
+
+/// The log module of what the agent says about hooks.
+const OPERATION: &str = "juju.worker.uniter.operation";
+/// The log module of what the agent says about its decisions.
+const RESOLVER: &str = "juju.worker.uniter";
+
+/// How long an agent waits before it tries to unpack a charm again.
+const UNPACK_RETRY: Duration = Duration::from_secs(5);
+
+impl Worker {
+    /// Puts the charm's files in place.
+    pub(super) async fn unpack(&mut self, model: &Model) {
+        let Some(app) = model.applications.get(self.unit.application()) else {
+            return;
+        };
+        let Some(row) = model.charms.get(&app.charm) else {
+            complain(&format!(
+                "{}: the charm {} is not in the model",
+                self.unit, app.charm
+            ));
+            return self.pause(UNPACK_RETRY).await;
+        };
+        let (url, modified) = (row.url.clone(), app.charm_modified);
+        self.commit(commit::begin_unpack).await;
+        let archive = self.shared.hub.data.charm(&row.sha256);
+        let agent = self.shared.hub.data.agent(&self.model, &self.unit);
+        // The same charm again (a resource changed) needs no unpacking, unless the last one was interrupted.
+        let unit = model.units.get(&self.unit);
+        let in_place = unit.is_some_and(|unit| {
+            unit.progress.charm.as_ref() == Some(&url) && !unit.progress.unpacking
+        });
+        if !in_place {
+            let unpacking = tokio::task::spawn_blocking(move || {
+                charm_dir::unpack(&archive, &agent).map_err(|error| error.to_string())
+            });
+            let done = unpacking
+                .await
+                .unwrap_or_else(|_| Err("the unpacking failed inside the controller".to_owned()));
+            if let Err(error) = done {
+                self.log.write(
+                    LogLevel::Error,
+                    OPERATION,
+                    format!("cannot unpack charm {url:?}: {error}"),
+                );
+                self.commit(commit::fail_unpack).await;
+                return self.pause(UNPACK_RETRY).await;
+            }
+        }
+        self.commit(|model, unit, _| commit::finish_unpack(model, unit, &url, modified))
+            .await;
+    }
+
+    /// Runs a hook and commits what came of it.
+    pub(super) async fn run_hook(&mut self, hook: Hook, turn: Turn) {
+        let id = self.context_id(&hook.name());
+        self.commit(|model, unit, now| commit::begin_hook(model, unit, &hook, &id, now))
+            .await;
+        if *self.cancel.borrow() {
+            return;
+        }
+        let Some(context) = self.open(id, Some(hook.clone()), None) else {
+            return;
+        };
+        let base = Arc::clone(&context.base);
+        let name = hook.name();
+        let (mut stdout, mut stderr) = self.streams(&name);
+        let found = find_script(
+            &self.charm_dir(),
+            &dispatch_path(&context).unwrap_or_default(),
+        );
+        let (script, exit) = match found {
+            Ok(Some(script)) => {
+                let stop = stopped(self.cancel.clone());
+                let exit = process::run(
+                    self.job(&context, script.clone(), turn.slot),
+                    &mut stdout,
+                    &mut stderr,
+                    stop,
+                )
+                .await;
+                (Some(script), exit)
+            }
+            Ok(None) => (None, Exit::Code(0)),
+            Err(why) => (None, Exit::NotStarted(std::io::Error::other(why))),
+        };
+        stdout.finish();
+        stderr.finish();
+        let Some(context) = self.close(&context.id) else {
+            return;
+        };
+        let via = script
+            .as_ref()
+            .map(|script| format!(" (via {script})"))
+            .unwrap_or_default();
+        match exit {
+            // What was begun and not committed runs again with the next daemon.
+            Exit::Interrupted(_) => {}
+            Exit::Code(0) => {
+                let committed = self.try_commit::<String>(|model, unit, now| {
+                    if hook == Hook::ConfigChanged {
+                        tools::refresh_network(model, unit);
+                    }
+                    tools::flush(model, &context)?;
+                    commit::finish_hook(model, unit, &hook, &base, now);
+                    if context.pending.reboot {
+                        commit::reboot(model, unit);
+                    }
+                    Ok(())
+                });
+                match committed.await {
+                    Ok(()) if script.is_some() => {
+                        self.log
+                            .write(LogLevel::Info, OPERATION, format!("ran {name:?} hook{via}"))
+                    }
+                    Ok(()) => self.log.write(
+                        LogLevel::Info,
+                        OPERATION,
+                        format!("skipped {name:?} hook (missing)"),
+                    ),
+                    Err(error) => {
+                        self.fail(&hook, &via, &format!("cannot apply changes: {error}"))
+                            .await
+                    }
+                }
+            }
+            // Juju 3.6 runs a hook again that was killed; it does not count as failed.
+            Exit::Signal(9 | 15) => {
+                self.log.write(
+                    LogLevel::Warning,
+                    OPERATION,
+                    format!("hook {name:?} was terminated"),
+                );
+                let delay = self.shared.hub.timing.killed_hook;
+                self.commit(|model, unit, now| {
+                    commit::requeue_hook(model, unit, &hook, now.checked_add(delay).ok())
+                })
+                .await;
+            }
+            Exit::NotStarted(_) => {
+                let hint = script
+                    .as_ref()
+                    .and_then(start_hint)
+                    .map(|hint| format!(" ({hint})"))
+                    .unwrap_or_default();
+                self.fail(&hook, &via, &format!("{exit}{hint}")).await;
+            }
+            Exit::Code(_) | Exit::Signal(_) => self.fail(&hook, &via, &exit.to_string()).await,
+        }
+    }
+
+    async fn fail(&mut self, hook: &Hook, via: &str, why: &str) {
+        let timing = self.shared.hub.timing.clone();
+        self.commit(|model, unit, now| commit::fail_hook(model, unit, hook, &timing, now))
+            .await;
+        self.log.write(
+            LogLevel::Error,
+            OPERATION,
+            format!("hook {:?}{via} failed: {why}", hook.name()),
+        );
+        self.log.write(
+            LogLevel::Info,
+            RESOLVER,
+            format!("awaiting error resolution for {:?} hook", hook.kind()),
+        );
+    }
+
+    /// Runs an action or a command and commits what came of it.
+    pub(super) async fn run_task(&mut self, id: TaskId, turn: Turn) {
+        let Some(task) = self
+            .shared
+            .hub
+            .model(&self.model)
+            .and_then(|model| model.tasks.get(&id).cloned())
+        else {
+            return;
+        };
+        let context_id = self.context_id(&task.action);
+        self.commit(|model, unit, now| commit::begin_task(model, unit, id, &context_id, now))
+            .await;
+        if *self.cancel.borrow() {
+            return;
+        }
+        let action = ActionContext {
+            task: id,
+            name: task.action.clone(),
+            params: task.params.clone(),
+            ..ActionContext::default()
+        };
+        let Some(context) = self.open(context_id, None, Some(action)) else {
+            return;
+        };
+        let (mut stdout, mut stderr) = self.streams(&task.action);
+        let found = match dispatch_path(&context) {
+            Some(path) => find_script(&self.charm_dir(), &path),
+            None => {
+                let line = task.params.get("command").and_then(Value::as_str);
+                Ok(Some(Script::Shell(line.unwrap_or_default().to_owned())))
+            }
+        };
+        let exit = match found {
+            Ok(Some(script)) => {
+                let interrupt = self.task_interrupt(&task);
+                Ok(process::run(
+                    self.job(&context, script, turn.slot),
+                    &mut stdout,
+                    &mut stderr,
+                    interrupt,
+                )
+                .await)
+            }
+            Ok(None) => Err(format!(
+                "action not implemented on unit {:?}",
+                self.unit.as_str()
+            )),
+            Err(why) => Err(why.to_owned()),
+        };
+        let (stdout, stderr) = (stdout.finish(), stderr.finish());
+        let Some(context) = self.close(&context.id) else {
+            return;
+        };
+        let action = context.action.clone().unwrap_or_default();
+        let end = match &exit {
+            Ok(Exit::Interrupted(Interrupt::Stop)) => return,
+            Ok(exit) => task_end(&action, exit, &stdout, &stderr),
+            Err(why) => TaskEnd::without_results(TaskStatus::Failed, why),
+        };
+        if exit.is_ok_and(|exit| commits(&action, &exit)) {
+            let committed = self.try_commit::<String>(|model, unit, now| {
+                tools::flush(model, &context)?;
+                commit::finish_task(model, unit, id, end.clone(), now);
+                Ok(())
+            });
+            let Err(error) = committed.await else { return };
+            self.commit(|model, unit, now| {
+                commit::finish_task(model, unit, id, flush_failed(end.clone(), &error), now)
+            })
+            .await;
+            return;
+        }
+        self.commit(|model, unit, now| commit::finish_task(model, unit, id, end.clone(), now))
+            .await;
+    }
+
+    /// Ends when the agent stops, the task is cancelled, or a command has taken its time.
+    fn task_interrupt(&self, task: &Task) -> impl Future<Output = Interrupt> + use<> {
+        let mut states = self.shared.hub.watch();
+        let stop = stopped(self.cancel.clone());
+        let (model, id) = (self.model.clone(), task.id);
+        let limit = task
+            .params
+            .get("timeout")
+            .and_then(Value::as_u64)
+            .filter(|_| task.action == Task::EXEC);
+        async move {
+            let cancelled = states.wait_for(|state| {
+                let task = state
+                    .models
+                    .get(&model)
+                    .and_then(|model| model.tasks.get(&id));
+                task.is_none_or(|task| task.status == TaskStatus::Aborting)
+            });
+            let timer = async {
+                match limit {
+                    Some(nanoseconds @ 1..) => {
+                        tokio::time::sleep(Duration::from_nanos(nanoseconds)).await
+                    }
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                why = stop => why,
+                _ = cancelled => Interrupt::Abort,
+                () = timer => Interrupt::TimedOut,
+            }
+        }
+    }
+
+    fn context_id(&self, name: &str) -> String {
+        format!("{}-{name}-{}", self.unit, random_hex(16))
+    }
+
+    fn charm_dir(&self) -> PathBuf {
+        self.shared
+            .hub
+            .data
+            .agent(&self.model, &self.unit)
+            .join("charm")
+    }
+
+    fn streams(&self, name: &str) -> (Stream, Stream) {
+        let module = format!("unit.{}.{name}", self.unit);
+        let stream = |level| Stream::new(self.log.clone(), module.clone(), level);
+        (stream(LogLevel::Debug), stream(LogLevel::Warning))
+    }
+
+    /// Makes the context known to hook tools; `None` when the unit is gone.
+    fn open(
+        &self,
+        id: String,
+        hook: Option<Hook>,
+        action: Option<ActionContext>,
+    ) -> Option<HookContext> {
+        let base = self.shared.hub.model(&self.model)?;
+        let context = HookContext::new(id, self.unit.clone(), hook, action, base);
+        self.shared.contexts.open(context.clone());
+        Some(context)
+    }
+
+    /// Takes the context away from the tools and returns what they made of it.
+    fn close(&self, id: &str) -> Option<HookContext> {
+        let context = self.shared.contexts.get(id)?;
+        self.shared.contexts.close(id);
+        let context = context.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(context.clone())
+    }
+
+    fn job(
+        &self,
+        context: &HookContext,
+        script: Script,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> Job {
+        let hub = &self.shared.hub;
+        let unit = context.base.units.get(&self.unit);
+        let env = unit
+            .map(|unit| environment(&context.base, unit, context, &hub.data))
+            .unwrap_or_default();
+        Job {
+            script,
+            dir: self.charm_dir(),
+            env,
+            drain: hub.timing.drain,
+            slot,
+        }
+    }
+}
+
+async fn stopped(mut cancel: watch::Receiver<bool>) -> Interrupt {
+    cancelled(&mut cancel).await;
+    Interrupt::Stop
+}

@@ -1,0 +1,95 @@
+//! Finding and ending the processes of hooks.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, getuid, kill_process, kill_process_group};
+
+/// How often the process table is searched until nothing is found: a process may fork while it is looked at.
+const ROUNDS: u32 = 50;
+
+/// Kills the process group that a hook leads.
+pub(crate) fn kill_group(leader: u32) {
+    let pid = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may just have ended.
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// Kills every process of this user that carries all of these variables in its environment, and waits until they are gone.
+///
+/// It reads `/proc` and may sleep: call it where blocking is allowed.
+pub(crate) fn kill_by_environment(variables: &[(&str, &str)]) {
+    let wanted: Vec<Vec<u8>> = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value}").into_bytes())
+        .collect();
+    for _ in 0..ROUNDS {
+        let found = find(&wanted);
+        if found.is_empty() {
+            return;
+        }
+        for pid in found {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn find(wanted: &[Vec<u8>]) -> Vec<Pid> {
+    let own = std::process::id().cast_signed();
+    let user = getuid().as_raw();
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+            if id == own || entry.metadata().ok()?.uid() != user {
+                return None;
+            }
+            // Empty for zombies, unreadable for processes that just ended.
+            let environment = fs::read(entry.path().join("environ")).ok()?;
+            let carries = |variable: &Vec<u8>| {
+                environment
+                    .split(|byte| *byte == 0)
+                    .any(|entry| entry == variable)
+            };
+            wanted
+                .iter()
+                .all(carries)
+                .then(|| Pid::from_raw(id))
+                .flatten()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn only_processes_with_all_variables_are_killed() {
+        let mark = crate::model::random_hex(8);
+        let start = |other: &str| {
+            Command::new("sleep")
+                .arg("60")
+                .env("MARK", &mark)
+                .env("OTHER", other)
+                .stdin(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let (mut one, mut two) = (start("1"), start("2"));
+        kill_by_environment(&[("MARK", &mark), ("OTHER", "1")]);
+        assert!(!one.wait().unwrap().success());
+        assert!(two.try_wait().unwrap().is_none(), "the other one lives");
+        two.kill().unwrap();
+        two.wait().unwrap();
+    }
+}

@@ -1,0 +1,293 @@
+//! Who starts agents, wakes them, and cleans up after them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::commit;
+use super::processes::kill_by_environment;
+use super::shared::{Shared, clean_up, remove_dir, transact};
+use super::tidy::needs_tidying;
+use super::worker::Worker;
+use crate::model::{Hub, Model, ModelUuid, State, Touched, TouchedModel, UnitName};
+
+/// Runs the agents of all units.
+pub(super) struct Supervisor {
+    shared: Arc<Shared>,
+    touched: mpsc::UnboundedReceiver<Touched>,
+    stopped: watch::Receiver<bool>,
+    workers: HashMap<(ModelUuid, UnitName), Handle>,
+    cleaning: JoinSet<()>,
+}
+
+struct Handle {
+    wake: Arc<Notify>,
+    cancel: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        touched: mpsc::UnboundedReceiver<Touched>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            shared,
+            touched,
+            stopped,
+            workers: HashMap::new(),
+            cleaning: JoinSet::new(),
+        }
+    }
+
+    /// Takes up the units of `state`, then follows what commits touch, until it is told to stop.
+    pub(super) async fn run(mut self, state: Arc<State>) {
+        let hub = Arc::clone(&self.shared.hub);
+        let found = Arc::clone(&state);
+        // A panic there is in the daemon's log; the agents start regardless.
+        let _ = tokio::task::spawn_blocking(move || recover(&hub, &found)).await;
+        for (uuid, model) in &state.models {
+            for unit in model.units.keys() {
+                self.start(uuid, unit);
+            }
+            self.tidy(uuid);
+        }
+        while let Some(touched) = self.next_touched().await {
+            for model in &touched.models {
+                self.follow(model);
+            }
+        }
+        // What was committed until now still counts: a unit that was removed a moment ago is cleaned up.
+        self.touched.close();
+        while let Some(touched) = self.touched.recv().await {
+            for model in &touched.models {
+                self.follow(model);
+            }
+        }
+        let running: Vec<JoinHandle<()>> = self
+            .workers
+            .drain()
+            .map(|(_, handle)| {
+                handle.cancel.send_replace(true);
+                handle.running
+            })
+            .collect();
+        for worker in running {
+            let _ = worker.await;
+        }
+        while self.cleaning.join_next().await.is_some() {}
+    }
+
+    /// Waits for the next commit; `None` when it is time to stop.
+    async fn next_touched(&mut self) -> Option<Touched> {
+        let Self {
+            stopped,
+            touched,
+            cleaning,
+            ..
+        } = self;
+        loop {
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => return None,
+                touched = touched.recv() => return touched,
+                Some(_) = cleaning.join_next() => {}
+            }
+        }
+    }
+
+    /// Does what a commit asks for: starts, wakes and ends agents.
+    fn follow(&mut self, touched: &TouchedModel) {
+        let Some(model) = self.shared.hub.model(&touched.uuid) else {
+            return self.end_model(&touched.uuid);
+        };
+        for unit in &touched.units {
+            if model.units.contains(unit) {
+                self.start(&touched.uuid, unit);
+            } else {
+                self.end(&touched.uuid, unit);
+            }
+        }
+        for unit in concerned(&model, touched) {
+            if let Some(handle) = self.workers.get(&(touched.uuid.clone(), unit)) {
+                handle.wake.notify_one();
+            }
+        }
+        self.tidy(&touched.uuid);
+    }
+
+    /// Removes what a command left empty: no unit is there to do it.
+    fn tidy(&self, uuid: &ModelUuid) {
+        let needed = self
+            .shared
+            .hub
+            .model(uuid)
+            .is_some_and(|model| needs_tidying(&model));
+        if !needed {
+            return;
+        }
+        if let Err(error) = transact(&self.shared.hub, uuid, |_, _| {
+            Ok::<_, std::convert::Infallible>(())
+        }) {
+            super::output::complain(&format!("cannot tidy the model: {error}"));
+        }
+    }
+
+    fn start(&mut self, model: &ModelUuid, unit: &UnitName) {
+        let key = (model.clone(), unit.clone());
+        if self.workers.contains_key(&key) {
+            return;
+        }
+        let wake = Arc::new(Notify::new());
+        let (cancel, cancelled) = watch::channel(false);
+        let worker = Worker::new(
+            Arc::clone(&self.shared),
+            model.clone(),
+            unit.clone(),
+            Arc::clone(&wake),
+            cancelled,
+        );
+        let running = tokio::spawn(worker.run());
+        self.workers.insert(
+            key,
+            Handle {
+                wake,
+                cancel,
+                running,
+            },
+        );
+    }
+
+    /// Ends the agent of a unit that is gone, with everything that the unit left on this machine.
+    fn end(&mut self, model: &ModelUuid, unit: &UnitName) {
+        let key = (model.clone(), unit.clone());
+        let handle = self.workers.remove(&key);
+        let hub = Arc::clone(&self.shared.hub);
+        self.cleaning.spawn(async move {
+            if let Some(handle) = handle {
+                handle.cancel.send_replace(true);
+                let _ = handle.running.await;
+            }
+            let cleaned = tokio::task::spawn_blocking(move || {
+                clean_up(&hub, &key.0, &key.1);
+                if hub.model(&key.0).is_none() {
+                    remove_dir(&hub.data.model(&key.0));
+                }
+            });
+            let _ = cleaned.await;
+        });
+    }
+
+    fn end_model(&mut self, uuid: &ModelUuid) {
+        let units: Vec<UnitName> = self
+            .workers
+            .keys()
+            .filter(|(model, _)| model == uuid)
+            .map(|(_, unit)| unit.clone())
+            .collect();
+        for unit in &units {
+            self.end(uuid, unit);
+        }
+        let dir = self.shared.hub.data.model(uuid);
+        if units.is_empty() {
+            self.cleaning.spawn_blocking(move || remove_dir(&dir));
+        }
+    }
+}
+
+/// Returns the units that a commit may have given something to do.
+fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
+    if touched.info {
+        return model.units.keys().cloned().collect();
+    }
+    let mut applications: BTreeSet<&str> =
+        touched.applications.iter().map(String::as_str).collect();
+    let relations = touched
+        .relations
+        .iter()
+        .filter_map(|id| model.relations.get(id));
+    // Whoever shares a relation with a unit sees whether that unit is going.
+    let of_units = touched
+        .units
+        .iter()
+        .flat_map(|unit| model.relations_of(unit.application()));
+    for relation in relations.chain(of_units) {
+        applications.extend(
+            relation
+                .endpoints
+                .iter()
+                .map(|endpoint| endpoint.application.as_str()),
+        );
+    }
+    let mut units: BTreeSet<UnitName> = touched.units.iter().cloned().collect();
+    units.extend(
+        touched
+            .tasks
+            .iter()
+            .filter_map(|id| model.tasks.get(id))
+            .map(|task| task.unit.clone()),
+    );
+    units.extend(
+        model
+            .units
+            .keys()
+            .filter(|unit| applications.contains(unit.application()))
+            .cloned(),
+    );
+    units
+}
+
+/// Takes up after a daemon that was killed: ends the processes of hooks that were never committed, so that the hooks can run again,
+/// and removes what is left of units that are gone.
+fn recover(hub: &Hub, state: &State) {
+    for (uuid, model) in &state.models {
+        for unit in model.units.values() {
+            let Some(running) = &unit.progress.running else {
+                continue;
+            };
+            kill_by_environment(&[("JUJU_CONTEXT_ID", &running.context)]);
+            let done = transact(hub, uuid, |model, now| {
+                commit::recover(model, &unit.name, now);
+                Ok::<_, std::convert::Infallible>(())
+            });
+            if let Err(error) = done {
+                super::output::complain(&format!("{}: {error}", unit.name));
+            }
+        }
+    }
+    remove_strays(hub, state);
+}
+
+/// Removes directories of models and units that are not in the state any more: the daemon ended before it could.
+fn remove_strays(hub: &Hub, state: &State) {
+    let models = hub.data.root().join("models");
+    for uuid in names_in(&models).into_iter().map(ModelUuid) {
+        let model = state.models.get(&uuid);
+        for tag in names_in(&hub.data.model(&uuid).join("agents")) {
+            let known = model.is_some_and(|model| model.units.keys().any(|unit| unit.tag() == tag));
+            let Some(unit) = unit_of_tag(&tag).filter(|_| !known) else {
+                continue;
+            };
+            clean_up(hub, &uuid, &unit);
+        }
+        if model.is_none() {
+            remove_dir(&hub.data.model(&uuid));
+        }
+    }
+}
+
+fn names_in(dir: &std::path::Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect()
+}
+
+fn unit_of_tag(tag: &str) -> Option<UnitName> {
+    let (application, number) = tag.strip_prefix("unit-")?.rsplit_once('-')?;
+    UnitName::parse(&format!("{application}/{number}")).ok()
+}

@@ -1,0 +1,66 @@
+//! What follows from any commit: empty things that are going go, and applications get leaders.
+
+use crate::model::changes::{drop_relation_if_empty, remove_application_if_empty};
+use crate::model::{Life, Model, RelationId, Unit};
+
+/// Chooses a leader if the application has none: the first unit, by number, whose agent is up.
+pub(super) fn elect(model: &mut Model, application: &str) {
+    let Some(app) = model.applications.get(application) else {
+        return;
+    };
+    if app.life != Life::Alive
+        || app
+            .leader
+            .as_ref()
+            .is_some_and(|leader| model.units.contains(leader))
+    {
+        return;
+    }
+    let up = |unit: &&Unit| unit.life == Life::Alive && unit.progress.charm.is_some();
+    let leader = model
+        .units_of(application)
+        .filter(up)
+        .min_by_key(|unit| unit.name.number())
+        .map(|unit| unit.name.clone());
+    if leader == app.leader {
+        return;
+    }
+    if let Some(app) = model.applications.get_mut(application) {
+        app.leader = leader;
+    }
+}
+
+/// Removes what is going and empty, gives applications that have lost their leader a new one, and says whether the model itself is
+/// going and empty, so that its record has to go.
+///
+/// Every commit of an agent ends with this, and every commit of somebody else is followed by it.
+pub(crate) fn tidy(model: &mut Model) -> bool {
+    let relations: Vec<RelationId> = model
+        .relations
+        .values()
+        .filter(|r| !r.is_peer())
+        .map(|relation| relation.id)
+        .collect();
+    for id in relations {
+        drop_relation_if_empty(model, id);
+    }
+    let applications: Vec<String> = model.applications.keys().cloned().collect();
+    for name in applications {
+        if !remove_application_if_empty(model, &name) {
+            elect(model, &name);
+        }
+    }
+    model.info.life != Life::Alive && model.applications.is_empty() && model.units.is_empty()
+}
+
+/// Says whether [`tidy`] would change anything or ask for the model's removal.
+pub(crate) fn needs_tidying(model: &Model) -> bool {
+    let mut copy = model.clone();
+    let mut differs = tidy(&mut copy);
+    // By pointer: this is asked after every commit.
+    copy.applications
+        .each_change(&model.applications, |_, _| differs = true);
+    copy.relations
+        .each_change(&model.relations, |_, _| differs = true);
+    differs
+}

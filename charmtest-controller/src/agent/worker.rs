@@ -1,0 +1,240 @@
+//! The agent of one unit: looks what is next, does it, commits it, and waits when there is nothing.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, watch};
+
+use super::commit;
+use super::output::{UnitLog, complain};
+use super::resolver::{self, Step};
+use super::shared::{Shared, transact};
+use crate::model::changes::remove_unit_record;
+use crate::model::{Model, ModelUuid, Task, Transact, UnitName};
+
+/// How long a step that the disk refused waits before it is committed again.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// The agent of one unit.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) model: ModelUuid,
+    pub(super) unit: UnitName,
+    wake: Arc<Notify>,
+    pub(super) cancel: watch::Receiver<bool>,
+    pub(super) log: UnitLog,
+}
+
+/// What holds others back while a step runs.
+pub(super) struct Turn {
+    _machine: Option<OwnedMutexGuard<()>>,
+    /// Given back when a hook takes long, see [`super::process`].
+    pub(super) slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Worker {
+    /// Makes the agent of a unit; `cancel` turns true when it has to stop.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        model: ModelUuid,
+        unit: UnitName,
+        wake: Arc<Notify>,
+        cancel: watch::Receiver<bool>,
+    ) -> Self {
+        let log = UnitLog::new(Arc::clone(&shared.hub), model.clone(), unit.clone());
+        Self {
+            shared,
+            model,
+            unit,
+            wake,
+            cancel,
+            log,
+        }
+    }
+
+    /// Works until the unit is gone or the agent is told to stop.
+    pub(super) async fn run(mut self) {
+        while !*self.cancel.borrow() {
+            let Some((model, step)) = self.look() else {
+                return;
+            };
+            match step {
+                Step::Wait { until } => {
+                    if self.settle(&model).await {
+                        continue;
+                    }
+                    if !self.wait(until).await {
+                        return;
+                    }
+                }
+                step if needs_turn(&step) => {
+                    let Some(turn) = self.take_turn(&model, &step).await else {
+                        return;
+                    };
+                    // Much may have happened while this unit waited for its turn.
+                    let Some((model, step)) = self.look() else {
+                        return;
+                    };
+                    if needs_turn(&step) {
+                        self.act(&model, step, turn).await;
+                    }
+                }
+                Step::EnterScopes => {
+                    self.commit(|model, unit, _| commit::enter_scopes(model, unit))
+                        .await
+                }
+                Step::LeaveScope(id) => {
+                    self.commit(|model, unit, _| commit::leave_scope(model, unit, id))
+                        .await
+                }
+                Step::SkipFailed(hook) => {
+                    self.commit(|model, unit, now| commit::skip_failed(model, unit, &hook, now))
+                        .await
+                }
+                _ => self.commit(remove_unit_record).await,
+            }
+        }
+    }
+
+    fn look(&self) -> Option<(Arc<Model>, Step)> {
+        let model = self.shared.hub.model(&self.model)?;
+        let step = resolver::next(&model, model.units.get(&self.unit)?, self.shared.hub.now());
+        Some((model, step))
+    }
+
+    /// Shows that nothing is to be done; says whether that was news.
+    async fn settle(&mut self, model: &Model) -> bool {
+        let news = model
+            .units
+            .get(&self.unit)
+            .is_some_and(commit::is_unsettled);
+        if news {
+            self.commit(commit::settle).await;
+        }
+        news
+    }
+
+    /// Waits until something concerns this unit, or until that moment; says whether to go on.
+    async fn wait(&mut self, until: Option<Timestamp>) -> bool {
+        let now = self.shared.hub.now();
+        let delay = until.map(|at| {
+            at.duration_since(now)
+                .max(SignedDuration::ZERO)
+                .unsigned_abs()
+        });
+        let timer = async {
+            match delay {
+                // A little late rather than early, so that the look afterwards finds it due.
+                Some(delay) => tokio::time::sleep(delay + Duration::from_millis(1)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.wake.notified() => true,
+            () = timer => true,
+            () = cancelled(&mut self.cancel) => false,
+        }
+    }
+
+    /// Waits for the machine and for a slot; `None` when the agent has to stop.
+    async fn take_turn(&mut self, model: &Model, step: &Step) -> Option<Turn> {
+        let machine = model.units.get(&self.unit)?.machine.clone();
+        let parallel = is_parallel(model, step);
+        let shared = Arc::clone(&self.shared);
+        let uuid = self.model.clone();
+        let turn = async move {
+            let machine = if parallel {
+                None
+            } else {
+                Some(shared.lock_machine(&uuid, &machine).await)
+            };
+            let slot = Arc::clone(&shared.slots).acquire_owned().await.ok();
+            Turn {
+                _machine: machine,
+                slot,
+            }
+        };
+        tokio::select! {
+            turn = turn => Some(turn),
+            () = cancelled(&mut self.cancel) => None,
+        }
+    }
+
+    async fn act(&mut self, model: &Model, step: Step, turn: Turn) {
+        match step {
+            Step::Unpack => self.unpack(model).await,
+            Step::Run(hook) | Step::Retry(hook) => self.run_hook(hook, turn).await,
+            Step::Action(task) => self.run_task(task, turn).await,
+            _ => {}
+        }
+    }
+
+    /// Commits what cannot be refused.
+    pub(super) async fn commit(&mut self, change: impl Fn(&mut Model, &UnitName, Timestamp)) {
+        let Ok(()) = self
+            .try_commit::<Infallible>(|model, unit, now| {
+                change(model, unit, now);
+                Ok(())
+            })
+            .await;
+    }
+
+    /// Commits; a disk that refuses is asked again until it takes it or the agent stops, so that a hook is neither lost nor repeated.
+    pub(super) async fn try_commit<E>(
+        &mut self,
+        change: impl Fn(&mut Model, &UnitName, Timestamp) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let hub = Arc::clone(&self.shared.hub);
+        loop {
+            match transact(&hub, &self.model, |model, now| {
+                change(model, &self.unit, now)
+            }) {
+                Ok(()) => return Ok(()),
+                Err(Transact::Rejected(error)) => return Err(error),
+                Err(Transact::Store(error)) => {
+                    complain(&format!("{}: {error}; trying again", self.unit))
+                }
+            }
+            self.pause(STORE_RETRY).await;
+            if *self.cancel.borrow() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits, but not longer than the agent is wanted.
+    pub(super) async fn pause(&mut self, delay: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = cancelled(&mut self.cancel) => {}
+        }
+    }
+}
+
+/// Says whether the step runs something, so that it needs the machine and a slot.
+fn needs_turn(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Run(_) | Step::Retry(_) | Step::Action(_) | Step::Unpack
+    )
+}
+
+/// Says whether the step may run beside hooks of other units on its machine: commands, and actions that say so.
+fn is_parallel(model: &Model, step: &Step) -> bool {
+    let Step::Action(id) = step else { return false };
+    let Some(task) = model.tasks.get(id) else {
+        return false;
+    };
+    let declared = model
+        .charm_of(task.unit.application())
+        .and_then(|row| row.charm.actions.0.get(&task.action));
+    task.action == Task::EXEC
+        || declared.is_some_and(|action| action.parallel && action.execution_group.is_empty())
+}
+
+/// Waits until the agent is told to stop.
+pub(super) async fn cancelled(cancel: &mut watch::Receiver<bool>) {
+    // The sender is dropped with the agents: that is an end as well.
+    let _ = cancel.wait_for(|cancelled| *cancelled).await;
+}
