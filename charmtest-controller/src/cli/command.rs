@@ -14,8 +14,7 @@ use super::io::Io;
 use super::target::Target;
 use super::times::Times;
 use super::values;
-use crate::agent::Agents;
-use crate::flags::{Flag, Parsed, Placement};
+use crate::flags::{Flag, Parsed};
 use crate::model::{Hub, Model, ModelUuid, Rejected, StoreError, Transact};
 use crate::protocol::Request;
 
@@ -35,8 +34,6 @@ pub(super) struct Command {
     pub(super) formats: &'static [&'static str],
     /// What it works on.
     pub(super) scope: Scope,
-    /// Where options may stand.
-    pub(super) placement: Placement,
     /// Checks the arguments before anything else happens; a refusal exits 2.
     pub(super) check: fn(&Parsed) -> Result<(), String>,
     /// Does the work.
@@ -58,7 +55,6 @@ impl Command {
             flags: &[],
             formats: &[],
             scope: Scope::Model,
-            placement: Placement::Anywhere,
             check: no_args,
             run,
         }
@@ -95,14 +91,6 @@ impl Command {
     /// Says what it works on.
     pub(super) const fn scope(self, scope: Scope) -> Self {
         Self { scope, ..self }
-    }
-
-    /// Makes options end at the first argument.
-    pub(super) const fn options_first(self) -> Self {
-        Self {
-            placement: Placement::First,
-            ..self
-        }
     }
 }
 
@@ -169,8 +157,6 @@ impl From<Transact<Failure>> for Failure {
 pub(super) struct Cx {
     /// The state.
     pub(super) hub: Arc<Hub>,
-    /// The agents.
-    pub(super) agents: Arc<Agents>,
     /// The client's working directory and variables.
     pub(super) request: Request,
     /// The client's streams.

@@ -131,18 +131,20 @@ fn debug_log(cx: &Cx) -> Running<'_> {
         let mut news = cx.hub.watch_log();
         news.borrow_and_update();
         let mut last = existing(cx, extent, &filter, &layout).await?;
-        while extent.tail {
+        if !extent.tail {
+            return Ok(());
+        }
+        loop {
             let came = tokio::select! {
                 changed = news.changed() => changed.is_ok(),
                 () = cx.io.gone() => false,
             };
             if !came {
-                break;
+                return Ok(());
             }
             news.borrow_and_update();
             last = print_after(cx, last, &filter, &layout).await?;
         }
-        Ok(())
     })
 }
 

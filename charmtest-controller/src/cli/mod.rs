@@ -39,6 +39,9 @@ mod upload;
 mod values;
 
 #[cfg(test)]
+#[cfg(test)]
+#[cfg(test)]
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -121,10 +124,9 @@ const CONTROLLER_FLAG: &[Flag] = &[Flag::text(&["c", "controller"], "Controller 
 const OUTPUT_FLAG: &[Flag] = &[Flag::text(&["o", "output"], "Specify an output file")];
 
 /// Runs one `juju` command and returns its exit code.
-pub(crate) async fn run(hub: &Arc<Hub>, agents: &Arc<Agents>, request: Request, io: Io) -> u8 {
+pub(crate) async fn run(hub: &Arc<Hub>, _agents: &Arc<Agents>, request: Request, io: Io) -> u8 {
     let mut cx = Cx {
         hub: Arc::clone(hub),
-        agents: Arc::clone(agents),
         request,
         io,
         args: Parsed::default(),
@@ -177,7 +179,7 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
         .chain(HIDDEN_FLAGS)
         .copied();
     let all: Vec<Flag> = own.iter().copied().chain(shared).collect();
-    cx.args = flags::parse(&all, command.placement, rest).map_err(Failure::usage)?;
+    cx.args = flags::parse(&all, Placement::Anywhere, rest).map_err(Failure::usage)?;
     cx.args.absorb(&top);
     if cx.args.switch("quiet") && cx.args.switch("verbose") {
         return Err(Failure::failed(

@@ -47,9 +47,8 @@ impl Report {
         row(&[
             "Running on subnets:",
             &join(subnets.iter().map(String::as_str)),
-            "",
         ]);
-        row(&["Utilizing ports:", &join(ports), ""]);
+        row(&["Utilizing ports:", &join(ports)]);
         row(&["# Machines:", &format!("({})", self.machines.len())]);
         if !self.machines.is_empty() {
             row(&["started:", &self.machines.len().to_string(), ""]);

@@ -11,6 +11,8 @@ mod value;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use report::{Host, Report};
 pub(crate) use selection::Selection;
