@@ -39,8 +39,11 @@ mod upload;
 mod values;
 
 #[cfg(test)]
+mod application_tests;
 #[cfg(test)]
+mod charm_fixture;
 #[cfg(test)]
+mod task_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

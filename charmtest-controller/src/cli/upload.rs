@@ -142,7 +142,8 @@ fn store_charm(data: &DataDir, source: &Path, named: &str) -> Result<Package, Fa
         io::ErrorKind::NotFound => Failure::failed(format!("no charm was found at {named:?}")),
         _ => Failure::failed(format!("cannot read {named:?}: {error}")),
     })?;
-    let temporary = Temporary(data.charm(&format!(".{}", random_hex(8))));
+    let temporary = Temporary::new(data.charm(&format!(".{}", random_hex(8))))
+        .map_err(|error| Failure::failed(format!("cannot keep {named:?}: {error}")))?;
     if found.is_dir() {
         check_packed(source, named)?;
         pack_directory(source, &temporary.0).map_err(|error| refuse(named, &error))?;
@@ -214,7 +215,7 @@ fn chain(error: &dyn Error) -> String {
 
 /// Copies `content` to where its SHA-384 says and returns that and the size.
 fn store_resource(data: &DataDir, content: &mut dyn io::Read) -> io::Result<(String, u64)> {
-    let temporary = Temporary(data.resource(&format!(".{}", random_hex(8))));
+    let temporary = Temporary::new(data.resource(&format!(".{}", random_hex(8))))?;
     let mut file = File::create(&temporary.0)?;
     let mut hasher = Sha384::new();
     let mut size = 0;
@@ -235,6 +236,16 @@ fn store_resource(data: &DataDir, content: &mut dyn io::Read) -> io::Result<(Str
 
 /// A file that is removed again unless it was renamed.
 struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Chooses the file and makes its directory.
+    fn new(path: PathBuf) -> io::Result<Self> {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        Ok(Self(path))
+    }
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
