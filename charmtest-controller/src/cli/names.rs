@@ -4,28 +4,26 @@ use super::command::Command;
 
 /// Commands of Juju 3.6 that the embedded controller does not have.
 const FOREIGN: &str = "\
-    actions add-cloud add-credential add-k8s add-machine add-secret add-secret-backend add-space add-ssh-key \
-    add-storage add-unit add-user agree agreements application-storage attach-resource attach-storage \
-    autoload-credentials bind bootstrap cancel-task change-user-password charm-resources clouds config constraints \
-    consume controller-config create-backup create-storage-pool credentials dashboard debug-code debug-hook debug-hooks \
-    default-credential default-region deploy destroy-controller detach-storage diff-bundle disable-command disable-user \
-    disabled-commands documentation download download-backup enable-command enable-destroy-controller enable-ha \
-    enable-user exec export-bundle expose find find-offers firewall-rules grant grant-cloud grant-secret \
-    help-action-commands help-hook-commands hook-tool hook-tools import-filesystem import-ssh-key info integrate \
-    kill-controller list-actions list-agreements list-charm-resources list-clouds list-credentials \
-    list-disabled-commands list-firewall-rules list-offers list-operations list-payloads list-regions list-resources \
-    list-secret-backends list-secrets list-spaces list-ssh-keys list-storage list-storage-pools list-subnets list-users \
-    login logout migrate model-constraints model-default model-defaults model-secret-backend move-to-space offer offers \
-    operations payloads refresh regions register relate reload-spaces remove-application remove-cloud remove-credential \
-    remove-k8s remove-machine remove-offer remove-relation remove-saas remove-secret remove-secret-backend remove-space \
-    remove-ssh-key remove-storage remove-storage-pool remove-unit remove-user rename-space resolve resolved resources \
-    resume-relation retry-provisioning revoke revoke-cloud revoke-secret run scale-application scp secret-backends \
-    secrets set-application-base set-application-storage set-constraints set-credential set-default-credentials \
-    set-default-region set-firewall-rule set-model-constraints show-action show-cloud show-credential show-credentials \
-    show-offer show-operation show-secret show-secret-backend show-space show-storage show-task show-user spaces ssh \
-    ssh-keys storage storage-pools subnets suspend-relation sync-agent-binary trust unexpose unregister update-cloud \
-    update-credential update-credentials update-k8s update-public-clouds update-secret update-secret-backend \
-    update-storage-pool upgrade-controller upgrade-machine upgrade-model users wait-for";
+    add-cloud add-credential add-k8s add-machine add-secret add-secret-backend add-space add-ssh-key add-storage \
+    add-user agree agreements application-storage attach-storage autoload-credentials bind bootstrap \
+    change-user-password charm-resources clouds consume controller-config create-backup create-storage-pool \
+    credentials dashboard debug-code debug-hook debug-hooks default-credential default-region destroy-controller \
+    detach-storage diff-bundle disable-command disable-user disabled-commands documentation download \
+    download-backup enable-command enable-destroy-controller enable-ha enable-user export-bundle find find-offers \
+    firewall-rules grant grant-cloud grant-secret help-action-commands help-hook-commands hook-tool hook-tools \
+    import-filesystem import-ssh-key info kill-controller list-agreements list-charm-resources list-clouds \
+    list-credentials list-disabled-commands list-firewall-rules list-offers list-payloads list-regions \
+    list-secret-backends list-secrets list-spaces list-ssh-keys list-storage list-storage-pools list-subnets \
+    list-users login logout migrate model-default model-defaults model-secret-backend move-to-space offer offers \
+    payloads regions register reload-spaces remove-cloud remove-credential remove-k8s remove-machine remove-offer \
+    remove-saas remove-secret remove-secret-backend remove-space remove-ssh-key remove-storage remove-storage-pool \
+    remove-user rename-space resume-relation retry-provisioning revoke revoke-cloud revoke-secret scale-application \
+    scp secret-backends secrets set-application-base set-application-storage set-credential set-default-credentials \
+    set-default-region set-firewall-rule show-cloud show-credential show-credentials show-offer show-secret \
+    show-secret-backend show-space show-storage show-user spaces ssh ssh-keys storage storage-pools subnets \
+    suspend-relation sync-agent-binary unregister update-cloud update-credential update-credentials update-k8s \
+    update-public-clouds update-secret update-secret-backend update-storage-pool upgrade-controller upgrade-machine \
+    upgrade-model users wait-for";
 
 /// Returns what to say about a command that was not found: that we lack it, or what Juju says about an unknown one.
 pub(super) fn unknown(name: &str, commands: impl Iterator<Item = &'static Command>) -> String {
@@ -94,6 +92,14 @@ mod tests {
             text,
             "juju: \"statuz\" is not a juju command. See \"juju --help\".\n\nDid you mean:\n\tstatus"
         );
+    }
+
+    #[test]
+    fn what_we_have_is_not_called_foreign() {
+        let both: Vec<&str> = foreign()
+            .filter(|name| super::super::find(name).is_some())
+            .collect();
+        assert!(both.is_empty(), "{both:?}");
     }
 
     #[test]
