@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Agents;
 use super::simulation::{Simulation, unit};
 use crate::model::changes::{self, Haste};
+use crate::model::random_uuid;
 use crate::model::{
     AgentStatus, Clock, Hub, LogQuery, Model, ModelUuid, Resolved, State, Task, TaskStatus, Timing,
     Unit,
@@ -73,8 +74,10 @@ impl Rig {
         let data = DataDir::open(&dir.path().join("data")).unwrap();
         fs::create_dir_all(data.root().join("charms")).unwrap();
         let (hub, agents) = open(data);
-        let model = Simulation::new().model;
-        let uuid = model.info.uuid.clone();
+        let mut model = Simulation::new().model;
+        // Tests that run side by side must not end each other's processes.
+        let uuid = ModelUuid(random_uuid());
+        model.info_mut().uuid = uuid.clone();
         let rig = Self {
             dir,
             hub,
