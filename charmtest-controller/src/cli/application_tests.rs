@@ -627,6 +627,11 @@ fn exposing_constraints_and_resources() {
         (&listed[0]["size"], &listed[0]["path"]),
         (&json!(6), &json!("blob.txt"))
     );
+    let yaml = c.juju("resources server --format yaml").ok().stdout;
+    assert!(
+        yaml.contains("\n  timestamp: 2025-11-21T22:58:04Z\n"),
+        "{yaml}"
+    );
     assert_eq!(
         c.model().applications.get("server").unwrap().charm_modified,
         1

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use charmtest_charm::yaml_writer::{Times, YamlStyle, to_yaml_with};
 use charmtest_charm::{Resource, ResourceKind};
 use serde_json::{Map, Value, json};
 
@@ -128,6 +129,13 @@ async fn list(cx: &Cx) -> Result<(), Failure> {
     } else {
         json!({"resources": described})
     };
+    if yaml {
+        let style = YamlStyle {
+            times: Times::Plain,
+            ..YamlStyle::default()
+        };
+        return cx.print(&to_yaml_with(&value, style)).await;
+    }
     cx.print_value(&value, |_| tabular(&model, row, is_unit))
         .await
 }
