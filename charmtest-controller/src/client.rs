@@ -152,15 +152,21 @@ pub fn tool_main(name: &str, args: Vec<String>) -> u8 {
                 format!("dial unix {}: {error}", socket.display()),
             )
         })?;
-        exchange(&mut stream, &request)
+        match exchange(&mut stream, &request)? {
+            Answer::Ended(code) => Ok(code),
+            Answer::NotTaken => Err(io::Error::other("the agent is going away")),
+        }
     });
-    report(answer.map(|code| code.unwrap_or(1)))
+    report(answer)
 }
 
 /// Sends `request` to the daemon of `data` if one runs; `None` when none does.
 pub(crate) fn ask_running(data: &DataDir, request: &Request) -> io::Result<Option<u8>> {
     match UnixStream::connect(data.socket()) {
-        Ok(mut stream) => Ok(exchange(&mut stream, request)?.or(Some(0))),
+        Ok(mut stream) => Ok(Some(match exchange(&mut stream, request)? {
+            Answer::Ended(code) => code,
+            Answer::NotTaken => 0,
+        })),
         Err(error)
             if matches!(
                 error.kind(),
@@ -181,10 +187,13 @@ pub(crate) fn exchange_starting(data: &DataDir, request: &Request) -> io::Result
             Ok(stream) => stream,
             Err(_) => start_daemon(data, deadline)?,
         };
-        if let Some(code) = exchange(&mut stream, request)? {
-            return Ok(code);
+        match exchange(&mut stream, request)? {
+            Answer::Ended(code) => return Ok(code),
+            Answer::NotTaken if Instant::now() < deadline => {}
+            Answer::NotTaken => {
+                return Err(io::Error::other("the embedded controller does not take the command"));
+            }
         }
-        // The daemon was of another build and is ending: its socket is gone, the next round starts ours.
     }
 }
 
@@ -213,23 +222,38 @@ fn cwd() -> String {
         .unwrap_or_default()
 }
 
-/// Runs one request; `None` when the daemon asks to be replaced.
-fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Option<u8>> {
-    stream.write_all(&request.encode())?;
+/// What came of a request.
+enum Answer {
+    /// The command ended with this code.
+    Ended(u8),
+    /// The daemon went away, or made room for one of our build, before it began: asking again does nothing twice.
+    NotTaken,
+}
+
+fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
+    let mut accepted = request.kind != Kind::Juju;
+    if let Err(error) = stream.write_all(&request.encode()) {
+        return if accepted { Err(error) } else { Ok(Answer::NotTaken) };
+    }
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
-        let frame = Frame::read(&mut reader).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                io::Error::other("the embedded controller went away while the command ran")
+        let frame = match Frame::read(&mut reader) {
+            Ok(frame) => frame,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(error),
+            Err(_) if !accepted => return Ok(Answer::NotTaken),
+            Err(_) => {
+                return Err(io::Error::other(
+                    "the embedded controller went away while the command ran",
+                ));
             }
-            _ => error,
-        })?;
+        };
         match frame {
+            Frame::Accepted => accepted = true,
             Frame::Stdout(bytes) => forward(&mut io::stdout().lock(), &bytes)?,
             Frame::Stderr(bytes) => forward(&mut io::stderr().lock(), &bytes)?,
             Frame::WantStdin => send_stdin(stream.try_clone()?),
-            Frame::Exit(code) => return Ok(Some(code)),
-            Frame::Restart => return Ok(None),
+            Frame::Exit(code) => return Ok(Answer::Ended(code)),
+            Frame::Restart => return Ok(Answer::NotTaken),
             Frame::Data(_) => {}
         }
     }

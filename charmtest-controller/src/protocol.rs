@@ -38,9 +38,11 @@ pub(crate) struct Request {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// One message after the request.
+/// One message after the request. The first one is [`Frame::Accepted`] or [`Frame::Restart`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Frame {
+    /// The command begins now. A client that loses the daemon before this may ask the next one without doing anything twice.
+    Accepted,
     /// For standard output.
     Stdout(Vec<u8>),
     /// For standard error.
@@ -116,6 +118,7 @@ impl Frame {
         let (kind, body): (u8, &[u8]) = match self {
             Self::Stdout(bytes) => (b'o', bytes),
             Self::Stderr(bytes) => (b'e', bytes),
+            Self::Accepted => (b'a', &[]),
             Self::WantStdin => (b'w', &[]),
             Self::Data(bytes) => (b'd', bytes),
             Self::Exit(exit) => {
@@ -136,6 +139,7 @@ impl Frame {
         Some(match kind {
             b'o' => Self::Stdout(body),
             b'e' => Self::Stderr(body),
+            b'a' => Self::Accepted,
             b'w' => Self::WantStdin,
             b'd' => Self::Data(body),
             b'x' => Self::Exit(*body.first()?),
@@ -220,6 +224,7 @@ mod tests {
     #[test]
     fn frames_survive_the_way() {
         for frame in [
+            Frame::Accepted,
             Frame::Stdout(b"x".to_vec()),
             Frame::Stderr(Vec::new()),
             Frame::WantStdin,

@@ -11,8 +11,6 @@ use crate::bed::{Bed, PROGRAM, Said};
 const CHARM: &str = "#!/bin/sh\nstatus-set active \"$(config-get word)\"\n";
 
 const TESTS: &str = r#"
-use charmtest::prelude::*;
-
 mod good {
     use charmtest::prelude::*;
 
@@ -108,7 +106,7 @@ fn author(bed: &Bed, name: &str) -> PathBuf {
 }
 
 /// Makes a command of cargo in the author's crate, with `cargo-charmtest` installed.
-fn cargo_command(bed: &Bed, dir: &Path, args: &[&str]) -> Command {
+pub(crate) fn cargo_command(bed: &Bed, dir: &Path, args: &[&str]) -> Command {
     let bin = bed.path().join("bin");
     let installed = bin.join("cargo-charmtest");
     if !installed.exists() {
@@ -148,7 +146,7 @@ fn cargo(bed: &Bed, dir: &Path, args: &[&str]) -> Said {
 
 /// Asserts that no model is left in the controller.
 #[track_caller]
-fn assert_no_models(bed: &Bed) {
+pub(crate) fn assert_no_models(bed: &Bed) {
     let models: serde_json::Value =
         serde_json::from_str(&bed.juju(&["models", "--format", "json"])).unwrap();
     assert_eq!(
@@ -226,13 +224,13 @@ fn failures_are_named_with_place_cause_and_evidence() {
         "FAIL [",
         "bad::deploys_nothing",
         "no charm was found at \"./nosuch\"",
-        "at tests/integration/main.rs:29:",
+        "at tests/integration/main.rs:27:",
         "this was printed",
         "evidence in ",
         "ABORT [",
         "bad::never_runs (aborted by bad::deploys_nothing)",
         "arithmetic",
-        "at tests/integration/main.rs:58:",
+        "at tests/integration/main.rs:56:",
         "2 passed, 2 failed, 1 aborted",
         "cargo charmtest -p author-bad --test integration bad panics",
     ] {

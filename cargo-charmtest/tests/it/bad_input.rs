@@ -164,7 +164,7 @@ fn impossible_actions_are_refused() {
     let charm = bed.charm(
         "srv",
         "",
-        "status-set active\n[ \"$JUJU_ACTION_NAME\" = hang ] && sleep 600",
+        "status-set active\nif [ \"$JUJU_ACTION_NAME\" = hang ]; then sleep 600; fi",
     );
     fs::write(
         bed.path().join("srv/actions.yaml"),

@@ -8,3 +8,4 @@ mod clients;
 mod durability;
 mod hooks;
 mod life_cycle;
+mod readme;

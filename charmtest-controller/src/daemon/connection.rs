@@ -68,6 +68,9 @@ async fn juju(
     reader: OwnedReadHalf,
     mut writer: OwnedWriteHalf,
 ) {
+    if send(&mut writer, &Frame::Accepted).await.is_err() {
+        return;
+    }
     let (frames, mut queue) = mpsc::channel::<Frame>(64);
     let (gone, is_gone) = watch::channel(false);
     let (stdin, stdin_queue) = mpsc::channel::<Vec<u8>>(4);

@@ -131,19 +131,25 @@ impl Plan {
         self.modules.iter().filter_map(missing_base).collect()
     }
 
-    /// Describes all tests of the target, selected or not.
+    /// Describes the tests that the selection leaves, ignored ones included; a module without any is left out.
     pub(super) fn describe(&self, package: &str, target: &str) -> Description {
         Description {
             charmtest: DESCRIBE_VERSION,
             package: package.to_owned(),
             target: target.to_owned(),
-            modules: self.modules.iter().map(PlannedModule::describe).collect(),
+            modules: self
+                .modules
+                .iter()
+                .map(PlannedModule::describe)
+                .filter(|module| !module.tests.is_empty())
+                .collect(),
         }
     }
 }
 
 impl PlannedModule {
     fn describe(&self) -> DescribedModule {
+        let selected = |test: &&PlannedTest| test.choice != Choice::FilteredOut;
         let describe = |test: &PlannedTest| DescribedTest {
             name: test.name.clone(),
             file: test.entry.file.to_owned(),
@@ -158,7 +164,7 @@ impl PlannedModule {
         };
         DescribedModule {
             name: self.name.clone(),
-            tests: self.tests.iter().map(describe).collect(),
+            tests: self.tests.iter().filter(selected).map(describe).collect(),
         }
     }
 }
@@ -506,8 +512,11 @@ mod tests {
     }
 
     #[test]
-    fn the_description_holds_every_test_in_plan_order() {
-        let description = plan(&filtered(&["nothing"])).describe("web", "integration");
+    fn the_description_holds_the_selected_tests_in_plan_order() {
+        let of = |filters: &[&str]| plan(&filtered(filters)).describe("web", "integration");
+        assert!(of(&["nothing"]).modules.is_empty());
+        assert_eq!(of(&["relations::configure"]).modules.len(), 1);
+        let description = plan(&Selection::default()).describe("web", "integration");
         let names: Vec<_> = description
             .modules
             .iter()
