@@ -368,19 +368,22 @@ pub(crate) fn enter_scopes(model: &mut Model, unit: &UnitName) {
 
 /// Leaves the scope of a relation for good; the databag stays readable until the relation goes.
 pub(crate) fn leave_scope(model: &mut Model, unit: &UnitName, id: RelationId) {
+    let Some(relation) = model.relations.get_mut(&id) else {
+        return;
+    };
+    if let Some(member) = relation.members.get_mut(unit) {
+        member.in_scope = false;
+    }
     if let Some(row) = model.units.get_mut(unit) {
         row.progress.relations.entry(id).or_default().done = true;
-    }
-    if let Some(member) = model
-        .relations
-        .get_mut(&id)
-        .and_then(|relation| relation.members.get_mut(unit))
-    {
-        member.in_scope = false;
     }
 }
 
 fn finish_relation_hook(model: &mut Model, unit: &UnitName, hook: &RelationHook, base: &Model) {
+    // Removed by force while the hook ran: nothing is left to note it in.
+    if !model.relations.contains(&hook.relation) {
+        return;
+    }
     if hook.event == RelationEvent::Broken {
         leave_scope(model, unit, hook.relation);
         return;

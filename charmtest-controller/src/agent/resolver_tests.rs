@@ -6,7 +6,7 @@ use super::super::commit;
 use super::super::hook::{Hook, RelationEvent};
 use super::super::simulation::{Simulation, unit};
 use super::*;
-use crate::model::{Life, Resolved};
+use crate::model::{Life, Resolved, changes};
 
 const SERVER: &str = "provides: {db: {interface: sql}}\npeers: {ring: {interface: ring}}";
 const CLIENT: &str = "requires: {store: {interface: sql}}";
@@ -559,11 +559,12 @@ fn a_hook_whose_relation_was_forced_away_is_dropped() {
     let mut sim = related();
     write(&mut sim, 1, "cli/0", "x");
     sim.fail("srv/0");
-    sim.model.relations.remove(&1);
+    changes::remove_relation(&mut sim.model, 1, changes::Haste::Forced).unwrap();
     assert!(
         matches!(sim.next("srv/0"), Step::SkipFailed(hook) if hook.relation().is_some_and(|h| h.event == RelationEvent::Changed))
     );
     assert!(sim.settle().is_empty());
+    assert!(!sim.unit("srv/0").progress.relations.contains_key(&1));
 }
 
 #[test]

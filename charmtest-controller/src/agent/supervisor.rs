@@ -291,3 +291,87 @@ fn unit_of_tag(tag: &str) -> Option<UnitName> {
     let (application, number) = tag.strip_prefix("unit-")?.rsplit_once('-')?;
     UnitName::parse(&format!("{application}/{number}")).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulation::{Simulation, unit};
+    use super::*;
+
+    #[test]
+    fn a_commit_wakes_those_whom_it_concerns() {
+        let mut sim = Simulation::new();
+        sim.deploy("srv", "provides: {db: {interface: sql}}", 2);
+        sim.deploy("cli", "requires: {store: {interface: sql}}", 1);
+        sim.deploy("oth", "", 1);
+        let id = sim.relate("srv:db", "cli:store");
+        let task = sim.queue_task("oth/0");
+        let nothing = TouchedModel {
+            uuid: sim.model.info.uuid.clone(),
+            info: false,
+            applications: Vec::new(),
+            units: Vec::new(),
+            relations: Vec::new(),
+            tasks: Vec::new(),
+        };
+        let cases = [
+            (nothing.clone(), ""),
+            (
+                TouchedModel {
+                    info: true,
+                    ..nothing.clone()
+                },
+                "cli/0 oth/0 srv/0 srv/1",
+            ),
+            (
+                TouchedModel {
+                    applications: vec!["srv".to_owned()],
+                    ..nothing.clone()
+                },
+                "srv/0 srv/1",
+            ),
+            (
+                TouchedModel {
+                    units: vec![unit("srv/0")],
+                    ..nothing.clone()
+                },
+                "cli/0 srv/0 srv/1",
+            ),
+            (
+                TouchedModel {
+                    units: vec![unit("oth/0")],
+                    ..nothing.clone()
+                },
+                "oth/0",
+            ),
+            (
+                TouchedModel {
+                    relations: vec![id],
+                    ..nothing.clone()
+                },
+                "cli/0 srv/0 srv/1",
+            ),
+            (
+                TouchedModel {
+                    tasks: vec![task],
+                    ..nothing.clone()
+                },
+                "oth/0",
+            ),
+        ];
+        for (touched, expected) in cases {
+            let woken: Vec<String> = concerned(&sim.model, &touched)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            assert_eq!(woken.join(" "), expected, "{touched:?}");
+        }
+    }
+
+    #[test]
+    fn tags_name_units() {
+        assert_eq!(unit_of_tag("unit-web-app-12"), Some(unit("web-app/12")));
+        for bad in ["unit-web", "web-0", "unit--0", "machine-0"] {
+            assert_eq!(unit_of_tag(bad), None, "{bad}");
+        }
+    }
+}

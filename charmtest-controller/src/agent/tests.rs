@@ -639,6 +639,27 @@ async fn a_forced_removal_kills_what_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_the_disk_refuses_is_made_later_without_a_second_run() {
+    let rig = Rig::with(&charm(
+        "if [ $JUJU_HOOK_NAME = start ]; then touch @DIR@/begun; while [ ! -e @DIR@/go ]; do sleep 0.01; done; touch @DIR@/ended; fi",
+    ));
+    rig.until_file("begun").await;
+    let other = rusqlite::Connection::open(rig.hub.data.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    fs::write(rig.file("go"), "").unwrap();
+    rig.until_file("ended").await;
+    // Longer than the database waits for a lock: at least one commit is refused meanwhile.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(
+        !rig.unit().progress.started,
+        "nothing is published that is not on disk"
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    rig.until_idle().await;
+    assert_eq!(rig.ran(), FIRST_RUN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_destroyed_model_goes_with_its_units() {
     let rig = Rig::with(&charm(""));
     rig.until_idle().await;
