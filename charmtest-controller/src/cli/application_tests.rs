@@ -132,6 +132,7 @@ fn deploy_refuses() {
         ("deploy", 2, "", "ERROR no charm or bundle specified\n"),
         ("deploy ./tracer a b", 2, "", "ERROR unrecognized args: [\"b\"]\n"),
         ("deploy ./tracer Bad_Name", 2, "", "ERROR invalid application name \"Bad_Name\", unexpected uppercase character\n"),
+        ("deploy ./tracer a -n 1001", 2, "", "ERROR --num-units must be at most 1000 in the embedded controller\n"),
         ("deploy ./tracer a -n 0", 2, "", "ERROR --num-units must be a positive integer\n"),
         ("deploy ./tracer a --resource blob", 2, "", "ERROR invalid value \"blob\" for option --resource: badly formatted name value pair: blob\n"),
         ("deploy ./nosuch", 1, "", "ERROR no charm was found at \"./nosuch\"\n"),

@@ -30,6 +30,9 @@ pub(super) const COMMANDS: &[Command] = &[
     ]),
 ];
 
+/// The most units of one command: all of them run on this machine.
+const MAX_UNITS: u32 = 1000;
+
 const FLAGS: &[Flag] = &[
     Flag::text(
         &["attach-storage"],
@@ -92,10 +95,13 @@ fn check_add_unit(args: &Parsed) -> Result<(), String> {
 }
 
 fn check_count(args: &Parsed) -> Result<(), String> {
-    if count(args).is_none() {
-        return Err("--num-units must be a positive integer".to_owned());
+    match args.int("num-units") {
+        Some(..=0) => Err("--num-units must be a positive integer".to_owned()),
+        _ if count(args).is_none() => Err(format!(
+            "--num-units must be at most {MAX_UNITS} in the embedded controller"
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Refuses `--resource` without a value.
@@ -118,7 +124,7 @@ fn count(args: &Parsed) -> Option<u32> {
         None => Some(1),
         Some(count) => u32::try_from(count)
             .ok()
-            .filter(|count| (1..=1000).contains(count)),
+            .filter(|count| (1..=MAX_UNITS).contains(count)),
     }
 }
 
