@@ -82,15 +82,7 @@ pub(crate) fn begin_hook(
     if *hook == Hook::UpdateStatus {
         return;
     }
-    let remote = hook.relation().and_then(|hook| hook.remote_unit.as_ref());
-    let remote = remote
-        .map(|unit| format!(" for {unit}"))
-        .unwrap_or_default();
-    row.agent = Status::new(
-        AgentStatus::Executing,
-        format!("running {} hook{remote}", hook.name()),
-        now,
-    );
+    row.agent = Status::new(AgentStatus::Executing, hook.running_message(), now);
     match hook {
         Hook::Install if !row.charm_set_status => {
             row.workload = Status::new(Workload::Maintenance, "installing charm software", now);

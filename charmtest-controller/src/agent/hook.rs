@@ -88,6 +88,15 @@ impl Hook {
         }
     }
 
+    /// Returns the message of the agent's status while the hook runs (Juju 3.6): `running db-relation-joined hook for db/0`.
+    pub fn running_message(&self) -> String {
+        let remote = self.relation().and_then(|hook| hook.remote_unit.as_ref());
+        let remote = remote
+            .map(|unit| format!(" for {unit}"))
+            .unwrap_or_default();
+        format!("running {} hook{remote}", self.name())
+    }
+
     /// Returns the relation part of a relation hook.
     pub fn relation(&self) -> Option<&RelationHook> {
         match self {

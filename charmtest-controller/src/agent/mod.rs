@@ -35,6 +35,7 @@ use tokio::task::JoinHandle;
 pub use context::{ActionContext, HookContext, Pending};
 pub use contexts::{Contexts, SharedContext};
 pub use hook::{Hook, RelationEvent, RelationHook};
+pub(crate) use resolver::{Step, due};
 
 use crate::model::{Hub, Touched};
 use shared::Shared;

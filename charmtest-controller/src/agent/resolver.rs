@@ -76,6 +76,15 @@ pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     }
 }
 
+/// Returns what the agent of `unit` is about to do, if it has something to do at once: not what waits for a moment to come.
+pub(crate) fn due(model: &Model, unit: &Unit) -> Option<Step> {
+    // At the beginning of time nothing timed is due yet.
+    match next(model, unit, Timestamp::UNIX_EPOCH) {
+        Step::Wait { .. } | Step::Remove => None,
+        step => Some(step),
+    }
+}
+
 /// Returns the fingerprint that `config-changed` compares: explicit configuration, trust, address (Juju's three hashes).
 pub(crate) fn config_fingerprint(model: &Model, unit: &Unit) -> String {
     let app = model.applications.get(unit.name.application());

@@ -1,6 +1,7 @@
 //! Statuses that are not stored but follow from what is.
 
 use super::report::{RelationPart, Shown};
+use crate::agent::{Step, due};
 use crate::model::{
     AgentStatus, Application, Life, Model, ModelInfo, PortRange, Relation, Scope, Status, Unit,
     Workload,
@@ -10,8 +11,20 @@ use crate::model::{
 ///
 /// A failed hook is stored as the agent's error; shown is a workload in error and an idle agent. If a relation hook failed, the
 /// message names the other side of the relation.
+///
+/// An agent that has a hook to run is shown as executing even before it has begun: who changes something and then waits for an
+/// idle unit must never see the moment in between. Juju has that moment, and its clients wait long to be safe from it.
 pub(super) fn unit_status(model: &Model, unit: &Unit) -> (Shown, Shown) {
-    let agent = shown(unit.agent.current.as_str(), &unit.agent);
+    let mut agent = shown(unit.agent.current.as_str(), &unit.agent);
+    if unit.agent.current == AgentStatus::Idle
+        && let Some(step) = due(model, unit)
+    {
+        agent.current = AgentStatus::Executing.as_str();
+        agent.message = match step {
+            Step::Run(hook) => hook.running_message(),
+            _ => String::new(),
+        };
+    }
     if unit.agent.current != AgentStatus::Error {
         return (shown(unit.workload.current.as_str(), &unit.workload), agent);
     }
@@ -148,7 +161,7 @@ mod tests {
     use super::super::fixture;
     use super::*;
     use crate::agent::{Hook, RelationEvent, RelationHook};
-    use crate::model::HookFailure;
+    use crate::model::{HookFailure, QueuedHook};
 
     #[test]
     fn an_application_shows_its_worst_unit() {
@@ -256,6 +269,23 @@ mod tests {
         assert_eq!(
             (of_app.current, of_app.message.as_str()),
             ("error", "hook failed: \"client-relation-changed\"")
+        );
+    }
+
+    #[test]
+    fn an_agent_with_work_to_do_is_never_shown_idle() {
+        let mut model = fixture::model();
+        fixture::application(&mut model, "web", 1);
+        let shown = |model: &Model| unit_status(model, model.units.get("web/0").unwrap()).1;
+        assert_eq!(shown(&model).current, "idle");
+        model.units.get_mut("web/0").unwrap().progress.queued = Some(QueuedHook {
+            hook: Hook::ConfigChanged,
+            not_before: None,
+        });
+        let agent = shown(&model);
+        assert_eq!(
+            (agent.current, agent.message.as_str()),
+            ("executing", "running config-changed hook")
         );
     }
 

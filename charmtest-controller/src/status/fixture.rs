@@ -6,7 +6,10 @@ use charmtest_charm::{Charm, Metadata};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::model::{Bag, CharmRow, Member, Model, Status, UnitName, Workload};
+use crate::agent::Hook;
+use crate::model::{
+    Bag, CharmRow, Member, Model, QueuedHook, Status, UnitName, UnitProgress, Workload,
+};
 
 /// 2025-11-21 22:58:04 UTC.
 pub(crate) const AT: Timestamp = Timestamp::constant(1_763_765_884, 0);
@@ -90,11 +93,23 @@ pub(crate) fn application(model: &mut Model, name: &str, units: u32) {
             "agent": { "current": "idle", "message": "", "since": AT },
             "ports": {},
             "charm_state": {},
-            "progress": crate::model::UnitProgress::default(),
+            "progress": settled(),
         });
         model
             .units
             .insert(name, serde_json::from_value(unit).unwrap());
+    }
+}
+
+/// The progress of a unit whose agent has nothing to do for a long time, whatever is in the model.
+fn settled() -> UnitProgress {
+    UnitProgress {
+        charm: Some("local:web-0".to_owned()),
+        queued: Some(QueuedHook {
+            hook: Hook::UpdateStatus,
+            not_before: Some(Timestamp::MAX),
+        }),
+        ..UnitProgress::default()
     }
 }
 
