@@ -26,13 +26,15 @@ pub(super) fn generate(module: &str, target: &str, seed: u64) -> String {
             _ => stem.push('-'),
         }
     }
+    if stem.is_empty() {
+        stem.push_str("module");
+    }
+    // A namespace may not begin with a digit everywhere.
+    if stem.starts_with(|c: char| c.is_ascii_digit()) {
+        stem.insert(0, 'm');
+    }
     stem.truncate(MAX_LENGTH - 1 - SUFFIX_LENGTH as usize);
-    let stem = match stem.trim_end_matches('-') {
-        "" => "module",
-        // A namespace may not begin with a digit everywhere.
-        stem if stem.starts_with(|c: char| c.is_ascii_digit()) => &format!("m{stem}"),
-        stem => stem,
-    };
+    let stem = stem.trim_end_matches('-');
     let suffix: String = (0..SUFFIX_LENGTH)
         .map(|place| {
             let letter = seed / 36_u64.pow(place) % 36;
@@ -55,6 +57,8 @@ mod tests {
     #[test]
     fn names_are_what_juju_allows() {
         let long = "a".repeat(100);
+        let long_number = format!("_{}", "1".repeat(100));
+        let long_number_name = format!("m{}-aaaa", "1".repeat(57));
         let long_name = format!("{}-aaaa", "a".repeat(58));
         let cases = [
             ("relations", "relations-aaaa"),
@@ -66,6 +70,7 @@ mod tests {
             ("日本", "module-aaaa"),
             ("_2nd", "m2nd-aaaa"),
             (long.as_str(), long_name.as_str()),
+            (long_number.as_str(), long_number_name.as_str()),
         ];
         for (module, expected) in cases {
             let name = generate(module, "integration", 0);
