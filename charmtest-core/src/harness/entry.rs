@@ -27,7 +27,7 @@ use super::signals;
 use super::world::World;
 use super::{record, schedule};
 use crate::exit;
-use crate::juju::BackendOptions;
+use crate::juju::{BackendOptions, kill_all_commands};
 use crate::registry::TestEntry;
 
 /// How long a test that was told to stop may take to reach its next await.
@@ -77,9 +77,7 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
         Plan::new(entries.iter().copied(), &selection(args))
     };
     if let Err(text) = check_modules(&args.modules, &plan, target) {
-        let _ = TestArgs::command()
-            .error(ErrorKind::InvalidValue, text)
-            .print();
+        let _ = command(target).error(ErrorKind::InvalidValue, text).print();
         return exit::USAGE;
     }
     if args.list {
@@ -107,6 +105,7 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     let code = execute(args, &plan, settings, Arc::new(world), &runtime);
     // A test that blocks its thread, or a task that a test spawned, must not keep the process.
     runtime.shutdown_background();
+    kill_all_commands();
     code
 }
 

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::flag::{Either, Flag, race};
 use crate::exit;
+use crate::juju::kill_all_commands;
 
 /// A signal that ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub(super) fn listen(
             };
             if interrupt.get().is_some() {
                 on_second();
+                kill_all_commands();
                 leave(received);
             }
             interrupt.set(received);

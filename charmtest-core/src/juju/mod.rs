@@ -30,5 +30,6 @@ pub use transcript::{Transcript, TranscriptEntry};
 pub use version::{Version, VersionError};
 
 pub(crate) use call::parse_json;
+pub(crate) use process::kill_all as kill_all_commands;
 pub(crate) use program::{find_cargo_charmtest, find_on_path};
 pub(crate) use task::parse_tasks;

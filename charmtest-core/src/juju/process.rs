@@ -17,6 +17,22 @@ use std::time::Duration;
 /// and kept the pipe open makes us wait for it.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// The process groups that are under way, for [`kill_all`].
+static UNDER_WAY: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Kills every process that is under way with everything it started; for the end of a run, at which nobody is left to drop
+/// what a blocked thread or a detached task has started.
+pub(crate) fn kill_all() {
+    let groups = std::mem::take(&mut *under_way());
+    if !groups.is_empty() {
+        kill_groups(&groups);
+    }
+}
+
+fn under_way() -> MutexGuard<'static, Vec<u32>> {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What a process left behind.
 #[derive(Debug)]
 pub(super) struct RawOutput {
@@ -47,8 +63,10 @@ impl Running {
         own_group(&mut command);
         let mut child = command.spawn()?;
 
+        let pid = child.id();
+        under_way().push(pid);
         let running = Self {
-            pid: child.id(),
+            pid,
             handoff: Arc::default(),
             stderr: Captured::default(),
         };
@@ -68,6 +86,7 @@ impl Running {
         let (handoff, stderr) = (Arc::clone(&running.handoff), running.stderr.clone());
         spawn("wait", move || {
             let status = wait_all(&mut child, &ended);
+            under_way().retain(|&other| other != pid);
             handoff.complete(status.map(|status| RawOutput {
                 code: exit_code(status),
                 stdout: stdout.take(),
@@ -111,7 +130,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let finished = self.handoff.lock().finished;
         if !finished {
-            kill_group(self.pid);
+            kill_groups(&[self.pid]);
         }
     }
 }
@@ -203,17 +222,26 @@ fn own_group(command: &mut Command) {
 #[cfg(not(unix))]
 fn own_group(_command: &mut Command) {}
 
-/// Kills the process and all it started, by the system's own program: the standard library has no call for it.
-fn kill_group(pid: u32) {
-    let mut kill = if cfg!(unix) {
-        let mut kill = Command::new("/bin/sh");
-        kill.args(["-c", "kill -s KILL -- \"-$1\"", "sh", &pid.to_string()]);
-        kill
+/// Kills processes and all they started, by the system's own program: the standard library has no call for it.
+fn kill_groups(groups: &[u32]) {
+    let mut kill;
+    if cfg!(unix) {
+        kill = Command::new("/bin/sh");
+        kill.args([
+            "-c",
+            "for group; do kill -s KILL -- \"-$group\"; done",
+            "sh",
+        ]);
+        kill.args(groups.iter().map(u32::to_string));
     } else {
-        let mut kill = Command::new("taskkill");
-        kill.args(["/T", "/F", "/PID", &pid.to_string()]);
-        kill
-    };
+        kill = Command::new("taskkill");
+        kill.args(["/T", "/F"]);
+        kill.args(
+            groups
+                .iter()
+                .flat_map(|group| ["/PID".to_owned(), group.to_string()]),
+        );
+    }
     // Failing means that nothing is left to kill.
     let _ = kill
         .stdin(Stdio::null())

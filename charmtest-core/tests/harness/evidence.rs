@@ -4,11 +4,13 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use charmtest::harness::{Event, Evidence};
 use tempfile::TempDir;
 
 use crate::binary::{Run, command, finish};
+use crate::signals::interrupt_until_it_ends;
 
 /// Knows one model at a time, by the file `model`; notes its arguments in `calls`.
 const JUJU: &str = r#"#!/bin/sh
@@ -28,6 +30,7 @@ status)
 debug-log)
     echo 'unit-web-0: 2001-01-01 00:00:00 ERROR unit.web/0.juju-log long ago'
     echo 'unit-web-0: 2999-01-01 00:00:00 ERROR unit.web/0.juju-log database missing' ;;
+sleep) echo $$ > "$here/sleeper.new" && mv "$here/sleeper.new" "$here/sleeper"; exec sleep 600 ;;
 show-unit) echo 'ERROR show-unit is broken' >&2; exit 1 ;;
 esac
 "#;
@@ -68,14 +71,35 @@ impl World {
     }
 
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
-        let mut command = command();
+        let mut command = self.command();
         command
-            .args(["evidence", "--backend", "juju", "--juju"])
-            .arg(self.path().join("juju"))
+            .arg("evidence")
             .args(arguments)
-            .env("CHARMTEST_RECORD_DIR", self.path().join("records"))
             .envs(variables.iter().copied());
         finish(&mut command)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = command();
+        command
+            .args(["--backend", "juju", "--juju"])
+            .arg(self.path().join("juju"))
+            .env("CHARMTEST_RECORD_DIR", self.path().join("records"));
+        command
+    }
+
+    /// Waits until the process that `juju sleep` became is gone; fails if it does not go.
+    fn sleeper_is_gone(&self) -> bool {
+        let began = Instant::now();
+        let id = self.read("sleeper");
+        assert_ne!(id, "", "it was never there");
+        while Path::new("/proc").join(id.trim()).exists() {
+            if began.elapsed() > Duration::from_secs(60) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
     }
 
     fn read(&self, name: &str) -> String {
@@ -191,4 +215,46 @@ fn a_model_given_by_name_is_made_and_kept() {
     );
     assert_eq!(world.read("calls").matches("add-model").count(), 1);
     assert!(!world.read("calls").contains("destroy-model"));
+}
+
+#[test]
+fn readers_that_are_gone_keep_no_model_from_its_end() {
+    let world = World::new();
+    let mut child = world
+        .command()
+        .arg("evidence")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(101));
+    assert!(world.read("calls").contains("destroy-model"));
+}
+
+#[test]
+fn a_run_leaves_no_command_behind() {
+    let world = World::new();
+    let run = finish(
+        world
+            .command()
+            .args(["commands::are_left_behind", "--ignored"]),
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(world.sleeper_is_gone());
+}
+
+#[test]
+fn a_second_interrupt_leaves_no_command_behind() {
+    let world = World::new();
+    let mut child = world
+        .command()
+        .args(["commands::hold_their_thread", "--ignored"])
+        .spawn()
+        .unwrap();
+    while world.read("sleeper").is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    interrupt_until_it_ends(&mut child);
+    assert!(world.sleeper_is_gone());
 }

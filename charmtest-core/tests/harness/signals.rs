@@ -1,7 +1,7 @@
 //! ^C and SIGTERM.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use charmtest::harness::{Event, Outcome};
@@ -51,17 +51,21 @@ fn a_second_interrupt_ends_a_blocked_run_at_once() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "blocked"));
-    // A signal that arrives while the first one is still being delivered is merged into it, so it is sent until it tells.
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        send("INT", &child);
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert_eq!(status.code(), Some(130));
+    assert_eq!(interrupt_until_it_ends(&mut child).code(), Some(130));
     // The run did not wait for the test to stop: nothing came after its start.
     assert_eq!(lines.count(), 0);
+}
+
+/// Sends SIGINT more than once. A signal that arrives while the first one is still being delivered is merged into it, so
+/// it is sent until it tells.
+pub(crate) fn interrupt_until_it_ends(child: &mut Child) -> ExitStatus {
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        send("INT", child);
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn send(signal: &str, child: &Child) {

@@ -1,8 +1,6 @@
 //! Whole lines on standard output and standard error.
-#![expect(
-    clippy::print_stderr,
-    reason = "one of the two places where the harness prints"
-)]
+//!
+//! A reader that is gone ends the report, not the run: models must still be destroyed.
 
 use std::io::{self, Write};
 
@@ -41,12 +39,16 @@ pub(in crate::harness) enum ListForm {
 
 /// Writes a line that goes with the report but is no part of it.
 pub(in crate::harness) fn note(text: &str) {
-    eprintln!("charmtest: {text}");
+    write_to(io::stderr().lock(), &format!("charmtest: {text}\n"));
 }
 
-/// Writes to standard output in one piece. A reader that is gone ends the report, not the run: models must still be
-/// destroyed.
 fn write_out(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    write_to(io::stdout().lock(), text);
+}
+
+/// Writes in one piece. Failing means that nobody reads any more.
+fn write_to(mut stream: impl Write, text: &str) {
+    let _ = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
 }
