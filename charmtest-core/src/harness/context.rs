@@ -50,14 +50,16 @@ impl Context {
             .ok_or_else(|| Failure::setup("this run has no Juju behind it"))
     }
 
-    /// Returns a client of the selected backend; it makes no model.
+    /// Returns a client of the selected backend, selecting it if this is the first time that it is needed; it makes no model.
     ///
     /// # Errors
     ///
     /// The backend could not be selected; the test then counts as errored.
     pub async fn juju(&self) -> Result<&Juju> {
         let run = self.module.run();
+        let paused = self.progress.pause();
         run.backend().await?;
+        drop(paused);
         run.world
             .juju()
             .ok_or_else(|| Failure::setup("this run has no Juju behind it"))

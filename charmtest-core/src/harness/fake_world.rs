@@ -1,7 +1,9 @@
 //! A world without any Juju, for tests of the scheduler.
 
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use super::event::Evidence;
@@ -14,6 +16,9 @@ use crate::ops_test::OpsTest;
 #[derive(Debug, Default)]
 pub(super) struct FakeWorld {
     pub(super) backend: Behaviour,
+    pub(super) kind: FakeKind,
+    /// How many times the backend was selected.
+    pub(super) selections: AtomicUsize,
     pub(super) create: Behaviour,
     pub(super) capture: Behaviour,
     pub(super) destroy: Behaviour,
@@ -31,6 +36,14 @@ pub(super) enum Behaviour {
     Panics,
     /// It works, after this time.
     Takes(Duration),
+}
+
+/// Which backend the fake world passes for; it decides how many modules may have a model at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum FakeKind {
+    #[default]
+    Embedded,
+    Juju,
 }
 
 /// What a fake model holds.
@@ -67,11 +80,17 @@ pub(super) struct Shared(pub(super) Arc<FakeWorld>);
 
 impl World for Shared {
     fn select(&self) -> Result<BackendReport, Failure> {
-        if self.0.backend == Behaviour::Fails {
-            return Err("no controller is reachable".into());
+        self.0.selections.fetch_add(1, Ordering::Relaxed);
+        match self.0.backend {
+            Behaviour::Fails => return Err("no controller is reachable".into()),
+            Behaviour::Takes(time) => thread::sleep(time),
+            _ => {}
         }
         Ok(BackendReport {
-            kind: BackendKind::Embedded,
+            kind: match self.0.kind {
+                FakeKind::Embedded => BackendKind::Embedded,
+                FakeKind::Juju => BackendKind::Juju,
+            },
             version: "3.6.28".to_owned(),
             why: "a fake".to_owned(),
             warning: None,

@@ -32,13 +32,15 @@ struct Inner {
     setup_error: Option<String>,
     /// The test that runs.
     current: Option<Arc<Progress>>,
+    /// The leave to have a model. It goes back when the model has ended, and not when the module is dropped: a test that was
+    /// left behind holds the module for ever.
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 /// The model of a module.
 pub(super) struct Opened {
     pub(super) site: Arc<dyn Site>,
     fate: Fate,
-    _slot: OwnedSemaphorePermit,
 }
 
 /// What becomes of a model at the end of its module.
@@ -79,7 +81,7 @@ impl ModuleState {
         }
     }
 
-    pub(super) fn run(&self) -> &RunState {
+    pub(super) fn run(&self) -> &Arc<RunState> {
         &self.run
     }
 
@@ -143,10 +145,10 @@ impl ModuleState {
             module: self.name.clone(),
             model: run.world.full_name(&model),
         });
+        self.inner().slot = Some(slot);
         Ok(Opened {
             site,
             fate: fate(origin, run.settings.keep),
-            _slot: slot,
         })
     }
 
@@ -204,6 +206,7 @@ impl ModuleState {
             },
         };
         self.run.emit(event);
+        self.inner().slot = None;
     }
 
     async fn end_model(&self, model: &str) -> End {

@@ -25,7 +25,11 @@ pub(super) struct Progress {
 enum Clock {
     Endless,
     Until(Instant),
-    Paused { left: Duration },
+    /// As long as there are holders.
+    Paused {
+        left: Duration,
+        holders: usize,
+    },
 }
 
 /// Holds the clock of a test still until it is dropped.
@@ -64,12 +68,15 @@ impl Progress {
 
     /// Stops the clock while the harness works for the test.
     pub(super) fn pause(&self) -> Paused<'_> {
-        self.clock.send_modify(|clock| {
-            if let Clock::Until(end) = *clock {
+        self.clock.send_modify(|clock| match clock {
+            Clock::Endless => {}
+            Clock::Until(end) => {
                 *clock = Clock::Paused {
                     left: end.saturating_duration_since(Instant::now()),
+                    holders: 1,
                 };
             }
+            Clock::Paused { holders, .. } => *holders += 1,
         });
         Paused { progress: self }
     }
@@ -140,10 +147,10 @@ impl Progress {
 
 impl Drop for Paused<'_> {
     fn drop(&mut self) {
-        self.progress.clock.send_modify(|clock| {
-            if let Clock::Paused { left } = *clock {
-                *clock = Clock::Until(Instant::now() + left);
-            }
+        self.progress.clock.send_modify(|clock| match clock {
+            Clock::Paused { left, holders: 1 } => *clock = Clock::Until(Instant::now() + *left),
+            Clock::Paused { holders, .. } => *holders -= 1,
+            Clock::Endless | Clock::Until(_) => {}
         });
     }
 }
@@ -156,6 +163,17 @@ pub(super) fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_stands_still_until_nobody_holds_it() {
+        let progress = Progress::start("m::t", Some(Duration::from_secs(60)));
+        let stands_still = || matches!(*progress.clock.borrow(), Clock::Paused { .. });
+        let (first, second) = (progress.pause(), progress.pause());
+        drop(first);
+        assert!(stands_still());
+        drop(second);
+        assert!(!stands_still());
+    }
 
     #[test]
     fn a_wait_outlives_the_commands_that_it_runs() {

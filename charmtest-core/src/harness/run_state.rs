@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 
 use super::event::Event;
 use super::flag::Flag;
@@ -59,7 +60,7 @@ pub(super) struct RunState {
     pub(super) settings: Settings,
     pub(super) interrupt: Flag<Signal>,
     sink: Box<dyn Fn(Event) + Send + Sync>,
-    backend: OnceCell<std::result::Result<BackendReport, String>>,
+    backend: OnceLock<std::result::Result<BackendReport, String>>,
     /// Lets only so many modules have a model at a time.
     gate: OnceLock<Arc<Semaphore>>,
 }
@@ -76,7 +77,7 @@ impl RunState {
             settings,
             interrupt,
             sink,
-            backend: OnceCell::new(),
+            backend: OnceLock::new(),
             gate: OnceLock::new(),
         }
     }
@@ -86,36 +87,45 @@ impl RunState {
     }
 
     /// Returns the backend, selecting it if this is the first time that it is needed.
-    pub(super) async fn backend(&self) -> Result<&BackendReport> {
-        let selected = self.backend.get_or_init(|| async {
-            let world = Arc::clone(&self.world);
-            let selected = tokio::task::spawn_blocking(move || world.select()).await;
-            let report = match selected {
-                Ok(Ok(report)) => report,
-                Ok(Err(failure)) => return Err(failure.with_causes()),
-                Err(error) => return Err(format!("no backend could be selected: {error}")),
-            };
-            self.emit(Event::RunStarted {
-                backend: match report.kind {
-                    BackendKind::Embedded => "embedded".to_owned(),
-                    BackendKind::Juju => "juju".to_owned(),
-                },
-                version: report.version.clone(),
-                why: report.why.clone(),
-            });
-            if let Some(message) = report.warning.clone() {
-                self.emit(Event::Warning { message });
+    ///
+    /// A selection goes on when the test that asked for it is stopped, and the next one that asks waits for it: there is
+    /// only one in a run.
+    pub(super) async fn backend(self: &Arc<Self>) -> Result<&BackendReport> {
+        if self.backend.get().is_none() {
+            let run = Arc::clone(self);
+            let selection =
+                spawn_blocking(move || run.backend.get_or_init(|| run.select()).is_ok());
+            if let Err(error) = selection.await {
+                return Err(Failure::setup(format!(
+                    "no backend could be selected: {error}"
+                )));
             }
-            Ok(report)
+        }
+        match self.backend.get() {
+            Some(Ok(report)) => Ok(report),
+            Some(Err(error)) => Err(Failure::setup(error.clone())),
+            None => Err(Failure::setup("no backend has been selected")),
+        }
+    }
+
+    fn select(&self) -> std::result::Result<BackendReport, String> {
+        let report = self
+            .world
+            .select()
+            .map_err(|failure| failure.with_causes())?;
+        self.emit(Event::RunStarted {
+            backend: report.kind.to_string(),
+            version: report.version.clone(),
+            why: report.why.clone(),
         });
-        selected
-            .await
-            .as_ref()
-            .map_err(|error| Failure::setup(error.clone()))
+        if let Some(message) = report.warning.clone() {
+            self.emit(Event::Warning { message });
+        }
+        Ok(report)
     }
 
     /// Waits until one more module may have a model.
-    pub(super) async fn model_slot(&self) -> Result<OwnedSemaphorePermit> {
+    pub(super) async fn model_slot(self: &Arc<Self>) -> Result<OwnedSemaphorePermit> {
         let backend = self.backend().await?;
         let gate = self
             .gate

@@ -3,12 +3,13 @@
 use std::future::pending;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::event::{Event, Outcome};
-use super::fake_world::{Behaviour, Content, FakeWorld, Shared};
+use super::fake_world::{Behaviour, Content, FakeKind, FakeWorld, Shared};
 use super::flag::Flag;
 use super::ledger::Ledger;
 use super::panics::SourceRoot;
@@ -368,6 +369,70 @@ fn a_test_that_blocks_is_left_behind_and_ends_its_module() {
         "{outcomes:?}"
     );
     assert_eq!(outcomes[1], "m::b aborted: `m::a` still blocks its thread");
+}
+
+#[test]
+fn a_test_that_is_left_behind_keeps_no_module_from_its_model() {
+    let blocks: Run = |cx| {
+        Box::pin(async move {
+            cx.open().await?;
+            loop {
+                std::thread::park()
+            }
+        })
+    };
+    let mut tests = module(&[blocks]);
+    tests[0].timeout_ms = Some(500);
+    tests.push(entry("t::n", "a", 1, needs_model));
+    // On a real Juju one module has a model at a time.
+    let world = FakeWorld {
+        kind: FakeKind::Juju,
+        ..FakeWorld::default()
+    };
+    let settings = Settings {
+        jobs: None,
+        stop_grace: Duration::from_millis(5),
+        ..settings()
+    };
+    let story = tell(tests, settings, world);
+    assert!(story.outcomes().contains(&"n::a passed".to_owned()));
+    assert_eq!(story.models(), 0);
+}
+
+#[test]
+fn a_test_that_is_stopped_while_the_backend_is_selected_starts_no_second_selection() {
+    let impatient: Run = |cx| {
+        Box::pin(async move {
+            let opening = cx.open();
+            let _ = tokio::time::timeout(Duration::from_millis(5), opening).await;
+            Ok(())
+        })
+    };
+    let world = FakeWorld {
+        backend: Behaviour::Takes(Duration::from_millis(300)),
+        ..FakeWorld::default()
+    };
+    let story = tell(module(&[impatient, needs_model]), settings(), world);
+    assert_eq!(story.outcomes(), ["m::a passed", "m::b passed"]);
+    assert_eq!(story.world.selections.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn the_selection_of_the_backend_does_not_count_against_the_limit() {
+    let asks: Run = |cx| {
+        Box::pin(async move {
+            // There is no client in the fake world.
+            assert!(cx.juju().await.is_err());
+            Ok(())
+        })
+    };
+    let mut tests = module(&[asks]);
+    tests[0].timeout_ms = Some(300);
+    let world = FakeWorld {
+        backend: Behaviour::Takes(Duration::from_millis(400)),
+        ..FakeWorld::default()
+    };
+    assert_eq!(tell(tests, settings(), world).outcomes(), ["m::a passed"]);
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn param_arguments(params: &Map<String, Value>) -> Result<Vec<String>, JujuError
 /// Runs a command that waits for a task. Its exit code says nothing alone: 0 also stands for an action that failed or was
 /// given to no unit, 1 also for one that ran.
 async fn run_task(call: Call, limit: Duration) -> Result<Task, JujuError> {
-    let call = call.timeout(limit + MARGIN);
+    let call = call.timeout(limit.saturating_add(MARGIN));
     let command = call.command_line();
     let output = call.await?;
     read_task(&output, command, limit)
