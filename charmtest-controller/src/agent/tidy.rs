@@ -1,25 +1,28 @@
 //! What follows from any commit: empty things that are going go, and applications get leaders.
 
 use crate::model::changes::{drop_relation_if_empty, remove_application_if_empty};
-use crate::model::{Life, Model, RelationId, Unit};
+use crate::model::{Life, Model, RelationId, Unit, UnitName};
 
-/// Chooses a leader if the application has none: the first unit, by number, whose agent is up.
+/// Chooses a leader if the application has none and an agent is there to claim it: the lowest unit whose agent is up.
+///
+/// The first leader is the lowest unit of all. Units that are deployed together come up side by side here, and the race for the
+/// lease, which unit 0 wins on nearly every Juju, should not make tests differ from run to run.
 pub(super) fn elect(model: &mut Model, application: &str) {
     let Some(app) = model.applications.get(application) else {
         return;
     };
-    if app.life != Life::Alive
-        || app
-            .leader
-            .as_ref()
-            .is_some_and(|leader| model.units.contains(leader))
-    {
+    let led = |leader: &UnitName| model.units.contains(leader);
+    if app.life != Life::Alive || app.leader.as_ref().is_some_and(led) {
         return;
     }
-    let up = |unit: &&Unit| unit.life == Life::Alive && unit.progress.charm.is_some();
-    let leader = model
-        .units_of(application)
-        .filter(up)
+    let alive = || {
+        let units = model.units_of(application);
+        units.filter(|unit| unit.life == Life::Alive)
+    };
+    let is_up = |unit: &Unit| unit.progress.charm.is_some();
+    let is_first = alive().all(|unit| !unit.progress.installed) && alive().any(is_up);
+    let leader = alive()
+        .filter(|unit| is_first || is_up(unit))
         .min_by_key(|unit| unit.name.number())
         .map(|unit| unit.name.clone());
     if leader == app.leader {
