@@ -191,7 +191,9 @@ pub(crate) fn exchange_starting(data: &DataDir, request: &Request) -> io::Result
             Answer::Ended(code) => return Ok(code),
             Answer::NotTaken if Instant::now() < deadline => {}
             Answer::NotTaken => {
-                return Err(io::Error::other("the embedded controller does not take the command"));
+                return Err(io::Error::other(
+                    "the embedded controller does not take the command",
+                ));
             }
         }
     }
@@ -233,7 +235,11 @@ enum Answer {
 fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
     let mut accepted = request.kind != Kind::Juju;
     if let Err(error) = stream.write_all(&request.encode()) {
-        return if accepted { Err(error) } else { Ok(Answer::NotTaken) };
+        return if accepted {
+            Err(error)
+        } else {
+            Ok(Answer::NotTaken)
+        };
     }
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
