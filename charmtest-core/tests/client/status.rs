@@ -154,6 +154,11 @@ fn what_is_no_status_is_an_error() {
     for text in ["", "oops", "[]", r#"{"applications":{"a":{"units":7}}}"#] {
         assert!(Status::from_json(text).is_err(), "{text}");
     }
+    let misshapen = r#"{"applications":{"a":{"units":{"a/0":{"open-ports":["80/tcp",8080]}}}}}"#;
+    assert_eq!(
+        Status::from_json(misshapen).unwrap_err().to_string(),
+        "`applications.a.units.a/0.open-ports.1` is not a text"
+    );
 }
 
 /// The truth table of jubilant, for applications `a` (unit a/0) and `b` (no unit).
