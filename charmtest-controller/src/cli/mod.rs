@@ -139,7 +139,8 @@ pub(crate) async fn run(hub: &Arc<Hub>, _agents: &Arc<Agents>, request: Request,
     };
     let outcome = dispatch(&mut cx).await;
     if let Err(error) = store::refresh(&cx.hub) {
-        cx.warn(&format!("cannot write the client store: {error}")).await;
+        cx.warn(&format!("cannot write the client store: {error}"))
+            .await;
     }
     match outcome {
         Ok(()) => 0,

@@ -34,4 +34,6 @@ pub use status::{AgentStatus, Status, StatusKind, StatusRecord, Workload};
 pub use store::{LogQuery, Store, StoreError};
 pub use table::Table;
 pub use task::{Operation, Task, TaskStatus};
-pub use unit::{HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, Unit, UnitProgress};
+pub use unit::{
+    HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, Unit, UnitProgress,
+};

@@ -216,7 +216,12 @@ mod tests {
         deployed(
             &mut model,
             "a",
-            full_charm("a", "", "options: {level: {type: int}, mode: {}, gone: {}}", ""),
+            full_charm(
+                "a",
+                "",
+                "options: {level: {type: int}, mode: {}, gone: {}}",
+                "",
+            ),
             1,
         );
         let given = [("level", "1"), ("mode", "x"), ("gone", "y")]
