@@ -27,14 +27,23 @@ pub(crate) fn run(names: &[&str]) -> Result {
         ("empty", empty_tests),
         ("build", author_build),
     ];
-    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|(known, _)| known == *name)) {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !all.iter().any(|(known, _)| known == *name))
+    {
         let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         return Err(format!("no benchmark `{unknown}`; there are {}", known.join(", ")).into());
     }
     cargo(&["build", "--release", "--package", "cargo-charmtest"]).run()?;
     let bed = Bed::new()?;
-    print(&format!("{:<46} {:>12} {:>12} {:>8}  against", "what", "it", "the other", "ratio"));
-    let result = all.iter().filter(|(name, _)| names.is_empty() || names.contains(name)).try_for_each(|(_, bench)| bench(&bed));
+    print(&format!(
+        "{:<46} {:>12} {:>12} {:>8}  against",
+        "what", "it", "the other", "ratio"
+    ));
+    let result = all
+        .iter()
+        .filter(|(name, _)| names.is_empty() || names.contains(name))
+        .try_for_each(|(_, bench)| bench(&bed));
     bed.clear();
     result
 }
@@ -55,7 +64,9 @@ impl Bed {
             None => program,
         };
         let bed = Self { dir, program };
-        sh(&bed.program, &["charmtest", "controller", "start"]).env("CHARMTEST_DATA", bed.data()).read()?;
+        sh(&bed.program, &["charmtest", "controller", "start"])
+            .env("CHARMTEST_DATA", bed.data())
+            .read()?;
         bed.juju(&["add-model", "bench"])?;
         Ok(bed)
     }
@@ -65,7 +76,9 @@ impl Bed {
     }
 
     fn juju(&self, args: &[&str]) -> Result<String> {
-        sh(self.data().join("bin/juju"), args).env("CHARMTEST_DATA", self.data()).read()
+        sh(self.data().join("bin/juju"), args)
+            .env("CHARMTEST_DATA", self.data())
+            .read()
     }
 
     /// Writes a shell charm whose hooks run `hook`.
@@ -73,7 +86,10 @@ impl Bed {
         let dir = self.dir.join(name);
         fs::create_dir_all(&dir)?;
         let base = "bases:\n- {name: ubuntu, channel: \"24.04\", architectures: [amd64]}\n";
-        fs::write(dir.join("metadata.yaml"), format!("name: {name}\nsummary: a benchmark\ndescription: a benchmark\n"))?;
+        fs::write(
+            dir.join("metadata.yaml"),
+            format!("name: {name}\nsummary: a benchmark\ndescription: a benchmark\n"),
+        )?;
         fs::write(dir.join("manifest.yaml"), base)?;
         write_script(&dir.join("dispatch"), hook)?;
         Ok(dir.display().to_string())
@@ -104,8 +120,15 @@ impl Bed {
     }
 
     fn clear(&self) {
-        let end = |args: &[&str]| sh(&self.program, args).env("CHARMTEST_DATA", self.data()).read().map(drop);
-        let destroyed = self.juju(&["destroy-model", "--no-prompt", "--force", "bench"]).map(drop);
+        let end = |args: &[&str]| {
+            sh(&self.program, args)
+                .env("CHARMTEST_DATA", self.data())
+                .read()
+                .map(drop)
+        };
+        let destroyed = self
+            .juju(&["destroy-model", "--no-prompt", "--force", "bench"])
+            .map(drop);
         for result in [destroyed, end(&["charmtest", "controller", "stop"])] {
             if let Err(error) = result {
                 say(&format!("warning: {error}"));
@@ -121,8 +144,17 @@ fn tool(bed: &Bed) -> Result {
     // A command that stays in its context while we call tools from outside.
     let env = bed.dir.join("context");
     let done = bed.dir.join("done");
-    let script = format!("env > {env}.new; mv {env}.new {env}; while [ ! -e {done} ]; do sleep 0.05; done", env = env.display(), done = done.display());
-    let mut exec = sh(bed.data().join("bin/juju"), &["exec", "--unit", "tool/0", "--", &script]).env("CHARMTEST_DATA", bed.data()).start()?;
+    let script = format!(
+        "env > {env}.new; mv {env}.new {env}; while [ ! -e {done} ]; do sleep 0.05; done",
+        env = env.display(),
+        done = done.display()
+    );
+    let mut exec = sh(
+        bed.data().join("bin/juju"),
+        &["exec", "--unit", "tool/0", "--", &script],
+    )
+    .env("CHARMTEST_DATA", bed.data())
+    .start()?;
     while !env.exists() {
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -136,7 +168,12 @@ fn tool(bed: &Bed) -> Result {
     let mut call = Command::new(tools.join("is-leader"));
     call.envs(context);
     let (it, other) = interleaved(&mut call, &mut Command::new("/bin/true"))?;
-    row("hook tool call (is-leader)", it, other, "spawning /bin/true");
+    row(
+        "hook tool call (is-leader)",
+        it,
+        other,
+        "spawning /bin/true",
+    );
     fs::write(&done, "")?;
     exec.wait()?;
     bed.remove("tool")
@@ -145,7 +182,8 @@ fn tool(bed: &Bed) -> Result {
 fn status(bed: &Bed) -> Result {
     bed.deploy("ten", 10)?;
     let mut juju = Command::new(bed.data().join("bin/juju"));
-    juju.args(["status", "--format", "json"]).env("CHARMTEST_DATA", bed.data());
+    juju.args(["status", "--format", "json"])
+        .env("CHARMTEST_DATA", bed.data());
     let (it, other) = interleaved(&mut juju, &mut Command::new("/bin/true"))?;
     row("juju status, 10 units", it, other, "spawning /bin/true");
     bed.remove("ten")
@@ -166,29 +204,52 @@ fn deploy(bed: &Bed) -> Result {
         bed.settle(1)?;
         active.push(started.elapsed());
         let text = fs::read_to_string(&stamps)?;
-        let nanos: u64 = text.lines().next().and_then(|line| line.parse().ok()).ok_or("the first hook left no time".to_owned())?;
+        let nanos: u64 = text
+            .lines()
+            .next()
+            .and_then(|line| line.parse().ok())
+            .ok_or("the first hook left no time".to_owned())?;
         let hook = SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos);
         // The first hook may well begin before the client has ended.
         first.push(hook.duration_since(returned).unwrap_or_default());
         let hooks = text.lines().count();
         alone.push(time(|| {
             for _ in 0..hooks {
-                run_quietly(Command::new("/bin/sh").args(["-c", "date +%s%N >/dev/null; /bin/true"]))?;
+                run_quietly(
+                    Command::new("/bin/sh").args(["-c", "date +%s%N >/dev/null; /bin/true"]),
+                )?;
             }
             Ok(())
         })?);
         bed.remove(&name)?;
     }
     let spawn = time(|| run_quietly(&mut Command::new("/bin/true")))?;
-    row("first hook after `deploy` returned", median(&mut first), spawn, "spawning /bin/true");
-    row("shell charm, deploy to active and idle", median(&mut active), median(&mut alone), "its hooks' commands alone");
+    row(
+        "first hook after `deploy` returned",
+        median(&mut first),
+        spawn,
+        "spawning /bin/true",
+    );
+    row(
+        "shell charm, deploy to active and idle",
+        median(&mut active),
+        median(&mut alone),
+        "its hooks' commands alone",
+    );
     Ok(())
 }
 
 fn log(bed: &Bed) -> Result {
     bed.deploy("log", 1)?;
-    let loop_of = |command: &str| format!("i=0; while [ $i -lt {LOG_LINES} ]; do {command} $i; i=$((i+1)); done");
-    let exec = |script: &str| time(|| bed.juju(&["exec", "--wait", "10m", "--unit", "log/0", "--", script]).map(drop));
+    let loop_of = |command: &str| {
+        format!("i=0; while [ $i -lt {LOG_LINES} ]; do {command} $i; i=$((i+1)); done")
+    };
+    let exec = |script: &str| {
+        time(|| {
+            bed.juju(&["exec", "--wait", "10m", "--unit", "log/0", "--", script])
+                .map(drop)
+        })
+    };
     let it = exec(&loop_of("juju-log"))?;
     let other = exec(&loop_of("/bin/true"))?;
     row("10,000 juju-log calls", it, other, "10,000 times /bin/true");
@@ -196,19 +257,38 @@ fn log(bed: &Bed) -> Result {
 }
 
 fn empty_tests(bed: &Bed) -> Result {
-    let tests: String = (0..EMPTY_TESTS).map(|n| format!("#[charm_test]\nfn t{n}() {{}}\n")).collect();
-    let dir = author_crate(bed, "empty", &format!("use charmtest::prelude::*;\n{tests}\ncharmtest::main!();\n"))?;
+    let tests: String = (0..EMPTY_TESTS)
+        .map(|n| format!("#[charm_test]\nfn t{n}() {{}}\n"))
+        .collect();
+    let dir = author_crate(
+        bed,
+        "empty",
+        &format!("use charmtest::prelude::*;\n{tests}\ncharmtest::main!();\n"),
+    )?;
     let target = bed.dir.join("target");
-    let built = cargo(&["test", "--release", "--no-run", "--message-format", "json"]).dir(&dir).env("CARGO_TARGET_DIR", &target).read()?;
+    let built = cargo(&["test", "--release", "--no-run", "--message-format", "json"])
+        .dir(&dir)
+        .env("CARGO_TARGET_DIR", &target)
+        .read()?;
     let marker = "\"executable\":\"";
-    let at = built.rfind(marker).ok_or("cargo named no executable".to_owned())? + marker.len();
+    let at = built
+        .rfind(marker)
+        .ok_or("cargo named no executable".to_owned())?
+        + marker.len();
     let binary = built[at..].split('"').next().unwrap_or_default().to_owned();
     let mut tests = Command::new(&binary);
-    tests.current_dir(&dir).env("CHARMTEST_PROGRAM", &bed.program).env("CHARMTEST_DATA", bed.data());
+    tests
+        .current_dir(&dir)
+        .env("CHARMTEST_PROGRAM", &bed.program)
+        .env("CHARMTEST_DATA", bed.data());
     let it = time(|| run_quietly(&mut tests))?;
     let other = time(|| run_quietly(Command::new(&binary).arg("--list").current_dir(&dir)))?;
     row("1,000 empty charm tests", it, other, "listing them");
-    print(&format!("{:<46} {:>12}", "  per test", human(it / u32::try_from(EMPTY_TESTS).unwrap_or(1))));
+    print(&format!(
+        "{:<46} {:>12}",
+        "  per test",
+        human(it / u32::try_from(EMPTY_TESTS).unwrap_or(1))
+    ));
     Ok(())
 }
 
@@ -218,7 +298,13 @@ fn author_build(bed: &Bed) -> Result {
     let build = |dir: &Path, target: &str| {
         let target = bed.dir.join(target);
         cargo(&["fetch"]).dir(dir).read()?;
-        time(|| cargo(&["test", "--no-run"]).dir(dir).env("CARGO_TARGET_DIR", &target).read().map(drop))
+        time(|| {
+            cargo(&["test", "--no-run"])
+                .dir(dir)
+                .env("CARGO_TARGET_DIR", &target)
+                .read()
+                .map(drop)
+        })
     };
     let it = build(&dir, "author-target")?;
     let plain = bed.dir.join("plain");
@@ -228,7 +314,12 @@ fn author_build(bed: &Bed) -> Result {
     fs::write(plain.join("lib.rs"), "")?;
     fs::write(plain.join("tests/it.rs"), "#[test]\nfn t() {}\n")?;
     let other = build(&plain, "plain-target")?;
-    row("clean build of a one-test crate", it, other, "with libtest-mimic and tokio only");
+    row(
+        "clean build of a one-test crate",
+        it,
+        other,
+        "with libtest-mimic and tokio only",
+    );
     Ok(())
 }
 
@@ -259,8 +350,16 @@ fn interleaved(it: &mut Command, other: &mut Command) -> Result<(Duration, Durat
 }
 
 fn run_quietly(command: &mut Command) -> Result {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{command:?}: {status}").into())
+    }
 }
 
 fn time(what: impl FnOnce() -> Result) -> Result<Duration> {
@@ -276,7 +375,11 @@ fn median(times: &mut [Duration]) -> Duration {
 
 fn row(what: &str, it: Duration, other: Duration, against: &str) {
     let ratio = it.as_secs_f64() / other.as_secs_f64().max(f64::EPSILON);
-    print(&format!("{what:<46} {:>12} {:>12} {ratio:>7.2}x  {against}", human(it), human(other)));
+    print(&format!(
+        "{what:<46} {:>12} {:>12} {ratio:>7.2}x  {against}",
+        human(it),
+        human(other)
+    ));
 }
 
 fn human(time: Duration) -> String {

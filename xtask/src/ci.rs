@@ -9,14 +9,28 @@ pub(crate) fn run() -> Result {
     let started = Instant::now();
     for step in [
         &["fmt", "--all", "--check"][..],
-        &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ],
         &["test", "--workspace"],
         &["charmtest"],
     ] {
         let since = Instant::now();
         cargo(step).run()?;
-        say(&format!("= cargo {} took {} s", step[0], since.elapsed().as_secs()));
+        say(&format!(
+            "= cargo {} took {} s",
+            step[0],
+            since.elapsed().as_secs()
+        ));
     }
-    say(&format!("= all of it took {} s", started.elapsed().as_secs()));
+    say(&format!(
+        "= all of it took {} s",
+        started.elapsed().as_secs()
+    ));
     Ok(())
 }

@@ -21,7 +21,9 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["bench"] => bench::run(&[]),
         ["bench", names @ ..] => bench::run(names),
-        ["ui-tests"] => sh::cargo(&["test", "--package", "charmtest-macros", "--test", "ui"]).env("TRYBUILD", "overwrite").run(),
+        ["ui-tests"] => sh::cargo(&["test", "--package", "charmtest-macros", "--test", "ui"])
+            .env("TRYBUILD", "overwrite")
+            .run(),
         _ => {
             sh::say(USAGE);
             return ExitCode::from(2);

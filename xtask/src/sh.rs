@@ -40,7 +40,8 @@ pub(crate) fn cargo(args: &[&str]) -> Sh {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let sh = sh(program, args);
     // A variable of `cargo run` would make nested cargos rebuild.
-    sh.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME")
+    sh.env_remove("CARGO_MANIFEST_DIR")
+        .env_remove("CARGO_PKG_NAME")
 }
 
 /// Makes a command.
@@ -72,18 +73,34 @@ impl Sh {
     /// Runs the command with our own output.
     pub(crate) fn run(mut self) -> Result {
         say(&format!("+ {}", self.line()));
-        let status = self.0.status().map_err(|error| format!("cannot run {}: {error}", self.line()))?;
-        if status.success() { Ok(()) } else { Err(format!("{}: {status}", self.line()).into()) }
+        let status = self
+            .0
+            .status()
+            .map_err(|error| format!("cannot run {}: {error}", self.line()))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{}: {status}", self.line()).into())
+        }
     }
 
     /// Runs the command quietly and returns its standard output.
     pub(crate) fn read(mut self) -> Result<String> {
-        let output = self.0.output().map_err(|error| format!("cannot run {}: {error}", self.line()))?;
+        let output = self
+            .0
+            .output()
+            .map_err(|error| format!("cannot run {}: {error}", self.line()))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let text = [output.stdout, output.stderr].concat();
-        Err(format!("{}: {}\n{}", self.line(), output.status, String::from_utf8_lossy(&text)).into())
+        Err(format!(
+            "{}: {}\n{}",
+            self.line(),
+            output.status,
+            String::from_utf8_lossy(&text)
+        )
+        .into())
     }
 
     /// Starts the command and leaves it running.
@@ -94,7 +111,10 @@ impl Sh {
 
     fn line(&self) -> String {
         let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
-        words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+        words
+            .map(|word| word.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
