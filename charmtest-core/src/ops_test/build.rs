@@ -202,11 +202,12 @@ fn record_dir() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Returns what tells this run from others: the processes of a run share its record, and without one a process is a run.
+/// Returns what tells this run from others. The processes of a run share its record and who started them, as later runs with
+/// the same record do not; without a record a process is a run.
 fn run_id() -> &'static str {
     static ID: OnceLock<String> = OnceLock::new();
     ID.get_or_init(|| match record_dir() {
-        Some(record) => record.to_string_lossy().into_owned(),
+        Some(record) => format!("{} of {}", record.display(), parent_id()),
         None => {
             let now = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
@@ -214,6 +215,16 @@ fn run_id() -> &'static str {
             format!("{}-{}", std::process::id(), now.as_nanos())
         }
     })
+}
+
+#[cfg(unix)]
+fn parent_id() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+#[cfg(not(unix))]
+fn parent_id() -> u32 {
+    0
 }
 
 /// Returns a directory name for a charm: readable, and different for charms in directories of the same name.
@@ -291,7 +302,7 @@ impl fmt::Display for BuildError {
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Failed { error, .. } => Some(error),
+            Self::Failed { error, .. } => Some(&**error),
             Self::Io { source, .. } => Some(source),
             _ => None,
         }

@@ -258,3 +258,46 @@ fn a_second_interrupt_leaves_no_command_behind() {
     interrupt_until_it_ends(&mut child);
     assert!(world.sleeper_is_gone());
 }
+
+#[test]
+fn a_charm_is_packed_anew_in_the_next_run_also_with_the_same_record() {
+    let world = World::new();
+    world.write(
+        "cargo-charmtest",
+        r#"#!/bin/sh
+echo "$*" >> "$(dirname "$0")/packed"
+touch "$5/hello.charm"
+echo '{"path":"hello.charm"}'
+"#,
+    );
+    // Processes of one run have one parent: here a shell.
+    let run_two_processes = || {
+        let mut command = world.command();
+        command
+            .args(["charms", "--ignored"])
+            .env("CHARMTEST_PROGRAM", world.path().join("cargo-charmtest"));
+        let run = finish(&mut twice(&command));
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        world.read("packed").lines().count()
+    };
+    assert_eq!(run_two_processes(), 1);
+    assert_eq!(run_two_processes(), 2);
+}
+
+/// Returns a command that runs another one twice.
+fn twice(command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", r#""$@" && "$@""#, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap())
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
