@@ -18,9 +18,9 @@ pub struct TestEntry {
     pub name: &'static str,
     /// The source file, relative to the workspace root.
     pub file: &'static str,
-    /// The line of the function's name.
+    /// The line of the function's name, counted from 1.
     pub line: u32,
-    /// The column of the function's name.
+    /// The column of the function's name, counted from 1.
     pub column: u32,
     /// The package that the test belongs to.
     pub package: &'static str,

@@ -12,7 +12,7 @@ pub struct Description {
     pub charmtest: u32,
     /// The package that the target belongs to.
     pub package: String,
-    /// The test target.
+    /// The test target as the compiler names it: what cargo calls `my-tests` is `my_tests` here.
     pub target: String,
     /// The modules, in plan order.
     pub modules: Vec<DescribedModule>,
@@ -34,9 +34,9 @@ pub struct DescribedTest {
     pub name: String,
     /// The source file, relative to the workspace root.
     pub file: String,
-    /// The line of the function's name.
+    /// The line of the function's name, counted from 1.
     pub line: u32,
-    /// The column of the function's name.
+    /// The column of the function's name, counted from 1.
     pub column: u32,
     /// `order = N`.
     pub order: Option<i32>,
