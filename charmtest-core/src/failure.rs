@@ -2,7 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::panic::Location;
+
+use crate::juju::JujuError;
+use crate::wait::WaitError;
 
 /// What a charm test returns: `Ok(())`, or the [`Failure`] that ended it.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
@@ -69,23 +73,36 @@ impl Failure {
     /// Returns the texts of the error's sources, the outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        let mut source = self.error.source();
-        while let Some(error) = source {
-            causes.push(error.to_string());
-            source = error.source();
-        }
-        causes
+        self.chain().skip(1).map(ToString::to_string).collect()
     }
 
-    /// Returns the text of the error with its sources, as reports show it.
-    pub(crate) fn with_causes(&self) -> String {
+    /// Returns what to try next, if a `juju` command failed of which that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        self.chain().find_map(|error| {
+            let command = error.downcast_ref::<JujuError>().and_then(JujuError::hint);
+            command.or_else(|| error.downcast_ref::<WaitError>().and_then(WaitError::hint))
+        })
+    }
+
+    /// Returns the text of the error with its sources and the hint, as reports show it.
+    pub(crate) fn full_text(&self) -> String {
         let mut text = self.message();
         for cause in self.causes() {
             text.push_str("\n  caused by: ");
             text.push_str(&cause);
         }
+        if let Some(hint) = self.hint() {
+            text.push_str("\n  hint: ");
+            text.push_str(hint);
+        }
         text
+    }
+
+    /// Returns the error and its sources, the outermost first.
+    fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        let error: &(dyn Error + 'static) = &*self.error;
+        successors(Some(error), |&error| error.source())
     }
 
     /// Returns the place where the error became a failure: the line of the `?`.
@@ -123,7 +140,7 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.with_causes())?;
+        f.write_str(&self.full_text())?;
         match self.location {
             Some(at) => write!(f, "\n  at {at}"),
             None => Ok(()),
@@ -230,6 +247,33 @@ mod tests {
             assert_eq!(failure.kind(), FailureKind::Skipped);
             assert_eq!(failure.message(), "no storage");
         }
+    }
+
+    #[test]
+    fn the_hint_of_a_command_is_shown_wherever_in_the_chain_it_failed() {
+        let unselected = || JujuError::Failed {
+            command: "juju status".to_owned(),
+            code: 1,
+            stdout: String::new(),
+            stderr: "ERROR No selected controller.".to_owned(),
+        };
+        let failures = [
+            Failure::from(unselected()),
+            Failure::from(WaitError::Status(unselected())),
+            Failure::from(crate::juju::BackendError::Juju(unselected())),
+            Failure::from(crate::ops_test::BuildError::Failed {
+                directory: ".".into(),
+                error: Box::new(unselected()),
+            }),
+        ];
+        for failure in failures {
+            let text = failure.full_text();
+            assert!(
+                text.contains("\n  hint: name a controller with --controller"),
+                "{text}"
+            );
+        }
+        assert_eq!(parse().unwrap_err().hint(), None);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) struct FakeWorld {
     pub(super) create: Behaviour,
     pub(super) capture: Behaviour,
     pub(super) destroy: Behaviour,
+    /// How many times the files of a model were removed.
+    pub(super) removals: AtomicUsize,
     /// The models that are there, with whether they hold applications.
     pub(super) models: Mutex<Vec<(String, Content)>>,
 }
@@ -189,5 +191,9 @@ impl Site for FakeSite {
                 .retain(|(name, _)| *name != self.name);
             Ok(())
         })
+    }
+
+    fn remove_files(&self) {
+        self.world.removals.fetch_add(1, Ordering::Relaxed);
     }
 }

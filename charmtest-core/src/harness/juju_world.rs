@@ -159,6 +159,11 @@ impl Site for JujuSite {
     fn destroy(&self, limit: Duration) -> LocalFuture<'_, Result<(), Failure>> {
         Box::pin(async move { Ok(self.ops_test.model().destroy(limit).await?) })
     }
+
+    fn remove_files(&self) {
+        // What cannot be removed goes with the rest of cargo's target directory.
+        let _ = fs::remove_dir_all(self.ops_test.tmp_path());
+    }
 }
 
 /// Returns the directory for files that the tests of a model make: below cargo's target directory, which also programs that

@@ -50,6 +50,15 @@ enum Fate {
     Keep(&'static str),
 }
 
+/// What becomes of the files that the tests of a module made, when its model is destroyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TestFiles {
+    /// A test did not pass: the files may tell why.
+    Keep,
+    /// Nobody needs them any more.
+    Remove,
+}
+
 /// Where a module's model comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
@@ -107,7 +116,7 @@ impl ModuleState {
         }
         let opened = self.model.get_or_try_init(|| self.set_up()).await;
         opened.inspect_err(|failure| {
-            self.inner().setup_error = Some(failure.with_causes());
+            self.inner().setup_error = Some(failure.full_text());
         })
     }
 
@@ -182,13 +191,13 @@ impl ModuleState {
     }
 
     /// Ends the module's model as its fate says; never fails, never hangs.
-    pub(super) async fn tear_down(&self) {
+    pub(super) async fn tear_down(&self, files: TestFiles) {
         let Some(model) = self.inner().announced.clone() else {
             return;
         };
         let module = self.name.clone();
         let full_name = self.run.world.full_name(&model);
-        let event = match self.end_model(&model).await {
+        let event = match self.end_model(&model, files).await {
             End::Kept(why) => Event::ModelKept {
                 module,
                 model: full_name,
@@ -209,7 +218,7 @@ impl ModuleState {
         self.inner().slot = None;
     }
 
-    async fn end_model(&self, model: &str) -> End {
+    async fn end_model(&self, model: &str, files: TestFiles) -> End {
         let (site, fate) = match self.opened() {
             Some(opened) => (Arc::clone(&opened.site), opened.fate),
             None => {
@@ -232,7 +241,12 @@ impl ModuleState {
         }
         let destruction = site.destroy(self.run.settings.teardown_timeout);
         match self.bounded("destroying it", destruction).await {
-            Ok(()) => End::Destroyed("its module is done".to_owned()),
+            Ok(()) => {
+                if files == TestFiles::Remove {
+                    site.remove_files();
+                }
+                End::Destroyed("its module is done".to_owned())
+            }
             Err(why) => End::Left(why),
         }
     }
@@ -247,7 +261,7 @@ impl ModuleState {
         // The step knows its limit and reports best on it; the outer bound is for a step that does not keep to it.
         match timeout(limit + self.run.settings.stop_grace, work).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(format!("{step} failed: {}", failure.with_causes())),
+            Ok(Err(failure)) => Err(format!("{step} failed: {}", failure.full_text())),
             Err(_) => Err(format!(
                 "{step} took longer than {}",
                 format_duration(limit)

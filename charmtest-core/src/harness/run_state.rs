@@ -109,10 +109,7 @@ impl RunState {
     }
 
     fn select(&self) -> std::result::Result<BackendReport, String> {
-        let report = self
-            .world
-            .select()
-            .map_err(|failure| failure.with_causes())?;
+        let report = self.world.select().map_err(|failure| failure.full_text())?;
         self.emit(Event::RunStarted {
             backend: report.kind.to_string(),
             version: report.version.clone(),

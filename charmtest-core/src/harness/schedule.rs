@@ -15,7 +15,7 @@ use super::context::Context;
 use super::duration::format_duration;
 use super::event::{Event, Evidence, Outcome};
 use super::flag::{Either, Flag, race};
-use super::module::ModuleState;
+use super::module::{ModuleState, TestFiles};
 use super::plan::{Choice, Plan, PlannedModule, PlannedTest, ROOT};
 use super::progress::{Progress, millis};
 use super::run_state::{RunState, cores};
@@ -157,6 +157,7 @@ struct ModuleRun<'a> {
     state: Arc<ModuleState>,
     finished: &'a Mutex<usize>,
     abort: Option<Abort>,
+    files: TestFiles,
 }
 
 impl<'a> ModuleRun<'a> {
@@ -167,6 +168,7 @@ impl<'a> ModuleRun<'a> {
             state: Arc::new(ModuleState::new(Arc::clone(run), &module.name)),
             finished,
             abort: None,
+            files: TestFiles::Remove,
         }
     }
 
@@ -180,10 +182,13 @@ impl<'a> ModuleRun<'a> {
                 None if test.choice == Choice::FilteredOut => continue,
                 None => self.run_test(test).await,
             };
+            if !verdict.outcome.is_success() {
+                self.files = TestFiles::Keep;
+            }
             self.run.emit(verdict.into_event(&test.name, duration));
             *self.finished.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         }
-        self.state.tear_down().await;
+        self.state.tear_down(self.files).await;
         self.run.emit(Event::ModuleFinished {
             module: self.module.name.clone(),
         });
@@ -272,7 +277,7 @@ impl<'a> ModuleRun<'a> {
         let interrupted = self.run.interrupt.wait();
         let problem = match race(interrupted, timeout(CAPTURE_LIMIT, site.capture(request))).await {
             Either::Second(Ok(Ok(evidence))) => return Some(evidence),
-            Either::Second(Ok(Err(failure))) => failure.with_causes(),
+            Either::Second(Ok(Err(failure))) => failure.full_text(),
             Either::Second(Err(_)) => {
                 format!("it took longer than {}", format_duration(CAPTURE_LIMIT))
             }
@@ -336,7 +341,7 @@ fn failed(failure: &Failure) -> Verdict {
     // The place of a set-up error is in the harness, which tells nobody anything.
     let location = failure.location().filter(|_| outcome == Outcome::Failed);
     Verdict::new(outcome)
-        .because(failure.with_causes())
+        .because(failure.full_text())
         .at(location.map(ToString::to_string))
 }
 

@@ -512,6 +512,18 @@ fn a_model_that_cannot_be_destroyed_is_named_and_fails_the_run() {
 }
 
 #[test]
+fn files_of_a_module_go_with_its_model_when_all_is_well() {
+    let removals = |runs: &[Run], keep| {
+        let settings = Settings { keep, ..settings() };
+        let story = tell(module(runs), settings, FakeWorld::default());
+        story.world.removals.load(Ordering::Relaxed)
+    };
+    assert_eq!(removals(&[needs_model, passes], Keep::Never), 1);
+    assert_eq!(removals(&[needs_model, fails], Keep::Never), 0);
+    assert_eq!(removals(&[needs_model], Keep::Always), 0);
+}
+
+#[test]
 fn kept_models_stay() {
     let keeping = Settings {
         keep: Keep::Always,

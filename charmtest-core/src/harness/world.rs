@@ -56,6 +56,9 @@ pub(super) trait Site: Send + Sync {
 
     /// Destroys the model with all that it holds; a model that is gone already is fine.
     fn destroy(&self, limit: Duration) -> LocalFuture<'_, Result<(), Failure>>;
+
+    /// Removes the files that the tests left in their directory.
+    fn remove_files(&self);
 }
 
 /// What to capture, and where to put it.

@@ -161,7 +161,9 @@ impl JujuError {
             Self::NotRunnable { .. } => {
                 Some("install it, or name another program with --juju or CHARMTEST_JUJU")
             }
-            Self::TimedOut { .. } => Some("a longer limit can be given with `.timeout(..)`"),
+            Self::TimedOut { .. } => {
+                Some("a call of the test can be given more time with `.timeout(..)`")
+            }
             Self::Failed { stderr, .. } => hint_for(stderr),
             _ => None,
         }

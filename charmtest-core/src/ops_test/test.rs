@@ -69,7 +69,7 @@ impl OpsTest {
         &self.parts.package_dir
     }
 
-    /// Returns a directory for the module's files.
+    /// Returns a directory for the module's files. It goes with the model when every test of the module has passed.
     #[must_use]
     pub fn tmp_path(&self) -> &Path {
         &self.parts.tmp_path

@@ -41,6 +41,17 @@ pub enum WaitError {
     Usage(String),
 }
 
+impl WaitError {
+    /// Returns what to try next.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Status(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

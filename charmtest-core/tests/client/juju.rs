@@ -150,7 +150,7 @@ fn a_program_that_hangs_is_stopped_with_all_it_started() {
     assert_snapshot!(fake.tidy(&error), @"`juju status` did not end within 500ms: nearly");
     assert_eq!(
         error.hint(),
-        Some("a longer limit can be given with `.timeout(..)`")
+        Some("a call of the test can be given more time with `.timeout(..)`")
     );
     assert_all_gone(&fake);
 
