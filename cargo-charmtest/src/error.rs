@@ -45,6 +45,13 @@ impl Error {
         Self::new(Kind::Infrastructure, message)
     }
 
+    /// Makes an error of `kind` that tells all that `error` and its causes say.
+    pub(crate) fn caused(kind: Kind, error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let lines = causes.map(|cause| format!("\n  caused by: {cause}"));
+        Self::new(kind, format!("{error}{}", lines.collect::<String>()))
+    }
+
     /// Adds what to do about it.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());

@@ -16,7 +16,7 @@ use crate::report::print;
 /// Fails when the charm cannot be packed here; the error says why and what would help.
 pub(crate) fn main(args: &PackArgs) -> Result<u8> {
     let options = PackOptions::new(&args.output_dir, cache_dir()?);
-    let packed = pack(&args.dir, &options).map_err(|error| Error::new(Kind::Failed, error))?;
+    let packed = pack(&args.dir, &options).map_err(|error| Error::caused(Kind::Failed, &error))?;
     let path = packed.path.canonicalize().unwrap_or(packed.path);
     match args.format {
         PackFormat::Human => {

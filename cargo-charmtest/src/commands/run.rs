@@ -46,7 +46,7 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         cloud: args.flags.cloud.clone(),
         program: Some(program.clone()),
     })
-    .map_err(Error::infrastructure)?;
+    .map_err(|error| Error::caused(Kind::Infrastructure, &error))?;
 
     let mut env: BTreeMap<String, std::ffi::OsString> = args
         .flags

@@ -32,9 +32,9 @@ pub(crate) struct Said {
 impl Bed {
     /// Makes a bed without a model; nothing runs yet.
     pub(crate) fn bare() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(PROGRAM, dir.path().join("juju")).unwrap();
+        Self { dir }
     }
 
     /// Makes a bed with the model `m`.
@@ -88,11 +88,7 @@ impl Bed {
 
     /// Makes the command of a `juju` call: the program under the name `juju`.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let juju = self.path().join("juju");
-        if !juju.exists() {
-            std::os::unix::fs::symlink(PROGRAM, &juju).unwrap();
-        }
-        let mut command = Command::new(juju);
+        let mut command = Command::new(self.path().join("juju"));
         command
             .args(args)
             .env("CHARMTEST_DATA", self.data())
