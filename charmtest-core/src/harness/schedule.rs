@@ -1,5 +1,6 @@
 //! The scheduler: modules side by side, the tests of a module one after another.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -140,6 +141,9 @@ enum TestEnd {
     Body(BodyEnd),
     OutOfTime(Stop),
     Interrupted(Stop),
+    /// Its thread could not be started.
+    NotStarted(io::Error),
+    /// Its thread ended without a word.
     Lost,
 }
 
@@ -245,8 +249,9 @@ impl<'a> ModuleRun<'a> {
         let stop = Flag::new();
         let context = Context::new(Arc::clone(&self.state), Arc::clone(progress));
         let sources = Arc::clone(&self.run.settings.sources);
-        let Ok(mut body) = test_thread::start(test.entry, context, stop.clone(), sources) else {
-            return TestEnd::Lost;
+        let mut body = match test_thread::start(test.entry, context, stop.clone(), sources) {
+            Ok(body) => body,
+            Err(error) => return TestEnd::NotStarted(error),
         };
         let limits = race(self.run.interrupt.wait(), progress.out_of_time());
         let limit = match race(&mut body, limits).await {
@@ -315,6 +320,8 @@ fn judge(
         TestEnd::Body(BodyEnd::Stopped) | TestEnd::Lost => {
             Verdict::new(Outcome::Errored).because("the scheduler lost this test")
         }
+        TestEnd::NotStarted(error) => Verdict::new(Outcome::Errored)
+            .because(format!("no thread could be started for this test: {error}")),
         TestEnd::OutOfTime(stop) => {
             let mut message = format!(
                 "ran longer than {}",
