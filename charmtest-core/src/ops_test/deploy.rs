@@ -2,7 +2,7 @@
 
 use super::{ConfigValue, Model, awaitable};
 use crate::juju::{ApplicationName, Call, JujuError};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +35,14 @@ fn local_path(path: &Path) -> OsString {
         return path.into();
     }
     Path::new(".").join(path).into()
+}
+
+/// Returns `name=value`, whatever bytes a path has.
+fn pair(name: &str, value: &OsStr) -> OsString {
+    let mut pair = OsString::from(name);
+    pair.push("=");
+    pair.push(value);
+    pair
 }
 
 impl From<&str> for Charm {
@@ -99,10 +107,8 @@ impl Deploy {
     }
 
     /// Gives a resource: a path, an image, or a revision.
-    pub fn resource(self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
-        let mut argument = OsString::from(format!("{name}="));
-        argument.push(value);
-        self.option("--resource", argument)
+    pub fn resource(self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.option("--resource", pair(name, value.as_ref()))
     }
 
     /// Sets the base, as `ubuntu@24.04`.
@@ -202,10 +208,8 @@ impl Refresh {
     }
 
     /// Gives a resource: a path, an image, or a revision.
-    pub fn resource(self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
-        let mut argument = OsString::from(format!("{name}="));
-        argument.push(value);
-        self.option("--resource", argument)
+    pub fn resource(self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.option("--resource", pair(name, value.as_ref()))
     }
 
     /// Sets the base, as `ubuntu@24.04`.
