@@ -311,3 +311,62 @@ fn a_damaged_database_is_refused_and_kept() {
             .starts_with("this is no database")
     );
 }
+
+#[test]
+fn a_full_disk_refuses_changes_and_loses_none() {
+    let bed = Bed::bare();
+    // A limit on the size of files stands in for a full disk; without the trap it would kill instead of refuse.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 1500; exec {} charmtest controller start",
+        crate::bed::PROGRAM
+    );
+    let started = Command::new("sh")
+        .args(["-c", &script])
+        .env("CHARMTEST_DATA", bed.data())
+        .output()
+        .unwrap();
+    assert!(started.status.success(), "{started:?}");
+    bed.juju(&["add-model", "m"]);
+    let charm = bed.charm("srv", "", "status-set active");
+    fs::write(
+        bed.path().join("srv/config.yaml"),
+        "options:\n  blob: {type: string, default: '', description: d}\n",
+    )
+    .unwrap();
+    bed.juju(&["deploy", &charm]);
+    bed.settle(&["srv"], "active");
+
+    bed.charm("big", "", "status-set active");
+    let noise: Vec<u8> = {
+        let mut random = Random(7);
+        (0..6_000_000)
+            .map(|_| u8::try_from(random.below(256)).unwrap())
+            .collect()
+    };
+    fs::write(bed.path().join("big/noise"), noise).unwrap();
+    let said = bed.try_juju(&["deploy", "./big"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("ERROR "), "{said:?}");
+    assert!(bed.status()["applications"].get("big").is_none());
+
+    let mut kept = String::new();
+    let refused = (0..40).find_map(|round| {
+        let value = format!("{round}-{}", "x".repeat(100_000));
+        fs::write(bed.path().join("blob"), &value).unwrap();
+        let said = bed.try_juju(&["config", "srv", "blob=@blob"]);
+        if said.code == Some(0) {
+            kept = value;
+            return None;
+        }
+        Some(said)
+    });
+    let refused = refused.expect("the disk never filled up");
+    assert!(refused.stderr.contains("state.db"), "{refused:?}");
+    assert_eq!(bed.juju(&["config", "srv", "blob"]).trim_end(), kept);
+
+    kill(bed.daemon().unwrap());
+    until(&bed, "the unit to go on", |status| {
+        status["applications"]["srv"]["units"]["srv/0"]["juju-status"]["current"] == "idle"
+    });
+    assert_eq!(bed.juju(&["config", "srv", "blob"]).trim_end(), kept);
+}

@@ -35,10 +35,10 @@ pub struct WaitForIdle {
 
 impl WaitForIdle {
     pub(crate) fn new(model: Model) -> Self {
-        // The embedded controller answers within milliseconds and shows an agent as executing while hooks are queued, so a
-        // second of calm means there what 15 mean for a real one.
+        // The embedded controller never shows an agent idle that has a hook to run, so a moment of calm means there what
+        // 15 seconds mean on a real one, which needs some to notice that there is something to do.
         let (idle_period, every) = match model.juju().kind() {
-            BackendKind::Embedded => (Duration::from_secs(1), Duration::from_millis(100)),
+            BackendKind::Embedded => (Duration::from_millis(250), Duration::from_millis(50)),
             BackendKind::Juju => (Duration::from_secs(15), Duration::from_millis(500)),
         };
         Self {
@@ -75,14 +75,14 @@ impl WaitForIdle {
         self
     }
 
-    /// Sets how long each unit has to be idle without interruption; 15 seconds without it, 1 second on the embedded
-    /// controller.
+    /// Sets how long each unit has to be idle without interruption; 15 seconds without it, a quarter of one on the
+    /// embedded controller.
     pub fn idle_period(mut self, period: Duration) -> Self {
         self.goal.idle_period = period;
         self
     }
 
-    /// Sets how long to pause between two statuses; half a second without it, 100 milliseconds on the embedded controller.
+    /// Sets how long to pause between two statuses; half a second without it, 50 milliseconds on the embedded controller.
     pub fn check_freq(mut self, pause: Duration) -> Self {
         self.every = pause;
         self
