@@ -18,6 +18,9 @@ pub const DAEMON_ARGUMENT: &str = "__charmtest-daemon";
 /// How long a client waits for a daemon that it started, or that another client is starting.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a client waits before it asks again.
+const RETRY: Duration = Duration::from_millis(5);
+
 /// The variables of the client that commands of Juju act on.
 const JUJU_VARIABLES: [&str; 10] = [
     "JUJU_MODEL",
@@ -189,7 +192,7 @@ pub(crate) fn exchange_starting(data: &DataDir, request: &Request) -> io::Result
         };
         match exchange(&mut stream, request)? {
             Answer::Ended(code) => return Ok(code),
-            Answer::NotTaken if Instant::now() < deadline => {}
+            Answer::NotTaken if Instant::now() < deadline => std::thread::sleep(RETRY),
             Answer::NotTaken => {
                 return Err(io::Error::other(
                     "the embedded controller does not take the command",
@@ -326,7 +329,7 @@ fn start_daemon(data: &DataDir, deadline: Instant) -> io::Result<UnixStream> {
     }
 }
 
-/// Connects to a daemon that another client is starting right now.
+/// Connects to a daemon that listens already, or did a moment ago.
 fn connect_until(socket: &Path, deadline: Instant) -> io::Result<UnixStream> {
     loop {
         match UnixStream::connect(socket) {
@@ -338,7 +341,7 @@ fn connect_until(socket: &Path, deadline: Instant) -> io::Result<UnixStream> {
                     format!("the embedded controller does not answer after {limit} s: {error}"),
                 ));
             }
-            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => std::thread::sleep(RETRY),
         }
     }
 }

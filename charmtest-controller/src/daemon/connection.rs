@@ -1,7 +1,6 @@
 //! One client's connection.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,14 +24,15 @@ pub(super) fn spawn(daemon: Arc<Daemon>, stream: UnixStream) {
     if !own {
         return;
     }
-    daemon.connections.fetch_add(1, Ordering::SeqCst);
+    let presence = daemon.clients.enter();
     tokio::spawn(async move {
+        // Dropped with the task, also when a bug ends it.
+        let _presence = presence;
         let (mut reader, writer) = stream.into_split();
         let request = tokio::time::timeout(REQUEST_LIMIT, read_request(&mut reader)).await;
         if let Ok(Some(request)) = request {
             serve(&daemon, request, reader, writer).await;
         }
-        daemon.connections.fetch_sub(1, Ordering::SeqCst);
     });
 }
 
@@ -51,10 +51,9 @@ async fn serve(
         }
         Kind::Stop => {
             let _ = send(&mut writer, &Frame::Exit(0)).await;
-            daemon.quit.notify_one();
+            daemon.clients.close();
         }
-        Kind::Juju if daemon.makes_room_for(&request.build) => {
-            daemon.quit.notify_one();
+        Kind::Juju if !daemon.takes(&request.build) => {
             let _ = send(&mut writer, &Frame::Restart).await;
         }
         Kind::Juju => juju(daemon, request, reader, writer).await,
@@ -136,7 +135,8 @@ async fn tool(
         stdin: None,
     };
     loop {
-        let answer = tools::run(&daemon.hub, &context, &call);
+        // It waits for other tools of its hook, for the disk, perhaps for a large resource: others must not wait with it.
+        let answer = tokio::task::block_in_place(|| tools::run(&daemon.hub, &context, &call));
         match answer {
             Answer::NeedsStdin => {
                 if send(&mut writer, &Frame::WantStdin).await.is_err() {

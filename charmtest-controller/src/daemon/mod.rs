@@ -1,31 +1,35 @@
 //! The daemon: one process per data directory that owns the state, runs the agents and answers the clients.
 
+mod clients;
 mod connection;
 mod layout;
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 
 use crate::agent::Agents;
 use crate::client::{ask_running, build_id};
 use crate::model::{Clock, Hub, Timing};
 use crate::paths::DataDir;
 use crate::protocol::{Kind, Request};
+use clients::Clients;
 
 /// How often the daemon looks whether it is still wanted.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 
 /// After how many looks without models and clients it ends; its state is on disk and the next command starts it again.
 const IDLE_LOOKS: u32 = 12;
+
+/// How long a new daemon waits for an older one that holds the lock: to end, or to listen.
+const LOCK_LIMIT: Duration = Duration::from_secs(25);
 
 /// Everything that a connection needs.
 #[derive(Debug)]
@@ -35,8 +39,7 @@ pub(crate) struct Daemon {
     /// The agents.
     pub(crate) agents: Arc<Agents>,
     build: String,
-    connections: AtomicUsize,
-    quit: Notify,
+    clients: Arc<Clients>,
 }
 
 /// What [`stop`] found.
@@ -101,14 +104,9 @@ fn serve(root: &Path) -> io::Result<()> {
         .create(true)
         .append(true)
         .open(data.lock())?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            // Another client started a daemon at the same moment, or one is just ending: the client will find out by connecting.
-            say("ready");
-            return Ok(());
-        }
-        Err(TryLockError::Error(error)) => return Err(error),
+    if take_lock(&lock, &data.socket(), LOCK_LIMIT)? == Turn::Other {
+        say("ready");
+        return Ok(());
     }
     layout::prepare(&data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -119,6 +117,39 @@ fn serve(root: &Path) -> io::Result<()> {
     runtime.shutdown_timeout(Duration::from_secs(2));
     drop(lock);
     served
+}
+
+/// Whose turn it is to serve a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// This process holds the lock.
+    Ours,
+    /// Another daemon listens.
+    Other,
+}
+
+/// Takes the lock, or finds that another daemon listens.
+///
+/// Whoever holds the lock without listening was started at the same moment, or is just ending; only waiting tells which.
+fn take_lock(lock: &File, socket: &Path, limit: Duration) -> io::Result<Turn> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Turn::Ours),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if UnixStream::connect(socket).is_ok() {
+            return Ok(Turn::Other);
+        }
+        if Instant::now() >= deadline {
+            return Err(io::Error::other(format!(
+                "another one holds the lock and has neither ended nor answered for {} s",
+                limit.as_secs()
+            )));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 async fn serve_locked(data: &DataDir) -> io::Result<()> {
@@ -132,13 +163,13 @@ async fn serve_locked(data: &DataDir) -> io::Result<()> {
     }
     let listener = UnixListener::bind(&socket)?;
     std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
+    let own = identity(&socket);
     let agents = Agents::start(Arc::clone(&hub), touched);
     let daemon = Arc::new(Daemon {
         hub,
         agents,
         build: build_id(),
-        connections: AtomicUsize::new(0),
-        quit: Notify::new(),
+        clients: Arc::default(),
     });
     say("ready");
 
@@ -155,35 +186,47 @@ async fn serve_locked(data: &DataDir) -> io::Result<()> {
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 }
             }
-            () = daemon.quit.notified() => break,
+            () = daemon.clients.closed() => break,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = look.tick() => {
                 idle_looks = if daemon.is_idle() { idle_looks + 1 } else { 0 };
-                if idle_looks > IDLE_LOOKS || !socket.exists() {
+                // Without our socket no client finds us: the data directory was deleted, and perhaps made anew by another daemon.
+                if idle_looks > IDLE_LOOKS || identity(&socket) != own {
                     break;
                 }
             }
         }
     }
     // From here on new clients start a new daemon, which waits for our lock.
+    daemon.clients.close();
     drop(listener);
-    let _ = std::fs::remove_file(&socket);
+    if identity(&socket) == own {
+        let _ = std::fs::remove_file(&socket);
+    }
     daemon.agents.stop().await;
     Ok(())
 }
 
 impl Daemon {
     fn is_idle(&self) -> bool {
-        self.connections.load(Ordering::SeqCst) == 0 && self.hub.snapshot().models.is_empty()
+        self.clients.count() == 0 && self.hub.snapshot().models.is_empty()
     }
 
-    /// Says whether a client of another build may take over: nothing runs and nobody else is connected.
-    fn makes_room_for(&self, build: &str) -> bool {
-        build != self.build
-            && self.connections.load(Ordering::SeqCst) <= 1
-            && !self.agents.is_busy()
+    /// Says whether a command of a client of `build` is taken. It is not when the daemon ends, nor when it is of another build and
+    /// has nothing else to do: then it ends to make room for one of that build.
+    fn takes(&self, build: &str) -> bool {
+        if build != self.build && !self.agents.is_busy() {
+            self.clients.close_for_last();
+        }
+        !self.clients.is_closed()
     }
+}
+
+/// Returns what tells the file at `path` from another one that may come to be there.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }
 
 /// Tells the client that started us how it went, and lets go of its pipe.
@@ -193,5 +236,63 @@ fn say(line: &str) {
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
     if let Ok(null) = File::options().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn open(path: &Path) -> File {
+        File::options()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_new_daemon_takes_over_from_one_that_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, socket) = (dir.path().join("lock"), dir.path().join("sock"));
+        let ending = open(&path);
+        ending.lock().unwrap();
+        let ours = open(&path);
+        let limit = Duration::from_secs(60);
+        let turn = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| take_lock(&ours, &socket, limit));
+            drop(ending);
+            waiting.join().unwrap()
+        });
+        assert_eq!(turn.unwrap(), Turn::Ours);
+    }
+
+    #[test]
+    fn a_new_daemon_leaves_the_field_to_one_that_listens() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, socket) = (dir.path().join("lock"), dir.path().join("sock"));
+        let other = open(&path);
+        other.lock().unwrap();
+        let hung = take_lock(&open(&path), &socket, Duration::ZERO).unwrap_err();
+        assert!(hung.to_string().contains("holds the lock"), "{hung}");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let turn = take_lock(&open(&path), &socket, Duration::ZERO);
+        assert_eq!(turn.unwrap(), Turn::Other);
+    }
+
+    #[test]
+    fn a_socket_that_replaced_ours_is_not_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("sock");
+        let _ours = UnixListener::bind(&socket).unwrap();
+        let own = identity(&socket);
+        assert_eq!(identity(&socket), own);
+        let _other = UnixListener::bind(dir.path().join("new")).unwrap();
+        std::fs::rename(dir.path().join("new"), &socket).unwrap();
+        assert_ne!(identity(&socket), own);
+        std::fs::remove_file(&socket).unwrap();
+        assert_ne!(identity(&socket), own);
     }
 }
