@@ -22,6 +22,7 @@ fn kill(pid: i32) {
 struct Random(u64);
 
 impl Random {
+    #[expect(clippy::print_stdout, reason = "a failed test shows its seed")]
     fn seeded() -> Self {
         let given = std::env::var("CHARMTEST_SEED")
             .ok()
