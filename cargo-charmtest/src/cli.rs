@@ -1,9 +1,11 @@
 //! The command line of `cargo charmtest`.
 
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use charmtest::harness::RunFlags;
+use charmtest::harness::{RunFlags, ignore_empty_variables};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
@@ -67,51 +69,58 @@ enum Command {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    pub(crate) select: SelectArgs,
-    #[command(flatten)]
-    pub(crate) flags: RunFlags,
-    #[command(flatten)]
-    pub(crate) cargo: CargoArgs,
-
+    pub(crate) tests: TestsArgs,
     /// Show the output of passing tests too.
-    #[arg(long = "nocapture", visible_alias = "no-capture")]
+    #[arg(
+        long = "nocapture",
+        visible_alias = "no-capture",
+        help_heading = "Output"
+    )]
     pub(crate) no_capture: bool,
-    /// Print only what went wrong and the summary.
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
     /// List the tests instead of running them.
     #[arg(long, hide = true)]
     pub(crate) list: bool,
     /// How to list.
     #[arg(long, hide = true, value_name = "FORMAT")]
     pub(crate) format: Option<ListFormat>,
-    /// When to colour the output.
-    #[arg(long, value_name = "WHEN", env = "CARGO_TERM_COLOR", hide_env = true)]
-    pub(crate) color: Option<ColorArg>,
     /// The same as --jobs, which wins.
     #[arg(long, hide = true, value_name = "N")]
-    pub(crate) test_threads: Option<std::num::NonZeroUsize>,
+    pub(crate) test_threads: Option<NonZeroUsize>,
 }
 
 /// What `list` takes.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
+    pub(crate) tests: TestsArgs,
+    /// How to list.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        help_heading = "Output"
+    )]
+    pub(crate) format: ListFormat,
+}
+
+/// Which tests, how they run, how they are built, and how that is told: what `run` and `list` have in common.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct TestsArgs {
+    #[command(flatten)]
     pub(crate) select: SelectArgs,
     #[command(flatten)]
     pub(crate) flags: RunFlags,
     #[command(flatten)]
     pub(crate) cargo: CargoArgs,
-    /// How to list.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: ListFormat,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Which tests.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectArgs {
-    /// Tests whose name contains FILTER, a module, or a source file.
+    /// Only tests whose name contains FILTER; a module or a source file selects its tests.
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
     /// Match filters and skips against whole names.
@@ -177,9 +186,59 @@ pub(crate) struct CargoArgs {
     /// --locked and --offline.
     #[arg(long)]
     pub(crate) frozen: bool,
-    /// Let cargo say more.
+}
+
+impl CargoArgs {
+    /// Returns the options that decide what is built, as cargo spells them; `profile` is the flag that names a profile.
+    pub(crate) fn options(&self, profile: &str) -> Vec<OsString> {
+        let mut args: Vec<OsString> = Vec::new();
+        for features in &self.features {
+            args.extend(["--features".into(), features.into()]);
+        }
+        let texts = [(profile, &self.cargo_profile), ("--target", &self.target)];
+        for (flag, value) in texts {
+            args.extend(value.iter().flat_map(|value| [flag.into(), value.into()]));
+        }
+        let paths = [
+            ("--target-dir", &self.target_dir),
+            ("--manifest-path", &self.manifest_path),
+        ];
+        for (flag, path) in paths {
+            args.extend(path.iter().flat_map(|path| [flag.into(), path.into()]));
+        }
+        for (on, flag) in [
+            (self.all_features, "--all-features"),
+            (self.no_default_features, "--no-default-features"),
+            (self.release, "--release"),
+            (self.locked, "--locked"),
+            (self.offline, "--offline"),
+            (self.frozen, "--frozen"),
+        ] {
+            args.extend(on.then(|| flag.into()));
+        }
+        args
+    }
+}
+
+/// How to tell what happens.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Print only what went wrong and the summary.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Show what cargo builds even when nobody watches; twice, its commands too.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// When to colour the output.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "CARGO_TERM_COLOR",
+        hide_env = true,
+        default_value = "auto"
+    )]
+    pub(crate) color: ColorArg,
 }
 
 /// What `pack` takes.
@@ -209,7 +268,7 @@ pub(crate) struct WithArgs {
         allow_hyphen_values = true,
         value_name = "COMMAND"
     )]
-    pub(crate) command: Vec<String>,
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What can be done with the embedded controller.
@@ -247,9 +306,10 @@ pub(crate) enum PackFormat {
 }
 
 /// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorArg {
     /// On a terminal.
+    #[default]
     Auto,
     /// Always.
     Always,
@@ -257,16 +317,21 @@ pub(crate) enum ColorArg {
     Never,
 }
 
+impl ColorArg {
+    /// Returns the value as it is written on a command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// Runs the command line `args` (without the program's own name).
-pub(crate) fn main(args: Vec<String>) -> ExitCode {
-    let args = merge_dashes(args);
-    let matches =
-        Cargo::command().try_get_matches_from(std::iter::once("cargo".to_owned()).chain(args));
-    let parsed = matches.and_then(|matches| Cargo::from_arg_matches(&matches));
-    let Charmtest { command, run } = match parsed {
-        Ok(Cargo {
-            charmtest: Subcommands::Charmtest(charmtest),
-        }) => charmtest,
+pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
+    let Charmtest { command, run } = match parse(args) {
+        Ok(charmtest) => charmtest,
         Err(error) => {
             // Printing help to a closed pipe is no reason to fail.
             let _ = error.print();
@@ -294,12 +359,23 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
     }
 }
 
+fn parse(args: Vec<OsString>) -> Result<Charmtest, clap::Error> {
+    let args = std::iter::once("cargo".into()).chain(merge_dashes(args));
+    let matches = without_empty_variables(Cargo::command()).try_get_matches_from(args)?;
+    let Cargo {
+        charmtest: Subcommands::Charmtest(charmtest),
+    } = Cargo::from_arg_matches(&matches)?;
+    Ok(charmtest)
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    ignore_empty_variables(command).mut_subcommands(without_empty_variables)
+}
+
 impl From<RunArgs> for ListArgs {
     fn from(args: RunArgs) -> Self {
         Self {
-            select: args.select,
-            flags: args.flags,
-            cargo: args.cargo,
+            tests: args.tests,
             format: args.format.unwrap_or(ListFormat::Human),
         }
     }
@@ -308,8 +384,8 @@ impl From<RunArgs> for ListArgs {
 /// Takes the `--` out of a run's arguments: flags mean the same before and after it, so both sides are one command line.
 ///
 /// Commands that pass something on (`juju`, `with`) keep theirs.
-fn merge_dashes(args: Vec<String>) -> Vec<String> {
-    let passes_on = |word: &String| matches!(word.as_str(), "juju" | "with");
+fn merge_dashes(args: Vec<OsString>) -> Vec<OsString> {
+    let passes_on = |word: &OsString| word == "juju" || word == "with";
     if args.get(1).is_some_and(passes_on) {
         return args;
     }
@@ -326,11 +402,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Charmtest, clap::Error> {
-        let args = merge_dashes(line.split_whitespace().map(str::to_owned).collect());
-        let Cargo {
-            charmtest: Subcommands::Charmtest(charmtest),
-        } = Cargo::try_parse_from(std::iter::once("cargo".to_owned()).chain(args))?;
-        Ok(charmtest)
+        super::parse(line.split_whitespace().map(Into::into).collect())
     }
 
     #[test]
@@ -342,10 +414,12 @@ mod tests {
     fn flags_mean_the_same_before_and_after_the_dashes() {
         let before = parse("charmtest relations --model foo --keep-models --skip slow")
             .unwrap()
-            .run;
+            .run
+            .tests;
         let after = parse("charmtest relations -- --model foo --keep-models --skip slow")
             .unwrap()
-            .run;
+            .run
+            .tests;
         assert_eq!(before.flags, after.flags);
         assert_eq!(
             (before.select.filters, before.select.skip),
@@ -363,15 +437,16 @@ mod tests {
             parse("charmtest relations upgrade")
                 .unwrap()
                 .run
+                .tests
                 .select
                 .filters,
             ["relations", "upgrade"]
         );
         assert!(
-            matches!(parse("charmtest list relations").unwrap().command, Some(Command::List(args)) if args.select.filters == ["relations"])
+            matches!(parse("charmtest list relations").unwrap().command, Some(Command::List(args)) if args.tests.select.filters == ["relations"])
         );
         assert!(
-            matches!(parse("charmtest run list").unwrap().command, Some(Command::Run(args)) if args.select.filters == ["list"])
+            matches!(parse("charmtest run list").unwrap().command, Some(Command::Run(args)) if args.tests.select.filters == ["list"])
         );
     }
 
@@ -392,7 +467,40 @@ mod tests {
             panic!("not taken as `with`");
         };
         assert!(with.keep_models);
-        assert_eq!(with.command.join(" "), "python -m pytest -x");
+        assert_eq!(with.command, ["python", "-m", "pytest", "-x"]);
+    }
+
+    #[test]
+    fn what_is_passed_on_need_not_be_utf_8() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let word = OsString::from_vec(b"caf\xe9".to_vec());
+        let args = ["charmtest".into(), "with".into(), word.clone()];
+        let Some(Command::With(with)) = super::parse(args.to_vec()).unwrap().command else {
+            panic!("not taken as `with`");
+        };
+        assert_eq!(with.command, [word]);
+    }
+
+    #[test]
+    fn cargo_gets_its_own_flags() {
+        let options = |line: &str| parse(line).unwrap().run.tests.cargo.options("--profile");
+        let line = "charmtest --locked -F a,b -F c --cargo-profile fast --manifest-path d/Cargo.toml --test it";
+        assert_eq!(
+            options(line),
+            [
+                "--features",
+                "a,b",
+                "--features",
+                "c",
+                "--profile",
+                "fast",
+                "--manifest-path",
+                "d/Cargo.toml",
+                "--locked"
+            ]
+        );
+        assert!(options("charmtest --test it -p x").is_empty());
     }
 
     #[test]

@@ -12,30 +12,39 @@ mod error;
 mod record;
 mod report;
 mod run;
+mod shell;
 mod workspace;
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+    let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
+    let args: Vec<OsString> = args.collect();
     let name = Path::new(&program)
         .file_name()
-        .and_then(|name| name.to_str())
+        .and_then(OsStr::to_str)
         .unwrap_or_default();
     if charmtest_controller::TOOL_NAMES.contains(&name) {
-        return charmtest_controller::tool_main(name, args.collect()).into();
+        return charmtest_controller::tool_main(name, texts(args)).into();
     }
     if name == "juju" {
-        return charmtest_controller::juju_main(args.collect()).into();
+        return charmtest_controller::juju_main(texts(args)).into();
     }
-    let args: Vec<String> = args.collect();
-    match args.first().map(String::as_str) {
-        Some(charmtest_controller::DAEMON_ARGUMENT) => {
-            let root = args.get(1).map(String::as_str).unwrap_or_default();
-            charmtest_controller::daemon_main(Path::new(root)).into()
+    match args.as_slice() {
+        [first, rest @ ..] if first == charmtest_controller::DAEMON_ARGUMENT => {
+            let root = rest.first().map(Path::new).unwrap_or(Path::new(""));
+            charmtest_controller::daemon_main(root).into()
         }
         _ => cli::main(args),
     }
+}
+
+/// Returns arguments as text: what `juju` and hook tools are told is stored and shown as UTF-8.
+fn texts(args: Vec<OsString>) -> Vec<String> {
+    args.iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect()
 }

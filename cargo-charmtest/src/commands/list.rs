@@ -6,8 +6,8 @@ use charmtest::harness::Description;
 
 use crate::cli::{ListArgs, ListFormat};
 use crate::error::{Error, Result};
-use crate::report::print;
-use crate::workspace;
+use crate::report::{choose_color, print};
+use crate::workspace::{self, TestBinary};
 
 /// Lists the selected tests.
 ///
@@ -15,10 +15,15 @@ use crate::workspace;
 ///
 /// Fails as building and describing the tests does.
 pub(crate) fn main(args: ListArgs) -> Result<u8> {
-    let binaries = workspace::test_binaries(&args.cargo, &args.select, &args.flags)?;
-    let descriptions: Vec<Description> = binaries
+    choose_color(args.tests.output.color);
+    let named = |binary: TestBinary| Description {
+        // As cargo knows it; a binary itself knows only the name of its crate, which has `_` for `-`.
+        target: binary.executable.target,
+        ..binary.description
+    };
+    let descriptions: Vec<Description> = workspace::test_binaries(&args.tests)?
         .into_iter()
-        .map(|binary| binary.description)
+        .map(named)
         .collect();
     match args.format {
         ListFormat::Human => print(&human(&descriptions)),

@@ -1,6 +1,7 @@
 //! `cargo charmtest [run]`: build, choose the backend, run the modules, report.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::thread;
@@ -8,17 +9,18 @@ use std::time::Duration;
 
 use charmtest::juju::{Backend, BackendKind, BackendOptions};
 
-use crate::cli::RunArgs;
+use crate::cli::{CargoArgs, RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{Options, Report, choose_color, say};
 use crate::run::module::{Common, ModulePlan};
 use crate::run::scheduler::{self, Run};
 use crate::run::signals;
+use crate::shell::quote;
 use crate::workspace;
 
 /// The commands that a filter may have been meant as.
-const COMMANDS: [&str; 6] = ["list", "pack", "controller", "juju", "with", "run"];
+const COMMANDS: [&str; 7] = ["list", "pack", "controller", "juju", "with", "run", "help"];
 
 /// Runs the selected charm tests and returns the exit code of the run.
 ///
@@ -26,38 +28,37 @@ const COMMANDS: [&str; 6] = ["list", "pack", "controller", "juju", "with", "run"
 ///
 /// Fails on wrong usage, when nothing is selected, when the build fails, and when there is no backend.
 pub(crate) fn main(args: RunArgs) -> Result<u8> {
-    choose_color(args.color);
-    args.flags
-        .check()
-        .map_err(|why| Error::new(Kind::Usage, why))?;
-    let plan = ModulePlan::all(workspace::test_binaries(
-        &args.cargo,
-        &args.select,
-        &args.flags,
-    )?);
+    let TestsArgs {
+        select,
+        flags,
+        output,
+        ..
+    } = &args.tests;
+    choose_color(output.color);
+    flags.check().map_err(|why| Error::new(Kind::Usage, why))?;
+    let plan = ModulePlan::all(workspace::test_binaries(&args.tests)?);
     if plan.is_empty() {
-        return Err(nothing_selected(&args.select.filters));
+        return Err(nothing_selected(&select.filters));
     }
     let program = std::env::current_exe().map_err(Error::infrastructure)?;
     let backend = Backend::select(&BackendOptions {
-        kind: args.flags.backend.into(),
-        juju: args.flags.juju.clone(),
-        controller: args.flags.controller.clone(),
-        cloud: args.flags.cloud.clone(),
+        kind: flags.backend.into(),
+        juju: flags.juju.clone(),
+        controller: flags.controller.clone(),
+        cloud: flags.cloud.clone(),
         program: Some(program.clone()),
     })
     .map_err(|error| Error::caused(Kind::Infrastructure, &error))?;
 
-    let mut env: BTreeMap<String, std::ffi::OsString> = args
-        .flags
+    let mut env: BTreeMap<String, OsString> = flags
         .to_env()
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     env.insert("CHARMTEST_PROGRAM".to_owned(), program.into());
-    let kind = match backend.kind {
-        BackendKind::Embedded => "embedded",
-        BackendKind::Juju => "juju",
+    let (kind, juju) = match backend.kind {
+        BackendKind::Embedded => ("embedded", "cargo charmtest juju"),
+        BackendKind::Juju => ("juju", "juju"),
     };
     env.insert("CHARMTEST_BACKEND".to_owned(), kind.into());
     match record::runs_dir() {
@@ -74,7 +75,9 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         &plan,
         Options {
             no_capture: args.no_capture,
-            quiet: args.quiet,
+            quiet: output.quiet,
+            juju: juju.to_owned(),
+            again: again(&args.tests.cargo),
         },
     );
     report.backend(&backend.why);
@@ -82,12 +85,11 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
     signals::forward(sender.clone()).map_err(Error::infrastructure)?;
     let run = Run {
         common: Common {
-            selection: workspace::selection(&args.select),
+            selection: workspace::selection(select),
             env,
         },
         jobs: jobs(&args, backend.kind),
-        teardown: args
-            .flags
+        teardown: flags
             .teardown_timeout
             .duration()
             .unwrap_or(Duration::from_secs(300)),
@@ -99,21 +101,33 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
     report.finish();
     Ok(scheduler::exit_code(
         &report.outcomes(),
-        report.models_left(),
+        report.has_trouble(),
         interrupted,
     ))
 }
 
 /// Returns how many modules run side by side: as asked; else one with a shared model or on a real Juju, all cores otherwise.
 fn jobs(args: &RunArgs, backend: BackendKind) -> usize {
-    if args.flags.model.is_some() {
+    let flags = &args.tests.flags;
+    if flags.model.is_some() {
         return 1;
     }
-    let asked = args.flags.jobs.or(args.test_threads).map(NonZeroUsize::get);
+    let asked = flags.jobs.or(args.test_threads).map(NonZeroUsize::get);
     asked.unwrap_or_else(|| match backend {
         BackendKind::Juju => 1,
         BackendKind::Embedded => thread::available_parallelism().map_or(1, NonZeroUsize::get),
     })
+}
+
+/// Returns the command that builds the same again, for a shell.
+fn again(cargo: &CargoArgs) -> String {
+    let words = ["cargo".into(), "charmtest".into()];
+    let options = cargo.options("--cargo-profile");
+    let words = words.into_iter().chain(options);
+    words
+        .map(|word: OsString| quote(&word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn nothing_selected(filters: &[String]) -> Error {

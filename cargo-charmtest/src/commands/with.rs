@@ -1,125 +1,215 @@
 //! `cargo charmtest with`: any command, with the embedded `juju` and a controller of its own.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 use charmtest_controller::DataDir;
+use rustix::process::{Pid, Signal, getpgrp, kill_process};
+use rustix::termios::tcgetpgrp;
 
 use crate::cli::WithArgs;
 use crate::error::{Error, Kind, Result};
 use crate::record;
-use crate::report::say;
+use crate::report::{heading, say};
 use crate::run::process;
-use crate::run::signals;
+use crate::run::signals::{self, Interrupt};
+use crate::shell::quote;
 
-/// How long destroying all models may take.
+/// How long destroying one model may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(300);
 
+/// What happens while the command, and then the cleaning, goes on.
+enum Happening {
+    Interrupt(Interrupt),
+    Ended(io::Result<ExitStatus>),
+    Cleaned(Result<()>),
+}
+
+impl From<Interrupt> for Happening {
+    fn from(interrupt: Interrupt) -> Self {
+        Self::Interrupt(interrupt)
+    }
+}
+
 /// Runs a command whose `juju` is the embedded one, then destroys the models that it left; returns the command's exit code.
+///
+/// Signals end the command, not this program: it always cleans up, unless it is interrupted while it does.
 ///
 /// # Errors
 ///
 /// Fails when the controller or the command cannot be started, or when its models cannot be destroyed.
 pub(crate) fn main(args: &WithArgs) -> Result<u8> {
+    let (sender, happenings) = mpsc::channel();
+    signals::forward(sender.clone()).map_err(Error::infrastructure)?;
     let runs = record::runs_dir()
         .ok_or_else(|| Error::infrastructure("neither XDG_STATE_HOME nor HOME is set"))?;
     let root = runs.join(record::new_id()).join("data");
     let data = DataDir::open(&root).map_err(Error::infrastructure)?;
     charmtest_controller::start(&data).map_err(Error::infrastructure)?;
-    say(&format!(
-        "    Backend embedded controller, Juju {}, data in {}",
-        charmtest_controller::JUJU_VERSION,
-        root.display()
-    ));
-    let code = run(&args.command, &data);
-    if args.keep_models {
-        say(&format!(
-            "       Kept the models; look at them with: CHARMTEST_DATA={} cargo charmtest juju status",
+    say(&heading(
+        "Backend",
+        &format!(
+            "embedded controller, Juju {}, data in {}",
+            charmtest_controller::JUJU_VERSION,
             root.display()
-        ));
+        ),
+    ));
+    let code = run(&args.command, &data, &sender, &happenings);
+    if args.keep_models {
+        say(&heading("Kept", "the controller with its models"));
+        say(&where_it_is(&root));
         return code;
     }
-    let cleaned = clean(&data);
-    let code = code?;
-    cleaned?;
-    Ok(code)
+    let cleaning = data.clone();
+    thread::spawn(move || sender.send(Happening::Cleaned(clean(&cleaning))));
+    for happening in happenings {
+        match happening {
+            Happening::Cleaned(Ok(())) => return code,
+            Happening::Cleaned(Err(error)) => return Err(error.hint(where_it_is(&root))),
+            Happening::Interrupt(interrupt) => {
+                let what = Error::infrastructure("interrupted while the models were destroyed");
+                say(&what.hint(where_it_is(&root)).to_string());
+                return Ok(interrupt.exit_code());
+            }
+            Happening::Ended(_) => {}
+        }
+    }
+    code
 }
 
-fn run(command: &[String], data: &DataDir) -> Result<u8> {
+/// Runs the command to its end and returns its exit code, as a shell does.
+fn run(
+    command: &[OsString],
+    data: &DataDir,
+    sender: &Sender<Happening>,
+    happenings: &Receiver<Happening>,
+) -> Result<u8> {
     let [program, rest @ ..] = command else {
         return Err(Error::new(Kind::Usage, "no command to run"));
     };
-    // The command gets ^C from the terminal itself; we only have to outlive it.
-    let (ignored, _signals) = mpsc::channel();
-    signals::forward(ignored).map_err(Error::infrastructure)?;
-    let status = Command::new(program)
+    let cannot = |error| {
+        let program = program.display();
+        Error::infrastructure(format!("cannot run `{program}`: {error}"))
+    };
+    let mut child = Command::new(program)
         .args(rest)
         .env("PATH", path_with(&data.bin()))
         .env("JUJU_DATA", data.root())
         .env("CHARMTEST_DATA", data.root())
         .env_remove("JUJU_MODEL")
         .env_remove("JUJU_CONTROLLER")
-        .status()
-        .map_err(|error| Error::infrastructure(format!("cannot run `{program}`: {error}")))?;
-    let signal = status
-        .signal()
-        .and_then(|signal| u8::try_from(128 + signal).ok());
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.or(signal).unwrap_or(charmtest::exit::FAILED))
+        .spawn()
+        .map_err(cannot)?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let sender = sender.clone();
+    thread::spawn(move || sender.send(Happening::Ended(child.wait())));
+    let mut terminated = false;
+    for happening in happenings {
+        match happening {
+            Happening::Ended(status) => return Ok(exit_code(status.map_err(cannot)?)),
+            // A terminal sends ^C to the command too, which may want to see it once.
+            Happening::Interrupt(Interrupt::Int) if is_in_foreground() => {}
+            Happening::Interrupt(interrupt) => {
+                let signal = if terminated {
+                    Signal::KILL
+                } else {
+                    interrupt.signal()
+                };
+                terminated = interrupt == Interrupt::Term;
+                // It may have ended in between.
+                let _ = pid.map(|pid| kill_process(pid, signal));
+            }
+            Happening::Cleaned(_) => {}
+        }
+    }
+    Err(Error::infrastructure("nobody waits for the command"))
 }
 
-/// Destroys all models, ends the controller and deletes its data.
+/// Says whether this process is in the group that a terminal sends ^C to.
+fn is_in_foreground() -> bool {
+    File::open("/dev/tty").is_ok_and(|tty| tcgetpgrp(tty).is_ok_and(|group| group == getpgrp()))
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    let signal = status.signal().map(|signal| 128 + signal);
+    let code = status.code().or(signal);
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(charmtest::exit::FAILED)
+}
+
+/// Destroys all models, ends the controller and deletes its data. What fails stays, to be looked at.
 fn clean(data: &DataDir) -> Result<()> {
-    let juju = data.bin().join("juju");
-    let call = |args: &[&str]| {
-        let mut command = Command::new(&juju);
-        command
-            .args(args)
-            .env("CHARMTEST_DATA", data.root())
-            .stdin(Stdio::null());
-        process::output(command, CLEAN_LIMIT).map_err(Error::infrastructure)
-    };
-    let listed = call(&["models", "--format", "json"])?;
+    let destroyed = destroy_models(data);
+    let stopped = charmtest_controller::stop(data).map_err(Error::infrastructure);
+    destroyed?;
+    stopped?;
+    let parent = data.root().parent().unwrap_or(data.root());
+    std::fs::remove_dir_all(parent).map_err(|error| {
+        Error::infrastructure(format!("cannot delete {}: {error}", parent.display()))
+    })
+}
+
+fn destroy_models(data: &DataDir) -> Result<()> {
+    let listed = juju(data, &["models", "--format", "json"])?;
     let models: serde_json::Value = serde_json::from_str(&listed.stdout).map_err(|error| {
+        let said = listed.stderr.trim();
         Error::infrastructure(format!(
-            "cannot list the models to destroy: {error}: {}",
-            listed.stderr
+            "cannot list the models to destroy: {error}: {said}"
         ))
     })?;
     let names = models["models"].as_array().into_iter().flatten();
     let mut left = Vec::new();
     for name in names.filter_map(|model| model["short-name"].as_str()) {
-        let gone = call(&[
-            "destroy-model",
-            "--no-prompt",
-            "--force",
-            "--no-wait",
-            "--destroy-storage",
-            name,
-        ])?;
-        if gone.code != Some(0) {
-            left.push(format!("{name}: {}", gone.stderr.trim()));
+        let gone = juju(
+            data,
+            &[
+                "destroy-model",
+                "--no-prompt",
+                "--force",
+                "--no-wait",
+                "--destroy-storage",
+                name,
+            ],
+        )?;
+        if !gone.status.success() {
+            left.push(format!("\n    {name}: {}", gone.stderr.trim()));
         }
     }
-    charmtest_controller::stop(data).map_err(Error::infrastructure)?;
-    if !left.is_empty() {
-        return Err(Error::new(
-            Kind::Failed,
-            format!(
-                "models are left over in {}:\n{}",
-                data.root().display(),
-                left.join("\n")
-            ),
-        ));
+    if left.is_empty() {
+        return Ok(());
     }
-    let parent = data.root().parent().unwrap_or(data.root());
-    std::fs::remove_dir_all(parent).map_err(|error| {
-        Error::infrastructure(format!("cannot delete {}: {error}", parent.display()))
-    })
+    let left = left.concat();
+    Err(Error::new(
+        Kind::Failed,
+        format!("models are left over:{left}"),
+    ))
+}
+
+fn juju(data: &DataDir, args: &[&str]) -> Result<process::Output> {
+    let mut command = Command::new(data.bin().join("juju"));
+    command
+        .args(args)
+        .env("CHARMTEST_DATA", data.root())
+        .stdin(Stdio::null());
+    process::output(command, CLEAN_LIMIT)
+        .map_err(|error| Error::infrastructure(format!("juju {}: {error}", args.join(" "))))
+}
+
+/// Says how to look at a controller that stays, and how to be rid of it.
+fn where_it_is(root: &Path) -> String {
+    let parent = root.parent().unwrap_or(root);
+    format!(
+        "to look at it, and to be rid of it:\n    export CHARMTEST_DATA={}\n    cargo charmtest controller status\n    cargo charmtest controller stop && rm -r {}",
+        quote(root),
+        quote(parent)
+    )
 }
 
 fn path_with(dir: &Path) -> OsString {

@@ -4,27 +4,35 @@ mod progress;
 mod style;
 mod summary;
 
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+pub(crate) use style::heading;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use charmtest::harness::{Event, Evidence, Outcome};
 
 use crate::cli::ColorArg;
 use crate::run::module::ModulePlan;
-use crate::run::scheduler::Job;
+use crate::run::process::describe;
+use crate::run::scheduler::{Job, Streams};
 use progress::{Progress, Waiting};
 
 /// How many lines of a failed test's output are shown; all of it would bury the rest.
 const OUTPUT_LINES: usize = 200;
 
 /// How a run reports.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// Show the output of passing tests too, as it comes.
     pub(crate) no_capture: bool,
     /// Only what went wrong, and the summary.
     pub(crate) quiet: bool,
+    /// How the user calls the backend's `juju`.
+    pub(crate) juju: String,
+    /// The command that runs the same tests, without their selection.
+    pub(crate) again: String,
 }
 
 /// What is known of one module.
@@ -33,8 +41,10 @@ struct Module {
     plan: ModulePlan,
     tests: BTreeMap<String, TestResult>,
     running: Option<(String, Instant)>,
-    output: Vec<String>,
+    output: VecDeque<String>,
     models: BTreeMap<String, ModelEnd>,
+    /// What is wrong with the module's process although nothing is with its tests.
+    trouble: Option<String>,
 }
 
 /// What came of one test.
@@ -45,7 +55,7 @@ struct TestResult {
     message: Option<String>,
     location: Option<String>,
     evidence: Option<Evidence>,
-    output: Vec<String>,
+    output: VecDeque<String>,
 }
 
 /// What became of a model.
@@ -65,6 +75,7 @@ pub(crate) struct Report {
     modules: Vec<Module>,
     progress: Progress,
     backend_named: bool,
+    interrupted: bool,
 }
 
 impl Report {
@@ -74,8 +85,9 @@ impl Report {
             plan: plan.clone(),
             tests: BTreeMap::new(),
             running: None,
-            output: Vec::new(),
+            output: VecDeque::new(),
             models: BTreeMap::new(),
+            trouble: None,
         });
         Self {
             options,
@@ -83,6 +95,7 @@ impl Report {
             modules: modules.collect(),
             progress: Progress::new(),
             backend_named: false,
+            interrupted: false,
         }
     }
 
@@ -108,7 +121,7 @@ impl Report {
             Event::TestStarted { test } => {
                 self.modules[job].output.clear();
                 self.modules[job].running = Some((test.clone(), Instant::now()));
-                let name = format!("{} {test}", self.modules[job].plan.binary);
+                let name = self.modules[job].test_name(&test);
                 self.progress.started(job, name);
             }
             Event::Waiting {
@@ -153,7 +166,6 @@ impl Report {
                 );
             }
             Event::ModelKept { model, why, .. } => {
-                self.chatter(&style::heading("Kept", &format!("{model} ({why})")));
                 self.modules[job].models.insert(model, ModelEnd::Kept(why));
             }
             Event::ModelDestroyed { model, .. } => {
@@ -176,9 +188,37 @@ impl Report {
         }
         let output = &mut self.modules[job].output;
         if output.len() == OUTPUT_LINES {
-            output.remove(0);
+            output.pop_front();
         }
-        output.push(line);
+        output.push_back(line);
+    }
+
+    /// Notes that a module's process has ended.
+    ///
+    /// One that ends before all its tests have an outcome is lost; one that fails although nothing else did is not passed over.
+    pub(crate) fn ended(&mut self, job: Job, status: io::Result<ExitStatus>, streams: Streams) {
+        let failed = !status.as_ref().is_ok_and(ExitStatus::success);
+        let how = status.map_or_else(|error| error.to_string(), describe);
+        let why = if self.interrupted {
+            "interrupted".to_owned()
+        } else {
+            format!("the test process ended early: {how}")
+        };
+        self.lost(job, &why);
+        let module = &mut self.modules[job];
+        let name = module.plan.name();
+        if failed && !self.interrupted && module.is_fine() {
+            let said = std::mem::take(&mut module.output);
+            let said: String = said.iter().map(|line| format!("\n    {line}")).collect();
+            let trouble = format!("the test process of {name} ended badly: {how}{said}");
+            module.trouble = Some(trouble.clone());
+            self.line(&style::warning(&trouble));
+        }
+        if streams == Streams::Held {
+            self.line(&style::warning(&format!(
+                "{name} left a process behind that holds its output; what it still writes is not shown"
+            )));
+        }
     }
 
     /// Notes that a module's process is gone: tests without an outcome get one, and models in use are left over.
@@ -210,7 +250,7 @@ impl Report {
             let output = if hit {
                 std::mem::take(&mut self.modules[job].output)
             } else {
-                Vec::new()
+                VecDeque::new()
             };
             self.finished(
                 job,
@@ -237,7 +277,7 @@ impl Report {
                 message: Some(why.to_owned()),
                 location: None,
                 evidence: None,
-                output: Vec::new(),
+                output: VecDeque::new(),
             };
             self.modules[job].tests.insert(test, result);
         }
@@ -245,6 +285,7 @@ impl Report {
 
     /// Says that the run is being interrupted.
     pub(crate) fn interrupted(&mut self, modules: usize) {
+        self.interrupted = true;
         let plural = if modules == 1 { "" } else { "s" };
         self.line(&style::warning(&format!(
             "interrupted: tearing down {modules} module{plural}; interrupt again to leave at once"
@@ -259,7 +300,11 @@ impl Report {
     /// Prints the summary.
     pub(crate) fn finish(&mut self) {
         self.progress.clear();
-        say(&summary::text(&self.modules, self.started.elapsed()));
+        say(&summary::text(
+            &self.modules,
+            self.started.elapsed(),
+            &self.options,
+        ));
     }
 
     /// Returns the outcomes of all tests.
@@ -271,16 +316,15 @@ impl Report {
             .collect()
     }
 
-    /// Says whether models were left over.
-    pub(crate) fn models_left(&self) -> bool {
+    /// Says whether something is wrong although all tests may have passed: models were left over, or a process ended badly.
+    pub(crate) fn has_trouble(&self) -> bool {
         self.modules
             .iter()
-            .flat_map(|module| module.models.values())
-            .any(|end| matches!(end, ModelEnd::Left(_)))
+            .any(|module| module.trouble.is_some() || module.leaves_models())
     }
 
     fn finished(&mut self, job: Job, test: String, result: TestResult) {
-        let name = format!("{} {test}", self.modules[job].plan.binary);
+        let name = self.modules[job].test_name(&test);
         self.modules[job].running = None;
         self.progress.ended(job);
         let line = style::test_line(&name, &result);
@@ -317,14 +361,37 @@ impl Module {
             .cloned()
             .collect()
     }
+
+    /// Returns the results in the order of the plan.
+    fn results(&self) -> impl Iterator<Item = (&str, &TestResult)> {
+        let names = self.plan.module.tests.iter().map(|test| &test.name);
+        names.filter_map(|name| Some((name.as_str(), self.tests.get(name)?)))
+    }
+
+    fn test_name(&self, test: &str) -> String {
+        format!("{} {test}", self.plan.executable.id())
+    }
+
+    fn leaves_models(&self) -> bool {
+        let mut ends = self.models.values();
+        ends.any(|end| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))
+    }
+
+    fn is_fine(&self) -> bool {
+        !self.leaves_models()
+            && self
+                .tests
+                .values()
+                .all(|result| result.outcome.is_success())
+    }
 }
 
 /// Decides about colours for the whole program.
-pub(crate) fn choose_color(color: Option<ColorArg>) {
+pub(crate) fn choose_color(color: ColorArg) {
     let choice = match color {
-        None | Some(ColorArg::Auto) => anstream::ColorChoice::Auto,
-        Some(ColorArg::Always) => anstream::ColorChoice::Always,
-        Some(ColorArg::Never) => anstream::ColorChoice::Never,
+        ColorArg::Auto => anstream::ColorChoice::Auto,
+        ColorArg::Always => anstream::ColorChoice::Always,
+        ColorArg::Never => anstream::ColorChoice::Never,
     };
     choice.write_global();
 }
@@ -343,7 +410,8 @@ pub(crate) fn print(text: &str) {
         .and_then(|()| stdout.flush());
 }
 
-/// Says whether progress can be drawn: on a terminal, and not in CI.
+/// Says whether progress can be drawn: on a terminal that can move its cursor, and not in CI.
 fn is_interactive() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+    let var = |name| std::env::var_os(name).unwrap_or_default();
+    io::stderr().is_terminal() && var("CI").is_empty() && var("TERM") != "dumb"
 }

@@ -74,10 +74,8 @@ impl Progress {
 
     /// Takes the lines off the terminal.
     pub(super) fn clear(&mut self) {
-        if self.drawn > 0 {
-            write(&format!("\x1b[{}F\x1b[J", self.drawn));
-            self.drawn = 0;
-        }
+        write(&self.wipe());
+        self.drawn = 0;
     }
 
     /// Draws the lines anew.
@@ -85,21 +83,23 @@ impl Progress {
         if !self.interactive || (self.running.is_empty() && self.drawn == 0) {
             return;
         }
-        self.clear();
         let width = terminal_width();
-        let lines: Vec<String> = self
-            .running
-            .values()
-            .take(LINES)
-            .map(|running| line(running, width))
-            .collect();
-        write(
-            &lines
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect::<String>(),
-        );
-        self.drawn = lines.len();
+        let mut text = self.wipe();
+        for running in self.running.values().take(LINES) {
+            text.push_str(&line(running, width));
+            text.push('\n');
+        }
+        // At once, so that nothing flickers.
+        write(&text);
+        self.drawn = self.running.len().min(LINES);
+    }
+
+    /// Returns what takes the drawn lines off the terminal.
+    fn wipe(&self) -> String {
+        match self.drawn {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}F\x1b[J"),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::TestResult;
 const WORD: usize = 12;
 
 /// Returns a line with a right-aligned, coloured word in front.
-pub(super) fn heading(word: &str, text: &str) -> String {
+pub(crate) fn heading(word: &str, text: &str) -> String {
     coloured(word, AnsiColor::Cyan, text)
 }
 
@@ -75,15 +75,13 @@ pub(super) fn outcome(outcome: Outcome) -> (&'static str, AnsiColor) {
 
 /// Returns a duration for people: `0.31s`, `12.3s`, `2m05s`.
 pub(super) fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    match seconds {
+    match duration.as_secs_f64() {
         s if s < 9.995 => format!("{s:.2}s"),
         s if s < 59.95 => format!("{s:.1}s"),
-        _ => format!(
-            "{}m{:02}s",
-            duration.as_secs() / 60,
-            duration.as_secs() % 60
-        ),
+        s => {
+            let whole = Duration::from_secs_f64(s.round()).as_secs();
+            format!("{}m{:02}s", whole / 60, whole % 60)
+        }
     }
 }
 
@@ -104,6 +102,7 @@ mod tests {
             (9_990, "9.99s"),
             (12_340, "12.3s"),
             (59_940, "59.9s"),
+            (59_970, "1m00s"),
             (125_000, "2m05s"),
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), expected);

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use charmtest::harness::Outcome;
 
-use super::{ModelEnd, Module, style};
+use super::{ModelEnd, Module, Options, style};
 
 const RULE: &str = "────────────";
 
 /// Returns the summary of a run.
-pub(super) fn text(modules: &[Module], took: Duration) -> String {
+pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> String {
+    let juju = &options.juju;
     let mut lines = vec![
         RULE.to_owned(),
         style::heading(
@@ -21,15 +22,17 @@ pub(super) fn text(modules: &[Module], took: Duration) -> String {
     for (module, name, result) in results(modules)
         .filter(|(_, _, result)| !matches!(result.outcome, Outcome::Passed | Outcome::Skipped))
     {
-        lines.push(style::test_line(
-            &format!("{} {name}", module.plan.binary),
-            result,
-        ));
+        lines.push(style::test_line(&module.test_name(name), result));
     }
-    for (model, end) in modules.iter().flat_map(|module| &module.models) {
+    let troubles = modules.iter().filter_map(|module| module.trouble.as_ref());
+    lines.extend(troubles.map(|trouble| style::warning(trouble)));
+    // Modules may share a model: each is told of once.
+    let ends: BTreeMap<&String, &ModelEnd> =
+        modules.iter().flat_map(|module| &module.models).collect();
+    for (model, end) in &ends {
         match end {
             ModelEnd::Kept(why) => {
-                lines.push(style::heading("Kept", &format!("model {model} ({why})")))
+                lines.push(style::heading("Kept", &format!("model {model} ({why})")));
             }
             ModelEnd::Left(why) => lines.push(style::warning(&format!(
                 "model {model} is left over: {why}"
@@ -38,19 +41,35 @@ pub(super) fn text(modules: &[Module], took: Duration) -> String {
             ModelEnd::Destroyed => {}
         }
     }
-    let again = again(modules);
-    if !again.is_empty() {
-        lines.push("to run what went wrong again:".to_owned());
-        lines.extend(again.iter().map(|command| format!("    {command}")));
-    }
+    let kept = ends
+        .iter()
+        .filter(|(_, end)| matches!(end, ModelEnd::Kept(_)))
+        .map(|(model, _)| format!("    {juju} status -m {model}"));
+    lines.extend(titled("to look at what was kept:", kept));
+    let left = ends
+        .iter()
+        .filter(|(_, end)| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))
+        .map(|(model, _)| format!("    {juju} destroy-model --no-prompt --force {model}"));
+    lines.extend(titled("to remove what was left over:", left));
+    let again = again(modules, &options.again).into_iter();
+    let again = again.map(|command| format!("    {command}"));
+    lines.extend(titled("to run what went wrong again:", again));
     lines.join("\n")
 }
 
-fn results(modules: &[Module]) -> impl Iterator<Item = (&Module, &String, &super::TestResult)> {
+/// Returns `lines` under a title; nothing without lines.
+fn titled(title: &str, lines: impl Iterator<Item = String>) -> Vec<String> {
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    std::iter::once(title.to_owned()).chain(lines).collect()
+}
+
+fn results(modules: &[Module]) -> impl Iterator<Item = (&Module, &str, &super::TestResult)> {
     modules.iter().flat_map(|module| {
         module
-            .tests
-            .iter()
+            .results()
             .map(move |(name, result)| (module, name, result))
     })
 }
@@ -84,7 +103,7 @@ fn counts(modules: &[Module]) -> String {
 }
 
 /// Returns commands that run the modules with failures again: whole modules, since later tests stand on earlier ones.
-fn again(modules: &[Module]) -> Vec<String> {
+fn again(modules: &[Module], program: &str) -> Vec<String> {
     let mut targets: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for module in modules.iter().filter(|module| {
         module
@@ -92,23 +111,17 @@ fn again(modules: &[Module]) -> Vec<String> {
             .values()
             .any(|result| !result.outcome.is_success())
     }) {
-        let target = (module.plan.package.as_str(), module.plan.target.as_str());
+        let executable = &module.plan.executable;
         targets
-            .entry(target)
+            .entry((&executable.package, &executable.target))
             .or_default()
             .push(&module.plan.module.name);
     }
     let command = |((package, target), modules): ((&str, &str), Vec<&str>)| {
-        let filters: Vec<&str> = modules
-            .into_iter()
-            .filter(|module| *module != "crate")
-            .collect();
         format!(
-            "cargo charmtest -p {package} --test {target} {}",
-            filters.join(" ")
+            "{program} -p {package} --test {target} {}",
+            modules.join(" ")
         )
-        .trim_end()
-        .to_owned()
     };
     targets.into_iter().map(command).collect()
 }

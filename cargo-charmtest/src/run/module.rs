@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Sender;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
+use std::time::Duration;
 
 use charmtest::harness::{DescribedModule, Event};
 
 use super::process::Group;
-use super::scheduler::{Job, Message};
-use crate::workspace::TestBinary;
+use super::scheduler::{Job, Message, Streams};
+use crate::workspace::{Executable, TestBinary};
 
 /// The longest line of a test's output that is kept whole, in bytes.
 const LINE_LIMIT: u64 = 1 << 20;
+
+/// How long the streams of a process that has ended are read on: what is left in a pipe is read at once.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What every module process gets.
 #[derive(Debug, Clone)]
@@ -29,41 +32,32 @@ pub(crate) struct Common {
 /// A module to run.
 #[derive(Debug, Clone)]
 pub(crate) struct ModulePlan {
-    /// `package::target`.
-    pub(crate) binary: String,
-    /// The package.
-    pub(crate) package: String,
-    /// The target.
-    pub(crate) target: String,
+    /// The test binary that holds it.
+    pub(crate) executable: Executable,
     /// The module with its tests.
     pub(crate) module: DescribedModule,
-    package_dir: PathBuf,
-    executable: PathBuf,
 }
 
 impl ModulePlan {
     /// Returns the modules of `binaries` in the order in which they start.
     pub(crate) fn all(binaries: Vec<TestBinary>) -> Vec<Self> {
-        let mut plans = Vec::new();
-        for binary in binaries {
-            let id = binary.id();
-            for module in binary.description.modules {
-                plans.push(Self {
-                    binary: id.clone(),
-                    package: binary.package.clone(),
-                    target: binary.target.clone(),
-                    module,
-                    package_dir: binary.package_dir.clone(),
-                    executable: binary.executable.clone(),
-                });
-            }
-        }
-        plans
+        let modules_of = |binary: TestBinary| {
+            let TestBinary {
+                executable,
+                description,
+            } = binary;
+            let plan = move |module| Self {
+                executable: executable.clone(),
+                module,
+            };
+            description.modules.into_iter().map(plan)
+        };
+        binaries.into_iter().flat_map(modules_of).collect()
     }
 
     /// Returns the module's name in reports.
     pub(crate) fn name(&self) -> String {
-        format!("{} {}", self.binary, self.module.name)
+        format!("{} {}", self.executable.id(), self.module.name)
     }
 
     /// Starts the module's process; its events and output go to `messages`, marked with `job`.
@@ -77,12 +71,13 @@ impl ModulePlan {
         common: &Common,
         messages: &Sender<Message>,
     ) -> io::Result<Group> {
-        let mut child = Command::new(&self.executable)
+        let mut child = self
+            .executable
+            .command()
             .args(["--module", &self.module.name])
             .args(&common.selection)
             .envs(&common.env)
             .env("CHARMTEST_EVENTS", "stdout")
-            .current_dir(&self.package_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -97,41 +92,52 @@ impl ModulePlan {
     }
 }
 
-/// Reads a module's streams to their ends, then waits for the process. The receiver may be gone: then nobody is interested.
+/// Reads a module's streams, waits for its process, and says so. The receiver may be gone: then nobody is interested.
 fn attend(
     mut child: Child,
-    stdout: Option<impl Read>,
+    stdout: Option<impl Read + Send + 'static>,
     stderr: Option<impl Read + Send + 'static>,
     job: Job,
     messages: &Sender<Message>,
 ) {
-    let errors = messages.clone();
-    let reading = thread::spawn(move || {
-        each_line(stderr, |line| {
-            let _ = errors.send(Message::Output {
-                job,
-                line: line.to_owned(),
-            });
-        });
+    // Nothing is ever sent: the channel disconnects when both readers are done.
+    let (reading, read) = mpsc::channel::<()>();
+    let (also_reading, output) = (reading.clone(), messages.clone());
+    thread::spawn(move || {
+        each_line(stdout, |line| tell(job, line, &output));
+        drop(reading);
     });
-    each_line(stdout, |line| {
-        let (text, event) = Event::split_line(line);
-        if !text.is_empty() || event.is_none() {
-            let _ = messages.send(Message::Output {
-                job,
-                line: text.to_owned(),
-            });
-        }
-        if let Some(event) = event {
-            let _ = messages.send(Message::Event { job, event });
-        }
+    let output = messages.clone();
+    thread::spawn(move || {
+        each_line(stderr, |line| {
+            let line = line.to_owned();
+            let _ = output.send(Message::Output { job, line });
+        });
+        drop(also_reading);
     });
     let status = child.wait();
-    // A daemon that a test left behind may hold the stream: what it says is not awaited.
-    if reading.is_finished() {
-        let _ = reading.join();
+    let streams = match read.recv_timeout(DRAIN_LIMIT) {
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => Streams::Closed,
+        // A daemon that a test left behind holds them, perhaps for ever.
+        Err(RecvTimeoutError::Timeout) => Streams::Held,
+    };
+    let _ = messages.send(Message::Ended {
+        job,
+        status,
+        streams,
+    });
+}
+
+/// Passes on a line of standard output: an event, what a test wrote, or both.
+fn tell(job: Job, line: &str, messages: &Sender<Message>) {
+    let (text, event) = Event::split_line(line);
+    if !text.is_empty() || event.is_none() {
+        let line = text.to_owned();
+        let _ = messages.send(Message::Output { job, line });
     }
-    let _ = messages.send(Message::Ended { job, status });
+    if let Some(event) = event {
+        let _ = messages.send(Message::Event { job, event });
+    }
 }
 
 fn each_line(stream: Option<impl Read>, mut line: impl FnMut(&str)) {
@@ -148,5 +154,66 @@ fn each_line(stream: Option<impl Read>, mut line: impl FnMut(&str)) {
             Ok(0) | Err(_) => return,
             Ok(_) => line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r'])),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs a shell script as a module's process and returns what is told of it.
+    fn attended(script: &str) -> Vec<Message> {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (sender, messages) = mpsc::channel();
+        attend(child, stdout, stderr, 0, &sender);
+        messages.try_iter().collect()
+    }
+
+    #[test]
+    fn everything_is_told_before_the_end() {
+        let event = Event::ModuleFinished {
+            module: "m".to_owned(),
+        };
+        let script = format!(
+            "echo one; printf 'two '; cat <<'.'\n{}.\nexit 3",
+            event.to_line()
+        );
+        let told = attended(&script);
+        let [first, second, third, end] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert!(matches!(first, Message::Output { line, .. } if line == "one"));
+        assert!(matches!(second, Message::Output { line, .. } if line == "two "));
+        assert!(matches!(third, Message::Event { event: told, .. } if *told == event));
+        assert!(
+            matches!(end, Message::Ended { status: Ok(status), streams: Streams::Closed, .. } if status.code() == Some(3))
+        );
+    }
+
+    #[test]
+    fn a_process_left_behind_is_not_waited_for() {
+        let told = attended("sleep 60 & echo $!");
+        let [Message::Output { line: pid, .. }, end] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        Command::new("kill").arg(pid).status().unwrap();
+        assert!(
+            matches!(
+                end,
+                Message::Ended {
+                    streams: Streams::Held,
+                    ..
+                }
+            ),
+            "{end:?}"
+        );
     }
 }

@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// What a short command said.
 #[derive(Debug)]
 pub(crate) struct Output {
-    /// The exit code; `None` when a signal ended it.
-    pub(crate) code: Option<i32>,
+    /// How it ended.
+    pub(crate) status: ExitStatus,
     /// Standard output.
     pub(crate) stdout: String,
     /// Standard error.
@@ -47,7 +47,7 @@ pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output
     });
     match wait.recv_timeout(limit) {
         Ok((status, (stdout, stderr))) => Ok(Output {
-            code: status?.code(),
+            status: status?,
             stdout,
             stderr,
         }),

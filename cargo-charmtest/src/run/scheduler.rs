@@ -10,7 +10,7 @@ use charmtest::harness::{Event, Outcome};
 use rustix::process::Signal;
 
 use super::module::{Common, ModulePlan};
-use super::process::{Group, describe};
+use super::process::Group;
 use super::signals::Interrupt;
 use crate::report::Report;
 
@@ -22,6 +22,9 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// How much longer than a tear-down step a module may take to end after an interruption.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a module may take to end after a second interruption.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What happens during a run.
 #[derive(Debug)]
@@ -46,9 +49,26 @@ pub(crate) enum Message {
         job: Job,
         /// How.
         status: io::Result<ExitStatus>,
+        /// Whether all that it wrote was read.
+        streams: Streams,
     },
     /// The user wants to end the run.
     Interrupt(Interrupt),
+}
+
+/// What became of the output streams of a process that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// They were read to their ends.
+    Closed,
+    /// Another process, which a test left behind, holds them open.
+    Held,
+}
+
+impl From<Interrupt> for Message {
+    fn from(interrupt: Interrupt) -> Self {
+        Self::Interrupt(interrupt)
+    }
 }
 
 /// Everything that [`run`] needs beside the plan.
@@ -67,13 +87,29 @@ pub(crate) struct Run<'a> {
     pub(crate) report: &'a mut Report,
 }
 
+/// How far the end of an interrupted run has come.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    /// Why it ends.
+    interrupt: Interrupt,
+    /// Whether the modules were told to leave at once.
+    at_once: bool,
+    /// When they were told last.
+    since: Instant,
+    /// How long they may take then.
+    limit: Duration,
+}
+
 /// Runs all modules of `plan`, at most `jobs` at a time, and returns how the run was interrupted, if it was.
+///
+/// A first interruption lets the running modules tear down. A second one, and a tear-down that takes too long, makes them leave at
+/// once: they get the signal again, so that they can take the commands they run with them, and are killed if they do not go.
 pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
     let mut waiting: VecDeque<Job> = (0..plan.len()).collect();
     let mut running: BTreeMap<Job, Group> = BTreeMap::new();
-    let mut interrupted: Option<(Interrupt, Instant)> = None;
+    let mut ending: Option<Ending> = None;
     loop {
-        while interrupted.is_none() && running.len() < run.jobs {
+        while ending.is_none() && running.len() < run.jobs {
             let Some(job) = waiting.pop_front() else {
                 break;
             };
@@ -89,61 +125,73 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
         if running.is_empty() {
             let left = waiting.iter().copied();
             left.for_each(|job| run.report.not_started(job, "interrupted"));
-            return interrupted.map(|(interrupt, _)| interrupt);
+            return ending.map(|ending| ending.interrupt);
         }
         match run.messages.recv_timeout(TICK) {
             Ok(Message::Event { job, event }) => run.report.event(job, event),
             Ok(Message::Output { job, line }) => run.report.output(job, line),
-            Ok(Message::Ended { job, status }) => {
+            Ok(Message::Ended {
+                job,
+                status,
+                streams,
+            }) => {
                 running.remove(&job);
-                let how = status.map_or_else(|error| error.to_string(), describe);
-                run.report
-                    .lost(job, &format!("the test process ended early ({how})"));
+                run.report.ended(job, status, streams);
             }
-            Ok(Message::Interrupt(interrupt)) if interrupted.is_none() => {
-                interrupted = Some((interrupt, Instant::now()));
-                run.report.interrupted(running.len());
-                let signal = if interrupt == Interrupt::Int {
-                    Signal::INT
-                } else {
-                    Signal::TERM
-                };
-                running.values().for_each(|group| group.signal(signal));
-            }
-            Ok(Message::Interrupt(_)) => {
-                // A second one: leave at once.
-                running
-                    .values()
-                    .for_each(|group| group.signal(Signal::KILL));
-                running
-                    .keys()
-                    .for_each(|job| run.report.lost(*job, "killed"));
-                return interrupted.map(|(interrupt, _)| interrupt);
+            Ok(Message::Interrupt(interrupt)) => {
+                ending = Some(match ending {
+                    Some(ending) => hurry(ending, &running),
+                    None => {
+                        run.report.interrupted(running.len());
+                        signal_all(&running, interrupt.signal());
+                        Ending {
+                            interrupt,
+                            at_once: false,
+                            since: Instant::now(),
+                            limit: run.teardown.saturating_add(GRACE),
+                        }
+                    }
+                });
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
-        if interrupted.is_some_and(|(_, since)| since.elapsed() > run.teardown + GRACE) {
-            running
-                .values()
-                .for_each(|group| group.signal(Signal::KILL));
+        if let Some(late) = ending.filter(|ending| ending.since.elapsed() > ending.limit) {
+            ending = Some(hurry(late, &running));
         }
         run.report.tick();
     }
 }
 
-/// Returns the exit code of a run: an interruption wins over trouble with the infrastructure, which wins over failed tests.
-pub(crate) fn exit_code(
-    outcomes: &[Outcome],
-    models_left: bool,
-    interrupted: Option<Interrupt>,
-) -> u8 {
+/// Makes the running modules leave at once; kills them if they were told before.
+fn hurry(ending: Ending, running: &BTreeMap<Job, Group>) -> Ending {
+    let signal = if ending.at_once {
+        Signal::KILL
+    } else {
+        ending.interrupt.signal()
+    };
+    signal_all(running, signal);
+    Ending {
+        at_once: true,
+        since: Instant::now(),
+        limit: LEAVE_LIMIT,
+        ..ending
+    }
+}
+
+fn signal_all(running: &BTreeMap<Job, Group>, signal: Signal) {
+    running.values().for_each(|group| group.signal(signal));
+}
+
+/// Returns the exit code of a run: an interruption wins over an infrastructure that failed, which wins over failed tests and over
+/// `trouble` after them.
+pub(crate) fn exit_code(outcomes: &[Outcome], trouble: bool, interrupted: Option<Interrupt>) -> u8 {
     if let Some(interrupt) = interrupted {
         return interrupt.exit_code();
     }
     if outcomes.contains(&Outcome::Errored) {
         return charmtest::exit::INFRASTRUCTURE;
     }
-    if models_left || outcomes.iter().any(|outcome| !outcome.is_success()) {
+    if trouble || outcomes.iter().any(|outcome| !outcome.is_success()) {
         return charmtest::exit::FAILED;
     }
     charmtest::exit::SUCCESS
@@ -158,7 +206,7 @@ mod tests {
     #[test]
     fn exit_codes() {
         use Outcome::{Aborted, Errored, Failed, Passed, Skipped, TimedOut};
-        for (outcomes, left, interrupted, expected) in [
+        for (outcomes, trouble, interrupted, expected) in [
             (vec![], false, None, exit::SUCCESS),
             (vec![Passed, Skipped], false, None, exit::SUCCESS),
             (vec![Passed, Failed], false, None, exit::FAILED),
@@ -170,9 +218,9 @@ mod tests {
             (vec![Passed], false, Some(Interrupt::Term), exit::TERMINATED),
         ] {
             assert_eq!(
-                exit_code(&outcomes, left, interrupted),
+                exit_code(&outcomes, trouble, interrupted),
                 expected,
-                "{outcomes:?} {left} {interrupted:?}"
+                "{outcomes:?} {trouble} {interrupted:?}"
             );
         }
     }

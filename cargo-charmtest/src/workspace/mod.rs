@@ -1,0 +1,198 @@
+//! The user's workspace: which test targets hold charm tests, building them, asking them what they hold.
+
+mod build;
+mod targets;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use charmtest::harness::{DESCRIBE_VERSION, Description, RunFlags};
+
+use crate::cli::{SelectArgs, TestsArgs};
+use crate::error::{Error, Kind, Result};
+use crate::run::process;
+
+/// How long a test binary may take to describe itself.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(60);
+
+/// A test binary as cargo would run it.
+#[derive(Debug, Clone)]
+pub(crate) struct Executable {
+    /// The package.
+    pub(crate) package: String,
+    /// The test target.
+    pub(crate) target: String,
+    path: PathBuf,
+    dir: PathBuf,
+    env: Vec<(&'static str, String)>,
+}
+
+/// A test binary with the charm tests that were selected in it.
+#[derive(Debug, Clone)]
+pub(crate) struct TestBinary {
+    /// The binary.
+    pub(crate) executable: Executable,
+    /// What it holds.
+    pub(crate) description: Description,
+}
+
+impl Executable {
+    /// Returns the name of the binary in reports, `package::target`.
+    pub(crate) fn id(&self) -> String {
+        format!("{}::{}", self.package, self.target)
+    }
+
+    /// Makes a command that runs it: in the directory of its package, with the variables that `cargo test` sets.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command
+            .current_dir(&self.dir)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// Builds the charm test targets that `args` selects and asks each for the tests that are selected in it.
+///
+/// # Errors
+///
+/// Fails when there is no workspace, when it has no charm tests, when the build fails, and when a binary does not answer.
+pub(crate) fn test_binaries(args: &TestsArgs) -> Result<Vec<TestBinary>> {
+    let metadata = targets::metadata(&args.cargo)?;
+    let candidates = targets::candidates(&metadata, &args.cargo)?;
+    let built = build::build(&metadata, &args.cargo, &args.output, &candidates)?;
+    let mut binaries = Vec::new();
+    for built in built {
+        let executable = Executable::from(built);
+        if let Some(description) = describe(&executable, &args.select, &args.flags)? {
+            binaries.push(TestBinary {
+                executable,
+                description,
+            });
+        }
+    }
+    Ok(binaries)
+}
+
+impl From<build::Built<'_>> for Executable {
+    fn from(built: build::Built<'_>) -> Self {
+        let package = built.package;
+        let dir = package.manifest_path.parent().unwrap_or("".into());
+        Self {
+            package: package.name.to_string(),
+            target: built.target,
+            path: built.executable,
+            dir: dir.into(),
+            // Without these a test would see the variables of a cargo further out: `cargo charmtest` may itself be run by `cargo run`.
+            env: vec![
+                ("CARGO_MANIFEST_DIR", dir.to_string()),
+                ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
+                ("CARGO_PKG_NAME", package.name.to_string()),
+                ("CARGO_PKG_VERSION", package.version.to_string()),
+            ],
+        }
+    }
+}
+
+/// Returns the arguments by which a test binary selects the same tests.
+pub(crate) fn selection(select: &SelectArgs) -> Vec<String> {
+    let mut args = Vec::new();
+    let switches = [
+        (select.exact, "--exact"),
+        (select.ignored, "--ignored"),
+        (select.include_ignored, "--include-ignored"),
+    ];
+    args.extend(
+        switches
+            .into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, flag)| flag.to_owned()),
+    );
+    for skip in &select.skip {
+        args.extend(["--skip".to_owned(), skip.clone()]);
+    }
+    if !select.filters.is_empty() {
+        args.push("--".to_owned());
+        args.extend(select.filters.iter().cloned());
+    }
+    args
+}
+
+/// Asks a binary which of its tests are selected; `None` when it holds no charm tests.
+fn describe(
+    executable: &Executable,
+    select: &SelectArgs,
+    flags: &RunFlags,
+) -> Result<Option<Description>> {
+    let mut command = executable.command();
+    command
+        .args(["--list", "--format", "terse"])
+        .args(selection(select))
+        .env("CHARMTEST_DESCRIBE", "json");
+    flags.apply_env(&mut command);
+    let fail = |why: &dyn std::fmt::Display| {
+        Error::infrastructure(format!(
+            "cannot list the tests of {}: {why}",
+            executable.id()
+        ))
+    };
+    let output = process::output(command, DESCRIBE_LIMIT).map_err(|error| fail(&error))?;
+    let complaint = output.stderr.trim().trim_start_matches("error: ");
+    if output.status.code() == Some(charmtest::exit::USAGE.into()) {
+        return Err(Error::new(Kind::Usage, complaint));
+    }
+    if !output.status.success() {
+        let how = process::describe(output.status);
+        return Err(fail(&format!("{how}: {complaint}").trim_end_matches(": ")));
+    }
+    understand(&output.stdout).map_err(|why| fail(&why))
+}
+
+/// Reads what a binary says of itself.
+///
+/// # Errors
+///
+/// Returns why it cannot be run: it was built with a library that this program does not understand.
+fn understand(text: &str) -> Result<Option<Description>, String> {
+    let json: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    // A target with a harness of another kind is not ours to run.
+    let Some(version) = json.as_ref().and_then(|json| json.get("charmtest")) else {
+        return Ok(None);
+    };
+    if *version != DESCRIBE_VERSION {
+        return Err(format!(
+            "its charmtest-core describes tests in form {version}, cargo-charmtest {} understands form {DESCRIBE_VERSION}; install the cargo-charmtest of the same version as charmtest-core",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_describes_itself_is_run() {
+        assert_eq!(understand("running 0 tests\n"), Ok(None));
+        assert_eq!(understand("{\"tests\": []}"), Ok(None));
+        let own = "{\"charmtest\":1,\"package\":\"p\",\"target\":\"t\",\"modules\":[]}";
+        assert_eq!(understand(own).unwrap().unwrap().package, "p");
+        let later = understand("{\"charmtest\": 99, \"new\": true}").unwrap_err();
+        assert!(later.contains("form 99"), "{later}");
+        assert!(understand("{\"charmtest\": 1}").is_err());
+    }
+
+    #[test]
+    fn the_selection_reaches_the_binaries() {
+        let select = SelectArgs {
+            filters: vec!["a".into(), "-b".into()],
+            exact: true,
+            skip: vec!["c".into()],
+            ..SelectArgs::default()
+        };
+        assert_eq!(selection(&select).join(" "), "--exact --skip c -- a -b");
+        assert!(selection(&SelectArgs::default()).is_empty());
+    }
+}
