@@ -89,7 +89,8 @@ impl ConfigOptions {
     /// Fails when the text is empty or not YAML, when an option has an unknown type, and when a default is not of the
     /// type of its option.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let raw: Option<RawConfig> = yaml::parse_strict(file, text)?;
+        // Juju decodes this file into strings, so an option may be called `y` or `1`; the metadata it checks against a schema.
+        let raw: Option<RawConfig> = yaml::parse(file, text)?;
         let raw = raw.ok_or_else(|| {
             FileError::new(file, "is empty; write `options: {}` or remove the file")
         })?;

@@ -310,6 +310,16 @@ fn settings_are_parsed_with_the_words_of_juju() {
 }
 
 #[test]
+fn options_may_be_called_like_other_values() {
+    let text =
+        "options:\n  y: {default: no-op}\n  n: {type: int, default: 1}\n  1: {description: 2}\n";
+    let options = ConfigOptions::parse("config.yaml", text).unwrap();
+    assert_eq!(options.0.keys().collect::<Vec<_>>(), ["1", "n", "y"]);
+    assert_eq!(options.0["n"].default, Some(json!(1)));
+    assert_eq!(options.0["1"].description, "2");
+}
+
+#[test]
 fn broken_config_is_refused_with_its_place() {
     let table = [
         ("", "config.yaml: is empty"),
