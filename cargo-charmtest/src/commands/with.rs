@@ -40,7 +40,7 @@ impl From<Interrupt> for Happening {
 
 /// Runs a command whose `juju` is the embedded one, then destroys the models that it left; returns the command's exit code.
 ///
-/// Signals end the command, not this program: it always cleans up, unless it is interrupted while it does.
+/// Signals end the command, not this program: it cleans up, unless it is interrupted twice while it does.
 ///
 /// # Errors
 ///
@@ -69,10 +69,16 @@ pub(crate) fn main(args: &WithArgs) -> Result<u8> {
     }
     let cleaning = data.clone();
     thread::spawn(move || sender.send(Happening::Cleaned(clean(&cleaning))));
+    let mut warned = false;
     for happening in happenings {
         match happening {
             Happening::Cleaned(Ok(())) => return code,
             Happening::Cleaned(Err(error)) => return Err(error.hint(where_it_is(&root))),
+            // Perhaps the one that has ended the command just now.
+            Happening::Interrupt(_) if !warned => {
+                say("destroying what is left; interrupt again to leave at once");
+                warned = true;
+            }
             Happening::Interrupt(interrupt) => {
                 let what = Error::infrastructure("interrupted while the models were destroyed");
                 say(&what.hint(where_it_is(&root)).to_string());
