@@ -67,6 +67,11 @@ pub fn start(data: &DataDir) -> io::Result<()> {
 ///
 /// Fails when a daemon is there and does not answer.
 pub fn ping(data: &DataDir) -> io::Result<Option<u32>> {
+    ask_daemon(data, Kind::Ping)
+}
+
+/// Asks the daemon of `data`, which answers with its process id; `None` when none runs.
+pub(crate) fn ask_daemon(data: &DataDir, kind: Kind) -> io::Result<Option<u32>> {
     let mut stream = match UnixStream::connect(data.socket()) {
         Ok(stream) => stream,
         Err(error)
@@ -81,18 +86,20 @@ pub fn ping(data: &DataDir) -> io::Result<Option<u32>> {
     };
     stream.set_read_timeout(Some(START_LIMIT))?;
     let request = Request {
-        kind: Kind::Ping,
+        kind,
         build: build_id(),
         cwd: String::new(),
         argv: Vec::new(),
         env: BTreeMap::new(),
     };
     stream.write_all(&request.encode())?;
+    let strange = || io::Error::other("the embedded controller answers something else than asked");
     match Frame::read(&mut stream)? {
-        Frame::Stdout(pid) => Ok(String::from_utf8_lossy(&pid).trim().parse().ok()),
-        _ => Err(io::Error::other(
-            "the embedded controller answers something else than asked",
-        )),
+        Frame::Stdout(pid) => {
+            let pid = String::from_utf8_lossy(&pid).trim().parse();
+            pid.map(Some).map_err(|_| strange())
+        }
+        _ => Err(strange()),
     }
 }
 
@@ -161,25 +168,6 @@ pub fn tool_main(name: &str, args: Vec<String>) -> u8 {
         }
     });
     report(answer)
-}
-
-/// Sends `request` to the daemon of `data` if one runs; `None` when none does.
-pub(crate) fn ask_running(data: &DataDir, request: &Request) -> io::Result<Option<u8>> {
-    match UnixStream::connect(data.socket()) {
-        Ok(mut stream) => Ok(Some(match exchange(&mut stream, request)? {
-            Answer::Ended(code) => code,
-            Answer::NotTaken => 0,
-        })),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// Sends `request` to the daemon of `data`, starting one when none runs.

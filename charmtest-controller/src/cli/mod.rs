@@ -52,7 +52,6 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::agent::Agents;
 use crate::flags::{self, Flag, Kind, Parsed, Placement};
 use crate::model::Hub;
 use crate::protocol::Request;
@@ -127,7 +126,7 @@ const CONTROLLER_FLAG: &[Flag] = &[Flag::text(&["c", "controller"], "Controller 
 const OUTPUT_FLAG: &[Flag] = &[Flag::text(&["o", "output"], "Specify an output file")];
 
 /// Runs one `juju` command and returns its exit code.
-pub(crate) async fn run(hub: &Arc<Hub>, _agents: &Arc<Agents>, request: Request, io: Io) -> u8 {
+pub(crate) async fn run(hub: &Arc<Hub>, request: Request, io: Io) -> u8 {
     let mut cx = Cx {
         hub: Arc::clone(hub),
         request,

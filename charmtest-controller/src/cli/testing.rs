@@ -9,17 +9,15 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use super::Io;
-use crate::agent::Agents;
 use crate::model::{Clock, Hub, Timing, Touched};
 use crate::paths::DataDir;
 use crate::protocol::{Frame, Kind, Request};
 
-/// A controller in a directory of its own whose agents never act: what a command did stays as it is.
+/// A controller in a directory of its own without agents: what a command did stays as it is.
 pub(super) struct Controller {
     pub(super) hub: Arc<Hub>,
     pub(super) dir: TempDir,
     pub(super) runtime: Runtime,
-    agents: Arc<Agents>,
     clock: Arc<Mutex<Timestamp>>,
     env: BTreeMap<String, String>,
     _touched: mpsc::UnboundedReceiver<Touched>,
@@ -59,17 +57,11 @@ impl Controller {
             .enable_all()
             .build()
             .unwrap();
-        let (_, nothing) = mpsc::unbounded_channel();
-        let agents = {
-            let _inside = runtime.enter();
-            Agents::start(Arc::clone(&hub), nothing)
-        };
         let env = BTreeMap::from([("TZ".to_owned(), "UTC".to_owned())]);
         Self {
             hub,
             dir,
             runtime,
-            agents,
             clock,
             env,
             _touched: touched,
@@ -144,8 +136,7 @@ impl Controller {
                 String::from_utf8(stderr).unwrap(),
             )
         };
-        let (code, (stdout, stderr)) =
-            tokio::join!(super::run(&self.hub, &self.agents, request, io), collect);
+        let (code, (stdout, stderr)) = tokio::join!(super::run(&self.hub, request, io), collect);
         Outcome {
             code,
             stdout,

@@ -44,13 +44,9 @@ async fn serve(
 ) {
     // A client that does not read its answers is its own problem: errors of writing end the connection.
     match request.kind {
-        Kind::Ping => {
-            let text = format!("{}\n", std::process::id());
-            let _ = send(&mut writer, &Frame::Stdout(text.into_bytes())).await;
-            let _ = send(&mut writer, &Frame::Exit(0)).await;
-        }
+        Kind::Ping => send_pid(&mut writer).await,
         Kind::Stop => {
-            let _ = send(&mut writer, &Frame::Exit(0)).await;
+            send_pid(&mut writer).await;
             daemon.clients.close();
         }
         Kind::Juju if !daemon.takes(&request.build) => {
@@ -59,6 +55,12 @@ async fn serve(
         Kind::Juju => juju(daemon, request, reader, writer).await,
         Kind::Tool => tool(daemon, request, reader, writer).await,
     }
+}
+
+async fn send_pid(writer: &mut OwnedWriteHalf) {
+    let text = format!("{}\n", std::process::id());
+    let _ = send(writer, &Frame::Stdout(text.into_bytes())).await;
+    let _ = send(writer, &Frame::Exit(0)).await;
 }
 
 async fn juju(
@@ -76,8 +78,7 @@ async fn juju(
     let listening = tokio::spawn(listen(reader, stdin, gone));
     let io = Io::new(frames, stdin_queue, is_gone);
     let daemon = Arc::clone(daemon);
-    let running =
-        tokio::spawn(async move { cli::run(&daemon.hub, &daemon.agents, request, io).await });
+    let running = tokio::spawn(async move { cli::run(&daemon.hub, request, io).await });
     while let Some(frame) = queue.recv().await {
         if send(&mut writer, &frame).await.is_err() {
             break;

@@ -16,10 +16,10 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::agent::Agents;
-use crate::client::{ask_running, build_id};
+use crate::client::{ask_daemon, build_id};
 use crate::model::{Clock, Hub, Timing};
 use crate::paths::DataDir;
-use crate::protocol::{Kind, Request};
+use crate::protocol::Kind;
 use clients::Clients;
 
 /// How often the daemon looks whether it is still wanted.
@@ -30,6 +30,12 @@ const IDLE_LOOKS: u32 = 12;
 
 /// How long a new daemon waits for an older one that holds the lock: to end, or to listen.
 const LOCK_LIMIT: Duration = Duration::from_secs(25);
+
+/// How long [`stop`] waits for the daemon to end.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often [`stop`] looks.
+const STOP_POLL: Duration = Duration::from_millis(10);
 
 /// Everything that a connection needs.
 #[derive(Debug)]
@@ -74,26 +80,31 @@ pub fn daemon_main(root: &Path) -> u8 {
 ///
 /// Fails when the daemon cannot be asked or does not end within 30 s.
 pub fn stop(data: &DataDir) -> io::Result<StopOutcome> {
-    let request = Request {
-        kind: Kind::Stop,
-        build: build_id(),
-        cwd: String::new(),
-        argv: Vec::new(),
-        env: Default::default(),
+    let deadline = Instant::now() + STOP_LIMIT;
+    let asked = loop {
+        match ask_daemon(data, Kind::Stop) {
+            Ok(None) => return Ok(StopOutcome::NotRunning),
+            Ok(Some(pid)) => break pid,
+            // It was ending already and let go of us.
+            Err(_) if Instant::now() < deadline => std::thread::sleep(STOP_POLL),
+            Err(error) => return Err(error),
+        }
     };
-    if ask_running(data, &request)?.is_none() {
-        return Ok(StopOutcome::NotRunning);
-    }
     let lock = File::options()
         .create(true)
         .append(true)
         .open(data.lock())?;
-    for _ in 0..3000 {
+    while Instant::now() < deadline {
         match lock.try_lock() {
             Ok(()) => return Ok(StopOutcome::Stopped),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
+        // A command may have started the next one before we saw the lock free.
+        if matches!(ask_daemon(data, Kind::Ping), Ok(Some(pid)) if pid != asked) {
+            return Ok(StopOutcome::Stopped);
+        }
+        std::thread::sleep(STOP_POLL);
     }
     Err(io::Error::other("the embedded controller does not end"))
 }
@@ -241,9 +252,11 @@ fn say(line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::os::unix::net::UnixListener;
 
     use super::*;
+    use crate::protocol::Frame;
 
     fn open(path: &Path) -> File {
         File::options()
@@ -280,6 +293,27 @@ mod tests {
         let _listener = UnixListener::bind(&socket).unwrap();
         let turn = take_lock(&open(&path), &socket, Duration::ZERO);
         assert_eq!(turn.unwrap(), Turn::Other);
+    }
+
+    #[test]
+    fn stopping_is_done_when_a_successor_runs_already() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        let successor = open(&data.lock());
+        successor.lock().unwrap();
+        let listener = UnixListener::bind(data.socket()).unwrap();
+        std::thread::spawn(move || {
+            // The first one is asked to stop, the next connection finds its successor.
+            for (pid, stream) in (1..).zip(listener.incoming()) {
+                let mut stream = stream.unwrap();
+                stream.read_exact(&mut [0; 4]).unwrap();
+                for frame in [Frame::Stdout(format!("{pid}\n").into()), Frame::Exit(0)] {
+                    stream.write_all(&frame.encode()).unwrap();
+                }
+            }
+        });
+        assert_eq!(stop(&data).unwrap(), StopOutcome::Stopped);
+        drop(successor);
     }
 
     #[test]
