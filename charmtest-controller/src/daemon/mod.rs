@@ -167,6 +167,7 @@ async fn serve_locked(data: &DataDir) -> io::Result<()> {
     let (hub, touched) =
         Hub::open(data.clone(), Clock::System, Timing::default()).map_err(io::Error::other)?;
     let socket = data.socket();
+    layout::sweep(data, &hub.snapshot());
     data.prepare_socket_dir()?;
     match std::fs::remove_file(&socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -54,11 +54,16 @@ pub(crate) fn model() -> Model {
 
 /// Returns the addresses of a controller without models.
 pub(crate) fn addresses() -> Addresses {
-    Addresses::of(&State {
+    Addresses::of(&state())
+}
+
+/// Returns the state of a controller without models.
+pub(crate) fn state() -> State {
+    State {
         controller: "c".to_owned(),
         models: Default::default(),
         current_model: None,
-    })
+    }
 }
 
 /// Describes an application of a charm that is in the model.
