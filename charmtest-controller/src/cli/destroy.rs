@@ -130,7 +130,7 @@ fn is_over(model: &Model) -> bool {
     model.info.life != Life::Alive && model.applications.is_empty() && model.units.is_empty()
 }
 
-/// Waits until the agents have emptied the model and its record is gone, and cleans up after it.
+/// Waits until the agents have emptied the model and its record is gone, and its directory with it.
 async fn wait(cx: &Cx, uuid: &ModelUuid) -> Result<(), Failure> {
     let mut states = cx.hub.watch();
     let mut progress = tokio::time::interval(PROGRESS);
@@ -153,7 +153,10 @@ async fn wait(cx: &Cx, uuid: &ModelUuid) -> Result<(), Failure> {
             _ = progress.tick() => cx.info(&remaining(&state, uuid)).await,
         }
     }
-    forget(cx, uuid);
+    // So that nothing is left when the command ends. What cannot be deleted does no harm: the directory bears a UUID that never comes
+    // again, and the agents delete it as well.
+    let dir = cx.hub.data.model(uuid);
+    let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(dir)).await;
     Ok(())
 }
 
@@ -170,16 +173,4 @@ fn remaining(state: &State, uuid: &ModelUuid) -> String {
         }
     }
     text + "..."
-}
-
-/// Deletes what the model's units had on disk and the note that it was current.
-fn forget(cx: &Cx, uuid: &ModelUuid) {
-    // What cannot be deleted does no harm: the directory bears a UUID that never comes again.
-    let _ = std::fs::remove_dir_all(cx.hub.data.model(uuid));
-    if cx.hub.snapshot().current_model.as_ref() == Some(uuid) {
-        let _ = cx.hub.transact(|state| {
-            state.current_model = None;
-            Ok::<_, Failure>(())
-        });
-    }
 }
