@@ -1,5 +1,7 @@
 //! `cargo charmtest controller`: start, stop and look at the embedded controller.
 
+use std::io::ErrorKind;
+
 use charmtest_controller::StopOutcome;
 
 use crate::cli::ControllerCommand;
@@ -50,13 +52,17 @@ pub(crate) fn main(command: ControllerCommand) -> Result<u8> {
         }
         ControllerCommand::Logs => {
             let path = data.daemon_log();
-            let log = std::fs::read_to_string(&path).map_err(|error| {
+            let log = std::fs::read(&path).map_err(|error| {
+                let why = match error.kind() {
+                    ErrorKind::NotFound => "the controller has not run there".to_owned(),
+                    _ => error.to_string(),
+                };
                 Error::new(
                     Kind::Failed,
-                    format!("cannot read {}: {error}", path.display()),
+                    format!("cannot read {}: {why}", path.display()),
                 )
             })?;
-            print(&log);
+            print(&String::from_utf8_lossy(&log));
         }
     }
     Ok(charmtest::exit::SUCCESS)
