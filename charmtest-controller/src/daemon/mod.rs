@@ -307,10 +307,12 @@ mod tests {
             // The first one is asked to stop, the next connection finds its successor.
             for (pid, stream) in (1..).zip(listener.incoming()) {
                 let mut stream = stream.unwrap();
-                stream.read_exact(&mut [0; 4]).unwrap();
-                for frame in [Frame::Stdout(format!("{pid}\n").into()), Frame::Exit(0)] {
-                    stream.write_all(&frame.encode()).unwrap();
-                }
+                let mut length = [0; 4];
+                stream.read_exact(&mut length).unwrap();
+                let mut request = vec![0; u32::from_be_bytes(length) as usize];
+                stream.read_exact(&mut request).unwrap();
+                let answer = Frame::Stdout(format!("{pid}\n").into());
+                stream.write_all(&answer.encode()).unwrap();
             }
         });
         assert_eq!(stop(&data).unwrap(), StopOutcome::Stopped);
