@@ -9,6 +9,8 @@ use crate::juju::JujuError;
 use crate::wait::WaitError;
 
 /// What a charm test returns: `Ok(())`, or the [`Failure`] that ended it.
+///
+/// A test may return any other `Result<(), E>` too, but only this one knows the line of the `?` that ended the test.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
 /// The reason why a charm test did not pass, with the place in the test where it came up.
@@ -58,6 +60,12 @@ impl Failure {
             kind: FailureKind::Errored,
             ..self
         }
+    }
+
+    /// Forgets the place if it is this one; reports then name the test itself.
+    pub(crate) fn unless_at(self, place: &'static Location<'static>) -> Self {
+        let location = self.location.filter(|location| *location != place);
+        Self { location, ..self }
     }
 
     pub(crate) fn kind(&self) -> FailureKind {

@@ -1,6 +1,7 @@
 //! The registry: what `#[charm_test]` submits, and the traits that its expansion calls.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 
 use crate::failure::{Failure, Result};
@@ -97,7 +98,27 @@ impl<E: Into<Failure>> IntoOutcome for Result<(), E> {
     fn into_outcome(self) -> Result<(), Failure> {
         match self {
             Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
+            // An error of another type became a failure only here, and here is not where it came up.
+            Err(error) => Err(error.into().unless_at(Location::caller())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_place_in_the_test_is_reported() {
+        fn with_failure() -> crate::Result {
+            Ok("eighty".parse::<u16>().map(drop)?)
+        }
+        fn with_another_error() -> Result<(), std::num::ParseIntError> {
+            "eighty".parse::<u16>().map(drop)
+        }
+        let place = with_failure().into_outcome().unwrap_err().location();
+        assert_eq!(place.map(Location::line), Some(line!() - 7));
+        let place = with_another_error().into_outcome().unwrap_err().location();
+        assert_eq!(place, None);
     }
 }

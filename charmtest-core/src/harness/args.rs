@@ -69,7 +69,8 @@ pub struct RunFlags {
         long,
         value_name = "PATH",
         env = "CHARMTEST_JUJU",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = parse_program
     )]
     pub juju: Option<PathBuf>,
 
@@ -215,6 +216,14 @@ pub fn ignore_empty_variables(command: clap::Command) -> clap::Command {
             arg
         }
     })
+}
+
+/// Makes a path absolute: it is used in other directories than the one it was written in. A bare name is searched on PATH.
+fn parse_program(text: &str) -> std::io::Result<PathBuf> {
+    match text.contains(std::path::MAIN_SEPARATOR) {
+        true => std::path::absolute(text),
+        false => Ok(PathBuf::from(text)),
+    }
 }
 
 fn parse_model(text: &str) -> Result<ModelName, NameError> {
@@ -384,6 +393,15 @@ mod tests {
             parse("--no-deploy --model web").unwrap().run.check(),
             Ok(())
         );
+    }
+
+    #[test]
+    fn the_path_of_juju_means_the_same_everywhere() {
+        let juju = |text: &str| parse(&format!("--juju {text}")).unwrap().run.juju.unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(juju("juju"), PathBuf::from("juju"));
+        assert_eq!(juju("bin/juju"), here.join("bin/juju"));
+        assert_eq!(juju("/snap/bin/juju"), PathBuf::from("/snap/bin/juju"));
     }
 
     #[test]

@@ -52,6 +52,20 @@ fn a_current_controller_is_taken() {
 }
 
 #[test]
+fn a_client_that_refuses_to_list_no_controllers_has_none() {
+    for answer in [
+        "echo 'ERROR No controllers registered.' >&2; exit 1",
+        r#"echo '{"controllers":null,"current-controller":null}'"#,
+    ] {
+        let fake = FakeJuju::new(&format!(
+            "case \"$1\" in version) echo 3.6.4-ubuntu-amd64;; controllers) {answer};; esac"
+        ));
+        let backend = Backend::select(&options(&fake, BackendChoice::Auto)).unwrap();
+        assert_eq!(backend.kind, BackendKind::Embedded, "{answer}");
+    }
+}
+
+#[test]
 fn without_a_controller_the_embedded_one_is_taken() {
     let fake = juju("");
     let backend = Backend::select(&options(&fake, BackendChoice::Auto)).unwrap();
