@@ -117,7 +117,7 @@ mod tests {
             "eighty".parse::<u16>().map(drop)
         }
         let place = with_failure().into_outcome().unwrap_err().location();
-        assert_eq!(place.map(Location::line), Some(line!() - 7));
+        assert_eq!(place.map(Location::line), Some(line!() - 6));
         let place = with_another_error().into_outcome().unwrap_err().location();
         assert_eq!(place, None);
     }
