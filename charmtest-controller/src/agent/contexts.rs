@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::context::HookContext;
 
 /// A context that hook tools may use; the lock makes the tools of one hook run one at a time.
-pub type SharedContext = Arc<Mutex<HookContext>>;
+///
+/// It is `None` once the hook has ended: a tool that was called before that, and waits for the lock or for its standard input, must
+/// find nothing to write into.
+pub type SharedContext = Arc<Mutex<Option<HookContext>>>;
 
 /// Contexts by id.
 #[derive(Debug, Default)]
@@ -23,22 +26,25 @@ impl Contexts {
     }
 
     /// Makes a context known to hook tools until [`Contexts::close`].
-    pub fn open(&self, context: HookContext) -> SharedContext {
+    pub fn open(&self, context: HookContext) {
         let id = context.id.clone();
-        let context = Arc::new(Mutex::new(context));
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Arc::clone(&context));
-        context
+            .insert(id, Arc::new(Mutex::new(Some(context))));
     }
 
-    /// Takes a context away: later calls of tools with its id are refused.
-    pub fn close(&self, id: &str) {
-        self.0
+    /// Takes a context away from hook tools and returns what they made of it.
+    pub fn close(&self, id: &str) -> Option<HookContext> {
+        let context = self
+            .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(id);
+            .remove(id)?;
+        context
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// Says whether nothing runs.

@@ -1,7 +1,7 @@
 //! The operations of an agent: unpacking a charm, running a hook, running an action.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -105,7 +105,7 @@ impl Worker {
         };
         stdout.finish();
         stderr.finish();
-        let Some(context) = self.close(&context.id) else {
+        let Some(context) = self.shared.contexts.close(&context.id) else {
             return;
         };
         let via = script
@@ -235,7 +235,7 @@ impl Worker {
             Err(why) => Err(why.to_owned()),
         };
         let (stdout, stderr) = (stdout.finish(), stderr.finish());
-        let Some(context) = self.close(&context.id) else {
+        let Some(context) = self.shared.contexts.close(&context.id) else {
             return;
         };
         let action = context.action.clone().unwrap_or_default();
@@ -324,14 +324,6 @@ impl Worker {
         let context = HookContext::new(id, self.unit.clone(), hook, action, base);
         self.shared.contexts.open(context.clone());
         Some(context)
-    }
-
-    /// Takes the context away from the tools and returns what they made of it.
-    fn close(&self, id: &str) -> Option<HookContext> {
-        let context = self.shared.contexts.get(id)?;
-        self.shared.contexts.close(id);
-        let context = context.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(context.clone())
     }
 
     fn job(

@@ -173,19 +173,22 @@ fn run_parsed(
 ) -> Result<String, ToolError> {
     let file = read_file(call, parsed)?;
     let mut context = context.lock().unwrap_or_else(PoisonError::into_inner);
+    let context = context.as_mut().ok_or_else(|| {
+        ToolError::failed("bad request: wrong context ID; the hook of this one has ended")
+    })?;
     let model = hub.model(&context.model);
     let model =
         model.ok_or_else(|| ToolError::failed(format!("model {} not found", context.model)))?;
     let answered = (tool.run)(
         &mut Scene {
-            context: &mut context,
+            context,
             model: &model,
             file,
         },
         parsed,
     )?;
     if let Some(effect) = answered.effect {
-        return effect::apply(hub, &context, effect);
+        return effect::apply(hub, context, effect);
     }
     let text = print(tool, parsed, answered.shown.as_ref());
     match parsed.text("output") {
@@ -310,6 +313,19 @@ fn failed(error: &ToolError) -> Answer {
 mod tests {
     use super::testing::World;
     use super::*;
+
+    #[test]
+    fn a_tool_that_outlives_its_hook_changes_nothing() {
+        let world = World::new();
+        let before = world.model();
+        world.leave();
+        for line in ["status-set blocked late", "relation-ids ring"] {
+            let (code, stdout, stderr) = world.run(line);
+            assert_eq!((code, stdout.as_str()), (1, ""), "{line}");
+            assert!(stderr.contains("wrong context ID"), "{line}: {stderr}");
+        }
+        assert_eq!(world.model(), before);
+    }
 
     #[test]
     fn every_tool_answers_or_says_that_it_is_not_supported() {

@@ -65,13 +65,6 @@ impl World {
         let clock = Clock::Manual(Arc::new(Mutex::new(NOW.parse().unwrap())));
         let (hub, _) = Hub::open(data, clock, Timing::default()).unwrap();
         let model = model();
-        let context = Arc::new(Mutex::new(HookContext::new(
-            String::new(),
-            unit("two/0"),
-            None,
-            None,
-            Arc::new(model.clone()),
-        )));
         hub.transact(|state| {
             state
                 .models
@@ -79,6 +72,7 @@ impl World {
             Ok::<_, std::convert::Infallible>(())
         })
         .unwrap();
+        let context = SharedContext::default();
         let mut world = Self { hub, dir, context };
         world.enter("two/0", Some(Hook::ConfigChanged), None);
         world
@@ -87,7 +81,7 @@ impl World {
     /// Starts a new context, as the agent of `name`.
     pub(super) fn enter(&mut self, name: &str, hook: Option<Hook>, action: Option<ActionContext>) {
         let context = HookContext::new("id".to_owned(), unit(name), hook, action, self.model());
-        self.context = Arc::new(Mutex::new(context));
+        self.context = Arc::new(Mutex::new(Some(context)));
     }
 
     /// Starts a relation hook of `server:12` on `two/0`.
@@ -139,7 +133,14 @@ impl World {
 
     /// Looks into the running context.
     pub(super) fn context<R>(&self, look: impl FnOnce(&HookContext) -> R) -> R {
-        look(&self.context.lock().unwrap_or_else(PoisonError::into_inner))
+        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner);
+        look(context.as_ref().expect("a hook runs"))
+    }
+
+    /// Ends the running hook under tools that still hold its context.
+    pub(super) fn leave(&self) {
+        let mut context = self.context.lock().unwrap_or_else(PoisonError::into_inner);
+        *context = None;
     }
 
     /// Commits what is pending, as the agent does after the hook.
