@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use charmtest::juju::{Backend, BackendKind, BackendOptions};
+use charmtest::juju::{Backend, BackendError, BackendKind, BackendOptions, kill_all_commands};
 
-use crate::cli::{CargoArgs, RunArgs, TestsArgs};
+use crate::cli::{RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{Options, Report, choose_color, say};
 use crate::run::module::{Common, ModulePlan};
 use crate::run::scheduler::{self, Run};
-use crate::run::signals;
+use crate::run::signals::{self, Interrupt};
 use crate::shell::quote;
 use crate::workspace;
+
+/// How long choosing the backend may take before the user is told what is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The commands that a filter may have been meant as.
 const COMMANDS: [&str; 7] = ["list", "pack", "controller", "juju", "with", "run", "help"];
@@ -31,8 +34,8 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
     let TestsArgs {
         select,
         flags,
+        cargo,
         output,
-        ..
     } = &args.tests;
     choose_color(output.color);
     flags.check().map_err(|why| Error::new(Kind::Usage, why))?;
@@ -41,14 +44,17 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         return Err(nothing_selected(&select.filters));
     }
     let program = std::env::current_exe().map_err(Error::infrastructure)?;
-    let backend = Backend::select(&BackendOptions {
+    let selected = select_backend(BackendOptions {
         kind: flags.backend.into(),
         juju: flags.juju.clone(),
         controller: flags.controller.clone(),
         cloud: flags.cloud.clone(),
         program: Some(program.clone()),
-    })
-    .map_err(|error| Error::caused(Kind::Infrastructure, &error))?;
+    })?;
+    let backend = match selected {
+        Selected::Backend(backend) => *backend,
+        Selected::Interrupted(interrupt) => return Ok(interrupt.exit_code()),
+    };
 
     let mut env: BTreeMap<String, OsString> = flags
         .to_env()
@@ -77,7 +83,7 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
             no_capture: args.no_capture,
             quiet: output.quiet,
             juju: juju.to_owned(),
-            again: again(&args.tests.cargo),
+            build: cargo.options("--cargo-profile").iter().map(quote).collect(),
         },
     );
     report.backend(&backend.why);
@@ -106,6 +112,46 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
     ))
 }
 
+/// What came of asking for a backend.
+enum Selected {
+    Backend(Box<Backend>),
+    Interrupted(Interrupt),
+}
+
+/// Selects the backend; a `juju` that does not answer does not keep ^C from ending the program.
+fn select_backend(options: BackendOptions) -> Result<Selected> {
+    enum Message {
+        Selected(std::result::Result<Backend, BackendError>),
+        Interrupt(Interrupt),
+    }
+    impl From<Interrupt> for Message {
+        fn from(interrupt: Interrupt) -> Self {
+            Self::Interrupt(interrupt)
+        }
+    }
+    let (sender, messages) = mpsc::channel();
+    signals::forward(sender.clone()).map_err(Error::infrastructure)?;
+    thread::spawn(move || {
+        // Nobody waits for the answer after an interruption.
+        let _ = sender.send(Message::Selected(Backend::select(&options)));
+    });
+    let mut answer = messages.recv_timeout(PATIENCE);
+    if matches!(answer, Err(RecvTimeoutError::Timeout)) {
+        say("     waiting for `juju` to name its controllers");
+        answer = messages.recv().map_err(RecvTimeoutError::from);
+    }
+    match answer.map_err(Error::infrastructure)? {
+        Message::Selected(backend) => {
+            let backend = backend.map_err(|error| Error::caused(Kind::Infrastructure, &error))?;
+            Ok(Selected::Backend(Box::new(backend)))
+        }
+        Message::Interrupt(interrupt) => {
+            kill_all_commands();
+            Ok(Selected::Interrupted(interrupt))
+        }
+    }
+}
+
 /// Returns how many modules run side by side: as asked; else one with a shared model or on a real Juju, all cores otherwise.
 fn jobs(args: &RunArgs, backend: BackendKind) -> usize {
     let flags = &args.tests.flags;
@@ -117,17 +163,6 @@ fn jobs(args: &RunArgs, backend: BackendKind) -> usize {
         BackendKind::Juju => 1,
         BackendKind::Embedded => thread::available_parallelism().map_or(1, NonZeroUsize::get),
     })
-}
-
-/// Returns the command that builds the same again, for a shell.
-fn again(cargo: &CargoArgs) -> String {
-    let words = ["cargo".into(), "charmtest".into()];
-    let options = cargo.options("--cargo-profile");
-    let words = words.into_iter().chain(options);
-    words
-        .map(|word: OsString| quote(&word))
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 fn nothing_selected(filters: &[String]) -> Error {

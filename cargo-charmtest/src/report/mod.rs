@@ -31,8 +31,8 @@ pub(crate) struct Options {
     pub(crate) quiet: bool,
     /// How the user calls the backend's `juju`.
     pub(crate) juju: String,
-    /// The command that runs the same tests, without their selection.
-    pub(crate) again: String,
+    /// The options with which the tests were built, for a shell.
+    pub(crate) build: Vec<String>,
 }
 
 /// What is known of one module.

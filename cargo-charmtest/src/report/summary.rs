@@ -51,7 +51,7 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
         .filter(|(_, end)| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))
         .map(|(model, _)| format!("    {juju} destroy-model --no-prompt --force {model}"));
     lines.extend(titled("to remove what was left over:", left));
-    let again = again(modules, &options.again).into_iter();
+    let again = again(modules, &options.build).into_iter();
     let again = again.map(|command| format!("    {command}"));
     lines.extend(titled("to run what went wrong again:", again));
     lines.join("\n")
@@ -103,7 +103,7 @@ fn counts(modules: &[Module]) -> String {
 }
 
 /// Returns commands that run the modules with failures again: whole modules, since later tests stand on earlier ones.
-fn again(modules: &[Module], program: &str) -> Vec<String> {
+fn again(modules: &[Module], build: &[String]) -> Vec<String> {
     let mut targets: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for module in modules.iter().filter(|module| {
         module
@@ -118,10 +118,9 @@ fn again(modules: &[Module], program: &str) -> Vec<String> {
             .push(&module.plan.module.name);
     }
     let command = |((package, target), modules): ((&str, &str), Vec<&str>)| {
-        format!(
-            "{program} -p {package} --test {target} {}",
-            modules.join(" ")
-        )
+        let select = format!("cargo charmtest -p {package} --test {target}");
+        let words = modules.into_iter().chain(build.iter().map(String::as_str));
+        words.fold(select, |command, word| command + " " + word)
     };
     targets.into_iter().map(command).collect()
 }

@@ -437,3 +437,52 @@ fn two_runs_at_once_share_the_controller() {
     }
     assert_no_models(&bed);
 }
+
+#[test]
+fn a_juju_that_hangs_can_be_interrupted_and_is_not_left_running() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-stuck");
+    let pid = bed.path().join("pid");
+    let stuck = bed.path().join("stuck/juju");
+    fs::create_dir_all(stuck.parent().unwrap()).unwrap();
+    crate::bed::executable(
+        &stuck,
+        &format!("#!/bin/sh\necho $$ > {}\nexec sleep 1000\n", pid.display()),
+    );
+    let cargo = cargo_command(&bed, &dir, &[]);
+    let mut run = Command::new(PROGRAM)
+        .args(["charmtest", "--juju"])
+        .arg(&stuck)
+        .envs(
+            cargo
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(&dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("waiting for `juju` to name its controllers")));
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &run.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let pid = fs::read_to_string(&pid).unwrap();
+    let gone = || !Path::new("/proc").join(pid.trim()).exists();
+    let deadline = std::time::Instant::now() + crate::bed::PATIENCE;
+    while !gone() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the hanging juju still runs"
+        );
+        std::thread::yield_now();
+    }
+}

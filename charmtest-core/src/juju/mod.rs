@@ -24,12 +24,12 @@ pub use client::Juju;
 pub use error::JujuError;
 pub use names::{ApplicationName, ModelName, NameError, UnitName};
 pub use observe::{Note, Observer};
+pub use process::kill_all as kill_all_commands;
 pub use status::Status;
 pub use task::Task;
 pub use transcript::{Transcript, TranscriptEntry};
 pub use version::{Version, VersionError};
 
 pub(crate) use call::parse_json;
-pub(crate) use process::kill_all as kill_all_commands;
 pub(crate) use program::{find_cargo_charmtest, find_on_path};
 pub(crate) use task::parse_tasks;

@@ -22,7 +22,7 @@ static UNDER_WAY: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// Kills every process that is under way with everything it started; for the end of a run, at which nobody is left to drop
 /// what a blocked thread or a detached task has started.
-pub(crate) fn kill_all() {
+pub fn kill_all() {
     let groups = std::mem::take(&mut *under_way());
     if !groups.is_empty() {
         kill_groups(&groups);
