@@ -54,7 +54,6 @@ async fn blocks_without_a_greeting(model: &Model) -> Result {
     );
 
     model.reset_config("hello", &["greeting"]).await?;
-    model.set_config("hello", [("greeting", "Hello")]).await?;
     model
         .wait_for_idle()
         .apps(["hello"])
