@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use charmtest::juju::{Backend, BackendKind, BackendOptions};
+use charmtest::juju::{Backend, BackendError, BackendKind, BackendOptions, kill_all_commands};
 
 use crate::cli::{RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
@@ -15,9 +15,12 @@ use crate::record;
 use crate::report::{Options, Report, choose_color, say};
 use crate::run::module::{Common, ModulePlan};
 use crate::run::scheduler::{self, Run};
-use crate::run::signals;
+use crate::run::signals::{self, Interrupt};
 use crate::shell::quote;
 use crate::workspace;
+
+/// How long choosing the backend may take before the user is told what is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The commands that a filter may have been meant as.
 const COMMANDS: [&str; 7] = ["list", "pack", "controller", "juju", "with", "run", "help"];
@@ -41,14 +44,17 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         return Err(nothing_selected(&select.filters));
     }
     let program = std::env::current_exe().map_err(Error::infrastructure)?;
-    let backend = Backend::select(&BackendOptions {
+    let selected = select_backend(BackendOptions {
         kind: flags.backend.into(),
         juju: flags.juju.clone(),
         controller: flags.controller.clone(),
         cloud: flags.cloud.clone(),
         program: Some(program.clone()),
-    })
-    .map_err(|error| Error::caused(Kind::Infrastructure, &error))?;
+    })?;
+    let backend = match selected {
+        Selected::Backend(backend) => *backend,
+        Selected::Interrupted(interrupt) => return Ok(interrupt.exit_code()),
+    };
 
     let mut env: BTreeMap<String, OsString> = flags
         .to_env()
@@ -104,6 +110,46 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         report.has_trouble(),
         interrupted,
     ))
+}
+
+/// What came of asking for a backend.
+enum Selected {
+    Backend(Box<Backend>),
+    Interrupted(Interrupt),
+}
+
+/// Selects the backend; a `juju` that does not answer does not keep ^C from ending the program.
+fn select_backend(options: BackendOptions) -> Result<Selected> {
+    enum Message {
+        Selected(std::result::Result<Backend, BackendError>),
+        Interrupt(Interrupt),
+    }
+    impl From<Interrupt> for Message {
+        fn from(interrupt: Interrupt) -> Self {
+            Self::Interrupt(interrupt)
+        }
+    }
+    let (sender, messages) = mpsc::channel();
+    signals::forward(sender.clone()).map_err(Error::infrastructure)?;
+    thread::spawn(move || {
+        // Nobody waits for the answer after an interruption.
+        let _ = sender.send(Message::Selected(Backend::select(&options)));
+    });
+    let mut answer = messages.recv_timeout(PATIENCE);
+    if matches!(answer, Err(RecvTimeoutError::Timeout)) {
+        say("     waiting for `juju` to name its controllers");
+        answer = messages.recv().map_err(RecvTimeoutError::from);
+    }
+    match answer.map_err(Error::infrastructure)? {
+        Message::Selected(backend) => {
+            let backend = backend.map_err(|error| Error::caused(Kind::Infrastructure, &error))?;
+            Ok(Selected::Backend(Box::new(backend)))
+        }
+        Message::Interrupt(interrupt) => {
+            kill_all_commands();
+            Ok(Selected::Interrupted(interrupt))
+        }
+    }
 }
 
 /// Returns how many modules run side by side: as asked; else one with a shared model or on a real Juju, all cores otherwise.
