@@ -124,6 +124,7 @@ fn build(name: &str, written: Map<String, Value>) -> Result<Action, String> {
             "action `{name}`: schema key `{key}` is not supported; write the schema out in place"
         ));
     }
+    check_schema(&schema).map_err(|why| format!("action `{name}`: {why}"))?;
     let description = schema["description"]
         .as_str()
         .unwrap_or_default()
@@ -134,6 +135,48 @@ fn build(name: &str, written: Map<String, Value>) -> Result<Action, String> {
         execution_group,
         schema,
     })
+}
+
+/// The types of JSON Schema draft 4.
+const TYPES: [&str; 7] = [
+    "array", "boolean", "integer", "null", "number", "object", "string",
+];
+
+/// Checks that a schema is one: Juju compiles it, and refuses the charm when that fails.
+fn check_schema(schema: &Value) -> Result<(), String> {
+    let Some(schema) = schema.as_object() else {
+        return Err(format!("`{schema}` stands where a schema must be a map"));
+    };
+    let is_type = |value: &Value| value.as_str().is_some_and(|name| TYPES.contains(&name));
+    for (key, value) in schema {
+        let valid = match (key.as_str(), value) {
+            ("type", Value::Array(types)) => !types.is_empty() && types.iter().all(is_type),
+            ("type", value) => is_type(value),
+            // YAML 1.1 reads a bare `n` or `yes` as a boolean: the parameter would silently not be required.
+            ("required", value) => value
+                .as_array()
+                .is_some_and(|names| !names.is_empty() && names.iter().all(Value::is_string)),
+            ("properties" | "patternProperties" | "definitions", Value::Object(schemas)) => {
+                for schema in schemas.values() {
+                    check_schema(schema)?;
+                }
+                true
+            }
+            ("properties" | "patternProperties" | "definitions", _) => false,
+            ("items" | "additionalProperties" | "not", Value::Object(_)) => {
+                check_schema(value)?;
+                true
+            }
+            ("minimum" | "maximum" | "multipleOf", value) => value.is_number(),
+            ("minLength" | "maxLength" | "minItems" | "maxItems", value) => value.is_u64(),
+            ("enum", value) => value.as_array().is_some_and(|values| !values.is_empty()),
+            _ => true,
+        };
+        if !valid {
+            return Err(format!("`{key}: {value}` is not valid in a JSON schema"));
+        }
+    }
+    Ok(())
 }
 
 fn string(action: &str, key: &str, value: Value) -> Result<String, String> {

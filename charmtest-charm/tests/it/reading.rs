@@ -386,6 +386,22 @@ fn actions_become_json_schemas() {
             "a:\n  params: {x: {items: {$ref: y}}}\n",
             "actions.yaml:1:1: action `a`: schema key `$ref`",
         ),
+        (
+            "a:\n  params: {x: {type: strng}}\n",
+            "actions.yaml:1:1: action `a`: `type: \"strng\"` is not valid in a JSON schema",
+        ),
+        (
+            "a:\n  params: {x: {type: object, properties: {y: 1}}}\n",
+            "actions.yaml:1:1: action `a`: `1` stands where a schema must be a map",
+        ),
+        (
+            "a:\n  required: [n]\n",
+            "actions.yaml:1:1: action `a`: `required: [false]` is not valid",
+        ),
+        (
+            "a:\n  params: {x: {minimum: low}}\n",
+            "actions.yaml:1:1: action `a`: `minimum: \"low\"` is not valid",
+        ),
         ("a: 1\n", "actions.yaml:1:4: "),
     ];
     for (text, expected) in table {

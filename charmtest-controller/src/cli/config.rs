@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::command::{Command, Cx, Failure, first_of};
 use super::settings;
+use crate::encode::go_json;
 use crate::flags::{Flag, Parsed};
 use crate::model::Application;
 use crate::model::changes::{self, ChangeError};
@@ -103,7 +104,7 @@ async fn get_one(cx: &Cx, name: &str, key: &str) -> Result<(), Failure> {
     let text = match &described.ok_or_else(missing)?["value"] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        value => value.to_string(),
+        value => go_json(value),
     };
     // As in Juju, `--format` and `--output` do not matter for one value.
     cx.io.stdout(&format!("{text}\n")).await;

@@ -135,6 +135,7 @@ async fn wait(cx: &Cx, uuid: &ModelUuid) -> Result<(), Failure> {
     let mut states = cx.hub.watch();
     let mut progress = tokio::time::interval(PROGRESS);
     progress.tick().await;
+    let mut said = String::new();
     loop {
         let state = states.borrow_and_update().clone();
         match state.models.get(uuid) {
@@ -150,7 +151,13 @@ async fn wait(cx: &Cx, uuid: &ModelUuid) -> Result<(), Failure> {
         }
         tokio::select! {
             changed = states.changed() => changed.map_err(|_| Failure::failed("the controller ends"))?,
-            _ = progress.tick() => cx.info(&remaining(&state, uuid)).await,
+            _ = progress.tick() => {
+                let text = remaining(&state, uuid);
+                if text != said {
+                    cx.info(&text).await;
+                    said = text;
+                }
+            }
         }
     }
     // So that nothing is left when the command ends. What cannot be deleted does no harm: the directory bears a UUID that never comes
