@@ -387,38 +387,43 @@ fn an_interrupted_run_tears_down_and_says_so() {
     assert_no_models(&bed);
 }
 
-#[test]
-fn an_interrupted_run_exits_with_130() {
-    let bed = Bed::bare();
-    let dir = author(&bed, "author-int");
-    cargo(&bed, &dir, &["charmtest", "list", "--features", "hang"]);
-    // Started without cargo in between, whose own exit code after a signal is another matter.
-    let cargo = cargo_command(&bed, &dir, &[]);
-    let mut direct = Command::new(PROGRAM)
-        .args(["charmtest", "--features", "hang", "--nocapture", "hang"])
+/// Runs `cargo charmtest` until it has said `text`, interrupts it, and returns the exit code.
+///
+/// It is started without cargo in between, whose own exit code after a signal is another matter.
+fn interrupt_after(bed: &Bed, dir: &Path, args: &[&str], text: &str) -> Option<i32> {
+    let cargo = cargo_command(bed, dir, &[]);
+    let mut run = Command::new(PROGRAM)
+        .arg("charmtest")
+        .args(args)
         .envs(
             cargo
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
-        .current_dir(&dir)
+        .current_dir(dir)
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(direct.stderr.take().unwrap())
+    let mut lines = BufReader::new(run.stderr.take().unwrap())
         .lines()
         .map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("waiting now")));
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &direct.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let rest: Vec<String> = lines.collect();
-    assert_eq!(direct.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(lines.any(|line| line.contains(text)), "never said {text:?}");
+    let pid = run.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(killed.success());
+    // Read to its end, so that the program is never kept waiting for a reader.
+    lines.for_each(drop);
+    run.wait().unwrap().code()
+}
+
+#[test]
+fn an_interrupted_run_exits_with_130() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-int");
+    let args = ["--features", "hang", "--nocapture", "hang"];
+    let code = interrupt_after(&bed, &dir, &args, "waiting now");
+    assert_eq!(code, Some(130));
     assert_no_models(&bed);
 }
 
@@ -449,32 +454,9 @@ fn a_juju_that_hangs_can_be_interrupted_and_is_not_left_running() {
         &stuck,
         &format!("#!/bin/sh\necho $$ > {}\nexec sleep 1000\n", pid.display()),
     );
-    let cargo = cargo_command(&bed, &dir, &[]);
-    let mut run = Command::new(PROGRAM)
-        .args(["charmtest", "--juju"])
-        .arg(&stuck)
-        .envs(
-            cargo
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .current_dir(&dir)
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(run.stderr.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("waiting for `juju` to name its controllers")));
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &run.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let args = ["--juju", stuck.to_str().unwrap()];
+    let text = "waiting for `juju` to name its controllers";
+    assert_eq!(interrupt_after(&bed, &dir, &args, text), Some(130));
     let pid = fs::read_to_string(&pid).unwrap();
     let gone = || !Path::new("/proc").join(pid.trim()).exists();
     let deadline = std::time::Instant::now() + crate::bed::PATIENCE;
