@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::hook::{Hook, RelationEvent, RelationHook};
+use crate::flags::parse_go_duration;
 use crate::model::{
     HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, TaskId, TaskStatus,
     Unit, UnitName,
@@ -155,36 +156,10 @@ pub(crate) fn visible_members<'a>(
         .collect()
 }
 
-/// Parses a duration as Go writes it: `5m`, `1h30m`, `1.5s`, `300ms`.
-pub(crate) fn parse_go_duration(text: &str) -> Option<SignedDuration> {
-    let mut rest = text.trim();
-    let mut seconds = 0.0;
-    if rest.is_empty() {
-        return None;
-    }
-    if rest == "0" {
-        return Some(SignedDuration::ZERO);
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let length = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(rest.len());
-        let unit = match &rest[..length] {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        seconds += number * unit;
-        rest = &rest[length..];
-    }
-    SignedDuration::try_from_secs_f64(seconds).ok()
+/// Reads an interval as model configuration holds it: a Go duration that is not negative.
+fn interval(text: &str) -> Option<SignedDuration> {
+    let nanos = parse_go_duration(text.trim()).ok()?;
+    (nanos >= 0).then(|| SignedDuration::from_nanos(nanos))
 }
 
 /// The relations of `unit` in the order in which they are served.
@@ -454,7 +429,7 @@ fn relation_hook(
 /// Returns when `update-status` is due: the interval after the last hook, give or take 20 %.
 fn update_status_at(model: &Model, unit: &Unit) -> Option<Timestamp> {
     let last = unit.progress.last_hook?;
-    let interval = parse_go_duration(model.config("update-status-hook-interval")?)?;
+    let interval = interval(model.config("update-status-hook-interval")?)?;
     let percent = 100 + jitter(&unit.name, last, 20);
     let wait =
         SignedDuration::try_from_secs_f64(interval.as_secs_f64() * percent as f64 / 100.0).ok()?;

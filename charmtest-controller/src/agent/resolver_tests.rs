@@ -592,12 +592,12 @@ fn durations_are_read_as_go_writes_them() {
         ("0", 0),
     ] {
         assert_eq!(
-            parse_go_duration(text).map(|d| d.as_millis()),
+            interval(text).map(|d| d.as_millis()),
             Some(milliseconds),
             "{text}"
         );
     }
-    for text in ["", "5", "m", "5x", "5m3", "-"] {
-        assert_eq!(parse_go_duration(text), None, "{text}");
+    for text in ["", "5", "m", "5x", "5m3", "-", "-5m"] {
+        assert_eq!(interval(text), None, "{text}");
     }
 }
