@@ -12,7 +12,6 @@ mod error;
 mod record;
 mod report;
 mod run;
-mod shell;
 mod workspace;
 
 use std::ffi::{OsStr, OsString};

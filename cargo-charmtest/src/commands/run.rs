@@ -7,7 +7,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use charmtest::juju::{Backend, BackendError, BackendKind, BackendOptions, kill_all_commands};
+use charmtest::juju::{
+    Backend, BackendError, BackendKind, BackendOptions, kill_all_commands, quote,
+};
 
 use crate::cli::{RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
@@ -16,7 +18,6 @@ use crate::report::{Options, Report, choose_color, say};
 use crate::run::module::{Common, ModulePlan};
 use crate::run::scheduler::{self, Run};
 use crate::run::signals::{self, Interrupt};
-use crate::shell::quote;
 use crate::workspace;
 
 /// How long choosing the backend may take before the user is told what is waited for.
@@ -98,7 +99,7 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         teardown: flags
             .teardown_timeout
             .duration()
-            .unwrap_or(Duration::from_secs(300)),
+            .expect("RunFlags::check refuses a tear-down without a limit"),
         sender,
         messages,
         report: &mut report,

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
+use charmtest::juju::quote;
 use charmtest_controller::DataDir;
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use rustix::termios::tcgetpgrp;
@@ -20,7 +21,6 @@ use crate::record;
 use crate::report::{heading, say};
 use crate::run::process;
 use crate::run::signals::{self, Interrupt};
-use crate::shell::quote;
 
 /// How long destroying one model may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(300);

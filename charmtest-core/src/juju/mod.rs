@@ -25,6 +25,7 @@ pub use error::JujuError;
 pub use names::{ApplicationName, ModelName, NameError, UnitName};
 pub use observe::{Note, Observer};
 pub use process::kill_all as kill_all_commands;
+pub use shell::quote;
 pub use status::Status;
 pub use task::Task;
 pub use transcript::{Transcript, TranscriptEntry};

@@ -12,13 +12,7 @@ pub(super) fn command_line<'a>(
 ) -> String {
     let mut words: Vec<String> = variables
         .into_iter()
-        .map(|(name, value)| {
-            format!(
-                "{}={}",
-                name.to_string_lossy(),
-                quote(&value.to_string_lossy())
-            )
-        })
+        .map(|(name, value)| format!("{}={}", name.to_string_lossy(), quote(value)))
         .collect();
     words.push(quote(program));
     let hide = arguments
@@ -28,17 +22,20 @@ pub(super) fn command_line<'a>(
         let argument = argument.to_string_lossy();
         match argument.split_once('=') {
             Some((key, _)) if hide && !key.starts_with('-') => format!("{key}='<hidden>'"),
-            _ => quote(&argument),
+            _ => quote(&*argument),
         }
     }));
     words.join(" ")
 }
 
-/// Quotes one word for a POSIX shell, if it needs quotes.
-pub(super) fn quote(word: &str) -> String {
+/// Returns a word of a command as it can be pasted into a POSIX shell: in quotes, if it needs them.
+///
+/// What is not UTF-8 is replaced.
+pub fn quote(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
+        return word.into_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -53,6 +50,7 @@ mod tests {
             ("status", "status"),
             ("./a-b_c.charm", "./a-b_c.charm"),
             ("k=v", "k=v"),
+            ("a-b/c.toml", "a-b/c.toml"),
             ("", "''"),
             ("two words", "'two words'"),
             ("$HOME", "'$HOME'"),
