@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use charmtest::harness::{RunFlags, ignore_empty_variables};
+use charmtest_controller::JujuVersion;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
@@ -261,6 +262,8 @@ pub(crate) struct WithArgs {
     /// Keep the models (and the data directory) instead of destroying them at the end.
     #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) keep_models: bool,
+    #[command(flatten)]
+    pub(crate) version: JujuVersionArgs,
     /// The command and its arguments.
     #[arg(
         required = true,
@@ -271,11 +274,19 @@ pub(crate) struct WithArgs {
     pub(crate) command: Vec<OsString>,
 }
 
+/// As which Juju an embedded controller speaks.
+#[derive(Args, Debug, Clone, Copy, Default)]
+pub(crate) struct JujuVersionArgs {
+    /// The Juju that the controller speaks as: 3.6 (the default) or 4.0. It stays with the data directory.
+    #[arg(long, value_name = "VERSION", env = "CHARMTEST_JUJU_VERSION", hide_env_values = true, value_parser = JujuVersion::parse)]
+    pub(crate) juju_version: Option<JujuVersion>,
+}
+
 /// What can be done with the embedded controller.
 #[derive(Subcommand, Debug, Clone, Copy)]
 pub(crate) enum ControllerCommand {
     /// Start it, if it does not run.
-    Start,
+    Start(JujuVersionArgs),
     /// Stop it; its models stay and go on with the next start.
     Stop,
     /// Say whether it runs, where its data is, and what it holds.

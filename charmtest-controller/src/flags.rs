@@ -6,6 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::JujuVersion;
+use crate::version::Versions;
+
 /// An option that a command knows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flag {
@@ -17,6 +20,8 @@ pub(crate) struct Flag {
     pub(crate) help: &'static str,
     /// Whether Juju has the option and we do not: using it is an error that says so.
     pub(crate) unsupported: bool,
+    /// The versions of Juju that have it.
+    pub(crate) versions: Versions,
 }
 
 /// What may stand after an option.
@@ -63,6 +68,7 @@ impl Flag {
             kind: Kind::Switch,
             help,
             unsupported: false,
+            versions: Versions::All,
         }
     }
 
@@ -73,6 +79,7 @@ impl Flag {
             kind: Kind::Text,
             help,
             unsupported: false,
+            versions: Versions::All,
         }
     }
 
@@ -83,6 +90,7 @@ impl Flag {
             kind,
             help,
             unsupported: false,
+            versions: Versions::All,
         }
     }
 
@@ -90,6 +98,14 @@ impl Flag {
     pub(crate) const fn unsupported(self) -> Self {
         Self {
             unsupported: true,
+            ..self
+        }
+    }
+
+    /// Says that only one version of Juju has the option.
+    pub(crate) const fn only(self, version: JujuVersion) -> Self {
+        Self {
+            versions: Versions::Only(version),
             ..self
         }
     }

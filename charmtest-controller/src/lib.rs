@@ -20,11 +20,10 @@ mod paths;
 mod protocol;
 mod status;
 pub mod tools;
+mod version;
 
 pub use client::{DAEMON_ARGUMENT, juju_in, juju_main, ping, start, tool_main};
 pub use daemon::{StopOutcome, daemon_main, stop};
 pub use paths::{DataDir, DataDirError};
 pub use tools::NAMES as TOOL_NAMES;
-
-/// The Juju version that the embedded controller speaks as.
-pub const JUJU_VERSION: &str = "3.6.28";
+pub use version::{JujuVersion, UnknownVersion};

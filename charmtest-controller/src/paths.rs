@@ -7,9 +7,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::model::{ModelUuid, UnitName};
+use crate::version::{JujuVersion, UnknownVersion};
 
 /// The file that marks a directory as ours.
 const MARKER: &str = "charmtest-data";
+
+/// The variable that says for which Juju a new data directory is made.
+const JUJU_VERSION_VARIABLE: &str = "CHARMTEST_JUJU_VERSION";
 
 /// The longest path of a Unix socket that Linux takes, without the final zero.
 const SOCKET_PATH_MAX: usize = 107;
@@ -25,6 +29,21 @@ pub enum DataDirError {
     /// It cannot be made or read.
     #[error("cannot use the data directory {0}: {1}")]
     Io(PathBuf, #[source] io::Error),
+    /// It was made for another Juju than the one asked for.
+    #[error(
+        "the data directory {path} was made for Juju {made}, not {wanted}; set CHARMTEST_DATA to another directory, or destroy its models and delete it"
+    )]
+    Version {
+        /// The directory.
+        path: PathBuf,
+        /// What it was made for.
+        made: JujuVersion,
+        /// What was asked for.
+        wanted: JujuVersion,
+    },
+    /// Its mark, or the variable `CHARMTEST_JUJU_VERSION`, names no version that we know.
+    #[error("{0}: {1}")]
+    UnknownVersion(String, UnknownVersion),
     /// No variable says where it should be.
     #[error("neither CHARMTEST_DATA nor HOME is set: there is no place for the controller's data")]
     NoHome,
@@ -34,48 +53,90 @@ pub enum DataDirError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDir {
     root: PathBuf,
+    juju: JujuVersion,
 }
 
 impl DataDir {
     /// Finds the directory that the environment names: `CHARMTEST_DATA`, else `JUJU_DATA`, else `charmtest/embedded` in the user's
-    /// state directory. It is made when it is not there.
+    /// state directory (`embedded-4.0` for that version). It is made when it is not there, for the Juju that `CHARMTEST_JUJU_VERSION`
+    /// names, 3.6 by default.
     ///
     /// # Errors
     ///
     /// Fails when the directory holds something else (so a real Juju client's files are never touched) or cannot be made.
     pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Result<Self, DataDirError> {
         let set = |name: &str| var(name).filter(|value| !value.is_empty());
+        let wanted = set(JUJU_VERSION_VARIABLE)
+            .map(|text| JujuVersion::parse(&text))
+            .transpose()
+            .map_err(|error| {
+                DataDirError::UnknownVersion(JUJU_VERSION_VARIABLE.to_owned(), error)
+            })?;
         if let Some(root) = set("CHARMTEST_DATA").or_else(|| set("JUJU_DATA")) {
-            return Self::open(Path::new(&root));
+            return Self::open_for(Path::new(&root), wanted);
         }
         let state = match set("XDG_STATE_HOME") {
             Some(state) => PathBuf::from(state),
             None => PathBuf::from(set("HOME").ok_or(DataDirError::NoHome)?).join(".local/state"),
         };
-        Self::open(&state.join("charmtest/embedded"))
+        let name = match wanted.unwrap_or_default() {
+            JujuVersion::V3_6 => "charmtest/embedded".to_owned(),
+            version @ JujuVersion::V4_0 => format!("charmtest/embedded-{version}"),
+        };
+        Self::open_for(&state.join(name), wanted)
     }
 
-    /// Opens the data directory `root`, making it (0700) when it is not there.
+    /// Opens the data directory `root`, making it (0700) for Juju 3.6 when it is not there.
     ///
     /// # Errors
     ///
     /// See [`DataDir::from_env`].
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        Self::open_for(root, None)
+    }
+
+    /// Opens the data directory `root`, making it (0700) when it is not there.
+    ///
+    /// A new directory is made for `wanted`; for an existing one, `None` takes what it was made for.
+    ///
+    /// # Errors
+    ///
+    /// See [`DataDir::from_env`].
+    pub fn open_for(root: &Path, wanted: Option<JujuVersion>) -> Result<Self, DataDirError> {
         let fail = |error| DataDirError::Io(root.to_owned(), error);
-        if !root.join(MARKER).exists() {
+        let marker = root.join(MARKER);
+        if !marker.exists() {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(root)
                 .map_err(fail)?;
-            if fs::read_dir(root).map_err(fail)?.next().is_some() && !root.join(MARKER).exists() {
+            if fs::read_dir(root).map_err(fail)?.next().is_some() && !marker.exists() {
                 return Err(DataDirError::Foreign(root.to_owned()));
             }
-            fs::write(root.join(MARKER), "1\n").map_err(fail)?;
+            let text = format!("juju-version: {}\n", wanted.unwrap_or_default());
+            // Renamed into place, because another process may be reading it.
+            let fresh = root.join(format!(".{MARKER}-{}", std::process::id()));
+            fs::write(&fresh, text).map_err(fail)?;
+            fs::rename(&fresh, &marker).map_err(fail)?;
         }
-        Ok(Self {
-            root: root.canonicalize().map_err(fail)?,
-        })
+        let juju = made_for(&marker)?;
+        match wanted {
+            Some(wanted) if wanted != juju => Err(DataDirError::Version {
+                path: root.to_owned(),
+                made: juju,
+                wanted,
+            }),
+            _ => Ok(Self {
+                root: root.canonicalize().map_err(fail)?,
+                juju,
+            }),
+        }
+    }
+
+    /// Returns the Juju that the controller of this directory speaks as.
+    pub fn juju(&self) -> JujuVersion {
+        self.juju
     }
 
     /// Returns the directory itself.
@@ -168,6 +229,19 @@ impl DataDir {
     }
 }
 
+/// Reads for which Juju a directory was made; a mark that does not say is from the time when there was only 3.6.
+fn made_for(marker: &Path) -> Result<JujuVersion, DataDirError> {
+    let text =
+        fs::read_to_string(marker).map_err(|error| DataDirError::Io(marker.to_owned(), error))?;
+    let version = text
+        .lines()
+        .find_map(|line| line.strip_prefix("juju-version:"));
+    version.map_or(Ok(JujuVersion::V3_6), |version| {
+        JujuVersion::parse(version.trim())
+            .map_err(|error| DataDirError::UnknownVersion(marker.display().to_string(), error))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +280,52 @@ mod tests {
             "XDG_STATE_HOME/charmtest/embedded"
         );
         assert_eq!(open(&["HOME"]), "HOME/.local/state/charmtest/embedded");
+    }
+
+    #[test]
+    fn a_directory_stays_with_the_version_it_was_made_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("d");
+        let four = Some(JujuVersion::V4_0);
+        assert_eq!(
+            DataDir::open_for(&root, four).unwrap().juju(),
+            JujuVersion::V4_0
+        );
+        assert_eq!(DataDir::open(&root).unwrap().juju(), JujuVersion::V4_0);
+        let error = DataDir::open_for(&root, Some(JujuVersion::V3_6)).unwrap_err();
+        assert!(
+            error.to_string().contains("made for Juju 4.0, not 3.6"),
+            "{error}"
+        );
+        fs::write(root.join(MARKER), "1\n").unwrap();
+        assert_eq!(
+            DataDir::open(&root).unwrap().juju(),
+            JujuVersion::V3_6,
+            "an old mark"
+        );
+        fs::write(root.join(MARKER), "juju-version: 5.0\n").unwrap();
+        assert!(DataDir::open(&root).is_err());
+    }
+
+    #[test]
+    fn the_version_is_asked_of_the_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |version: &str| {
+            DataDir::from_env(|name| match name {
+                "HOME" => Some(dir.path().display().to_string()),
+                "CHARMTEST_JUJU_VERSION" => Some(version.to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!(open("").unwrap().juju(), JujuVersion::V3_6);
+        let four = open("4.0").unwrap();
+        assert_eq!(four.juju(), JujuVersion::V4_0);
+        assert!(four.root().ends_with("charmtest/embedded-4.0"));
+        let error = open("2.9").unwrap_err().to_string();
+        assert!(
+            error.starts_with("CHARMTEST_JUJU_VERSION: \"2.9\""),
+            "{error}"
+        );
     }
 
     #[test]

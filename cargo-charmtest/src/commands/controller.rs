@@ -15,12 +15,16 @@ use crate::report::{print, say};
 ///
 /// Fails when the controller cannot be started, stopped or asked.
 pub(crate) fn main(command: ControllerCommand) -> Result<u8> {
-    let data = embedded::data_dir()?;
+    let data = match command {
+        ControllerCommand::Start(version) => embedded::data_dir_for(version.juju_version)?,
+        _ => embedded::data_dir()?,
+    };
     match command {
-        ControllerCommand::Start => {
+        ControllerCommand::Start(_) => {
             charmtest_controller::start(&data).map_err(Error::infrastructure)?;
             say(&format!(
-                "the embedded controller runs; its data is in {}",
+                "the embedded controller runs as Juju {}; its data is in {}",
+                data.juju().number(),
                 data.root().display()
             ));
         }
@@ -39,7 +43,7 @@ pub(crate) fn main(command: ControllerCommand) -> Result<u8> {
             };
             print(&format!(
                 "state:   {state}\nversion: {}\ndata:    {}\n",
-                charmtest_controller::JUJU_VERSION,
+                data.juju().number(),
                 data.root().display()
             ));
             if let Some(pid) = running {

@@ -16,7 +16,7 @@ pub(crate) fn main() -> Result<u8> {
         "juju": data.bin().join("juju"),
         "path": data.bin(),
         "juju_data": data.root(),
-        "version": charmtest_controller::JUJU_VERSION,
+        "version": data.juju().number(),
     });
     print(&format!("{answer}\n"));
     Ok(charmtest::exit::SUCCESS)

@@ -51,13 +51,14 @@ pub(crate) fn main(args: &WithArgs) -> Result<u8> {
     let runs = record::runs_dir()
         .ok_or_else(|| Error::infrastructure("neither XDG_STATE_HOME nor HOME is set"))?;
     let root = runs.join(record::new_id()).join("data");
-    let data = DataDir::open(&root).map_err(Error::infrastructure)?;
+    let data =
+        DataDir::open_for(&root, args.version.juju_version).map_err(Error::infrastructure)?;
     charmtest_controller::start(&data).map_err(Error::infrastructure)?;
     say(&heading(
         "Backend",
         &format!(
             "embedded controller, Juju {}, data in {}",
-            charmtest_controller::JUJU_VERSION,
+            data.juju().number(),
             root.display()
         ),
     ));
@@ -109,6 +110,7 @@ fn run(
         .env("PATH", path_with(&data.bin()))
         .env("JUJU_DATA", data.root())
         .env("CHARMTEST_DATA", data.root())
+        .env_remove("CHARMTEST_JUJU_VERSION")
         .env_remove("JUJU_MODEL")
         .env_remove("JUJU_CONTROLLER")
         .spawn()

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::context::HookContext;
 use super::hook::RelationEvent;
-use crate::JUJU_VERSION;
+use crate::JujuVersion;
 use crate::model::{Model, Task, Unit};
 use crate::paths::DataDir;
 
@@ -44,7 +44,9 @@ pub(crate) fn environment(
     env.set("JUJU_MODEL_UUID", &context.model.0);
     env.set("JUJU_MODEL_NAME", &model.info.name);
     env.set("JUJU_API_ADDRESSES", API_ADDRESS);
-    env.set("JUJU_SLA", "unsupported");
+    if model.info.juju == JujuVersion::V3_6 {
+        env.set("JUJU_SLA", "unsupported");
+    }
     env.set("JUJU_MACHINE_ID", &unit.machine);
     env.set(
         "JUJU_PRINCIPAL_UNIT",
@@ -54,7 +56,7 @@ pub(crate) fn environment(
             .unwrap_or_default(),
     );
     env.set("JUJU_AVAILABILITY_ZONE", "");
-    env.set("JUJU_VERSION", JUJU_VERSION);
+    env.set("JUJU_VERSION", model.info.juju.number());
     env.set("CLOUD_API_VERSION", "");
     env.set("LANG", "C.UTF-8");
     env.set("TERM", "tmux-256color");

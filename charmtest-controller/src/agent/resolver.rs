@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::hook::{Hook, RelationEvent, RelationHook};
+use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
     HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, TaskId, TaskStatus,
@@ -287,6 +288,9 @@ fn leadership_hook(model: &Model, unit: &Unit) -> Option<Hook> {
     let progress = &unit.progress;
     if model.is_leader(&unit.name) {
         return (!progress.leader).then_some(Hook::LeaderElected);
+    }
+    if model.info.juju != JujuVersion::V3_6 {
+        return None;
     }
     let version = model
         .applications

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::commit;
 use super::hook::Hook;
 use super::resolver::{self, Step};
+use crate::JujuVersion;
 use crate::model::changes;
 use crate::model::{
     AgentStatus, Application, CharmRow, Endpoint, Life, Machine, Model, ModelInfo, ModelUuid,
@@ -31,21 +32,14 @@ pub(crate) fn unit(name: &str) -> UnitName {
 
 impl Simulation {
     pub(crate) fn new() -> Self {
+        Self::of(JujuVersion::V3_6)
+    }
+
+    /// Makes one whose controller speaks as `juju`.
+    pub(crate) fn of(juju: JujuVersion) -> Self {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let info = ModelInfo {
-            uuid: ModelUuid("9a6d1c1e-0000-4000-8000-000000000001".to_owned()),
-            name: "m".to_owned(),
-            owner: "admin".to_owned(),
-            life: Life::Alive,
-            created: now,
-            config: Default::default(),
-            constraints: Default::default(),
-            next_relation: 0,
-            next_task: 1,
-            next_machine: 0,
-            next_revision: Default::default(),
-            unit_counters: Default::default(),
-        };
+        let uuid = ModelUuid("9a6d1c1e-0000-4000-8000-000000000001".to_owned());
+        let info = ModelInfo::new(juju, uuid, "m".to_owned(), now);
         Self {
             model: Model::new(info),
             now,

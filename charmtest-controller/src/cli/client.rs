@@ -165,7 +165,7 @@ fn controllers(cx: &Cx) -> Running<'_> {
         put("api-endpoints", json!([]));
         put("cloud", CLOUD.into());
         put("region", CLOUD.into());
-        put("agent-version", crate::JUJU_VERSION.into());
+        put("agent-version", cx.juju().number().into());
         put("model-count", state.models.len().into());
         let value =
             json!({ "controllers": { CONTROLLER: about }, "current-controller": CONTROLLER });
@@ -206,7 +206,7 @@ fn controllers_table(state: &State) -> String {
         &models,
         "1",
         "none",
-        crate::JUJU_VERSION,
+        state.juju.number(),
     ]);
     table.render()
 }
@@ -228,8 +228,8 @@ fn show_controller(cx: &Cx) -> Running<'_> {
                 "api-endpoints": [],
                 "cloud": CLOUD,
                 "region": CLOUD,
-                "agent-version": crate::JUJU_VERSION,
-                "controller-model-version": crate::JUJU_VERSION,
+                "agent-version": cx.juju().number(),
+                "controller-model-version": cx.juju().number(),
             },
         });
         let models: BTreeMap<&str, Value> = state
@@ -263,7 +263,7 @@ fn version(cx: &Cx) -> Running<'_> {
         let os_release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
         let version = format!(
             "{}-{}-{}",
-            crate::JUJU_VERSION,
+            cx.juju().number(),
             os_name(&os_release),
             Host::ARCH
         );

@@ -14,9 +14,11 @@ use super::io::Io;
 use super::target::Target;
 use super::times::Times;
 use super::values;
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::{Hub, Model, ModelUuid, Rejected, StoreError, Transact};
 use crate::protocol::Request;
+use crate::version::Versions;
 
 /// A `juju` command.
 pub(super) struct Command {
@@ -36,6 +38,8 @@ pub(super) struct Command {
     pub(super) scope: Scope,
     /// Checks the arguments before anything else happens; a refusal exits 2.
     pub(super) check: fn(&Parsed) -> Result<(), String>,
+    /// The versions of Juju that have it.
+    pub(super) versions: Versions,
     /// Does the work.
     pub(super) run: fn(&Cx) -> Running<'_>,
 }
@@ -56,6 +60,7 @@ impl Command {
             formats: &[],
             scope: Scope::Model,
             check: no_args,
+            versions: Versions::All,
             run,
         }
     }
@@ -184,6 +189,11 @@ impl Cx {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Returns the Juju that the controller speaks as.
+    pub(super) fn juju(&self) -> JujuVersion {
+        self.hub.data.juju()
     }
 
     /// Returns the UUID of the command's model.

@@ -2,6 +2,7 @@
 
 use super::command::{Command, Cx, Failure, first_of};
 use super::{constraints, settings, upload};
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, Addresses, ChangeError, Force, NewApplication, Placement};
 use crate::model::{Model, Rejected, application_name};
@@ -71,7 +72,9 @@ const FLAGS: &[Flag] = &[
     ),
     Flag::text(&["resource"], "Resource to be uploaded to the controller"),
     Flag::of(Kind::Int, &["revision"], "The revision to deploy").unsupported(),
-    Flag::text(&["series"], "The series on which to deploy").unsupported(),
+    Flag::text(&["series"], "The series on which to deploy")
+        .unsupported()
+        .only(JujuVersion::V3_6),
     Flag::text(&["storage"], "Charm storage directives").unsupported(),
     Flag::text(&["to"], "The machine to deploy the unit to"),
     Flag::switch(
@@ -165,7 +168,7 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     } else {
         Force::No
     };
-    changes::check_supported(&charm, force).map_err(Failure::failed)?;
+    changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
     let model = cx.model()?;
     let base = changes::choose_base(
         &charm,

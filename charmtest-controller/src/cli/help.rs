@@ -3,6 +3,7 @@
 use super::command::{Command, Cx, Failure, Running, Scope, any_args};
 use super::table::TextTable;
 use super::{GLOBAL_FLAGS, commands, find, format_flag, names, scope_flags};
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind};
 
 pub(super) const COMMANDS: &[Command] =
@@ -15,12 +16,14 @@ pub(super) const COMMANDS: &[Command] =
 fn run(cx: &Cx) -> Running<'_> {
     Box::pin(async move {
         let text = match cx.positionals().first().map(String::as_str) {
-            None | Some("basics") => general(),
-            Some("commands") => list(),
+            None | Some("basics") => general(cx.juju()),
+            Some("commands") => list(cx.juju()),
             Some("topics") => topics(),
             Some("global-options") => options("Global Options", GLOBAL_FLAGS.iter().copied()),
             Some(name) => {
-                of(find(name).ok_or_else(|| Failure::Failed(names::unknown(name, commands())))?)
+                let juju = cx.juju();
+                let unknown = || Failure::Failed(names::unknown(name, commands(juju)));
+                of(find(name, juju).ok_or_else(unknown)?, juju)
             }
         };
         cx.print(&text).await
@@ -28,7 +31,7 @@ fn run(cx: &Cx) -> Running<'_> {
 }
 
 /// Returns the help page of the whole program.
-pub(super) fn general() -> String {
+pub(super) fn general(juju: JujuVersion) -> String {
     format!(
         "This is the embedded controller of charmtest: it speaks the command line of Juju {} and runs machine charms as\n\
          processes on this machine. There is one controller, \"embedded\", which needs no bootstrap.\n\n\
@@ -42,12 +45,12 @@ pub(super) fn general() -> String {
          juju help             This help page.\n    \
          juju help <command>   Help for one command.\n    \
          juju help commands    All commands.\n",
-        crate::JUJU_VERSION
+        juju.number()
     )
 }
 
 /// Returns the help page of a command.
-pub(super) fn of(command: &Command) -> String {
+pub(super) fn of(command: &Command, juju: JujuVersion) -> String {
     let mut text = format!("Usage: juju {} [options] {}", command.name, command.usage)
         .trim_end()
         .to_owned();
@@ -60,7 +63,7 @@ pub(super) fn of(command: &Command) -> String {
         .chain(format_flag(command))
         .chain(scope_flags(command).copied())
         .collect();
-    own.retain(|flag| !flag.unsupported);
+    own.retain(|flag| !flag.unsupported && flag.versions.contain(juju));
     own.sort_by_key(|flag| {
         flag.names
             .first()
@@ -110,8 +113,8 @@ fn sorted(formats: &[&'static str]) -> Vec<&'static str> {
     formats
 }
 
-fn list() -> String {
-    let mut rows: Vec<(String, String)> = commands()
+fn list(juju: JujuVersion) -> String {
+    let mut rows: Vec<(String, String)> = commands(juju)
         .flat_map(|command| {
             let aliases = command.aliases.iter().map(|alias| {
                 (

@@ -52,6 +52,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::JujuVersion;
 use crate::flags::{self, Flag, Kind, Parsed, Placement};
 use crate::model::Hub;
 use crate::protocol::Request;
@@ -147,17 +148,19 @@ pub(crate) async fn run(hub: &Arc<Hub>, request: Request, io: Io) -> u8 {
     }
 }
 
-/// Iterates over all commands.
-fn commands() -> impl Iterator<Item = &'static Command> {
-    FAMILIES.iter().copied().flatten()
+/// Iterates over all commands that `juju` has.
+fn commands(juju: JujuVersion) -> impl Iterator<Item = &'static Command> {
+    let all = FAMILIES.iter().copied().flatten();
+    all.filter(move |command| command.versions.contain(juju))
 }
 
 /// Finds a command by one of its names.
-fn find(name: &str) -> Option<&'static Command> {
-    commands().find(|command| command.name == name || command.aliases.contains(&name))
+fn find(name: &str, juju: JujuVersion) -> Option<&'static Command> {
+    commands(juju).find(|command| command.name == name || command.aliases.contains(&name))
 }
 
 async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
+    let juju = cx.juju();
     let top = flags::parse(
         GLOBAL_FLAGS.iter().chain(HIDDEN_FLAGS).chain(TOP_FLAGS),
         Placement::First,
@@ -168,14 +171,16 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
         top.positionals = vec!["version".to_owned()];
     }
     let Some((name, rest)) = top.positionals.split_first() else {
-        return cx.print(&help::general()).await;
+        return cx.print(&help::general(juju)).await;
     };
-    let command = find(name).ok_or_else(|| Failure::Failed(names::unknown(name, commands())))?;
+    let command =
+        find(name, juju).ok_or_else(|| Failure::Failed(names::unknown(name, commands(juju))))?;
     let own: Vec<Flag> = command
         .flags
         .iter()
         .copied()
         .chain(format_flag(command))
+        .filter(|flag| flag.versions.contain(juju))
         .collect();
     let shared = scope_flags(command)
         .chain(GLOBAL_FLAGS)
@@ -190,7 +195,7 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
         ));
     }
     if cx.args.switch("help") {
-        return cx.print(&help::of(command)).await;
+        return cx.print(&help::of(command, juju)).await;
     }
     if cx.args.switch("description") {
         return cx.print(&format!("{}\n", command.summary)).await;

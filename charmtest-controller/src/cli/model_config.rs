@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::command::{Command, Cx, Failure, Running};
 use super::table::TextTable;
 use crate::flags::{Flag, Parsed, parse_go_duration};
-use crate::model::{CONFIG_DEFAULTS, Model, Rejected};
+use crate::model::{Model, Rejected, config_defaults};
 
 pub(super) const COMMANDS: &[Command] = &[Command::new("model-config", "Displays or sets configuration values on a model.", run)
     .args("[<model-key>[=<value>] ...]", check_args)
@@ -111,13 +111,13 @@ async fn show(cx: &Cx, key: Option<&str>) -> Result<(), Failure> {
 
 /// Returns every key with its value and where that is from.
 fn effective(model: &Model) -> BTreeMap<String, (Value, &'static str)> {
-    let defaults = CONFIG_DEFAULTS.iter().map(|(key, value)| {
-        let source = if *key == "agent-version" {
+    let defaults = config_defaults(model.info.juju).map(|(key, value)| {
+        let source = if key == "agent-version" {
             "model"
         } else {
             "default"
         };
-        ((*key).to_owned(), (typed(key, value), source))
+        (key.to_owned(), (typed(key, value), source))
     });
     let own = model
         .info

@@ -11,6 +11,7 @@ use super::model_config;
 use super::table::{Align, TextTable};
 use super::target::{self, CLOUD, CONTROLLER, USER};
 use super::times::friendly;
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::{Life, Model, ModelInfo, ModelUuid, State, model_name, random_uuid};
 
@@ -169,8 +170,10 @@ fn listed(state: &State, model: &Model, since: String, connected: String) -> Val
     put("access", "admin".into());
     put("last-connection", connected.into());
     put("credential", credential());
-    put("sla", "unsupported".into());
-    put("agent-version", crate::JUJU_VERSION.into());
+    if state.juju == JujuVersion::V3_6 {
+        put("sla", "unsupported".into());
+    }
+    put("agent-version", state.juju.number().into());
     map.into()
 }
 
@@ -194,10 +197,12 @@ fn show_model(cx: &Cx) -> Running<'_> {
         if !machines.is_empty() {
             put("machines", json!(machines));
         }
-        put("sla", "unsupported".into());
-        put("agent-version", crate::JUJU_VERSION.into());
+        if state.juju == JujuVersion::V3_6 {
+            put("sla", "unsupported".into());
+        }
+        put("agent-version", state.juju.number().into());
         put("credential", credential());
-        let feature = json!({ "name": "juju", "description": "the version of Juju used by the model", "version": crate::JUJU_VERSION });
+        let feature = json!({ "name": "juju", "description": "the version of Juju used by the model", "version": state.juju.number() });
         put("supported-features", json!([feature]));
         cx.print_value(&json!({ model.info.name.as_str(): map }), |_| String::new())
             .await
@@ -259,7 +264,8 @@ fn add_model(cx: &Cx) -> Running<'_> {
         let config = config(cx).await?;
         let uuid = ModelUuid(random_uuid());
         let switch = !cx.args.switch("no-switch");
-        let info = new_model(uuid.clone(), name.clone(), config, cx.hub.now());
+        let mut info = ModelInfo::new(cx.juju(), uuid.clone(), name.clone(), cx.hub.now());
+        info.config = config;
         cx.hub.transact(|state| {
             if state.model_named(&name).is_some() {
                 let text = format!("failed to create new model: model \"{name}\" for {USER} already exists (already exists)");
@@ -274,28 +280,6 @@ fn add_model(cx: &Cx) -> Running<'_> {
         cx.info(&format!("Added '{name}' model on {CLOUD}/{CLOUD} with credential '{CREDENTIAL}' for user '{USER}'")).await;
         Ok(())
     })
-}
-
-fn new_model(
-    uuid: ModelUuid,
-    name: String,
-    config: BTreeMap<String, String>,
-    created: Timestamp,
-) -> ModelInfo {
-    ModelInfo {
-        uuid,
-        name,
-        owner: USER.to_owned(),
-        life: Life::Alive,
-        created,
-        config,
-        constraints: BTreeMap::new(),
-        next_relation: 0,
-        next_task: 1,
-        next_machine: 0,
-        next_revision: BTreeMap::new(),
-        unit_counters: BTreeMap::new(),
-    }
 }
 
 /// Collects `--config`: YAML files first, then `key=value`, which win.

@@ -71,11 +71,12 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::JujuVersion;
 
     #[test]
     fn unknown_commands_get_a_hint() {
         let suggestion = |name: &str| {
-            let text = unknown(name, super::super::commands());
+            let text = unknown(name, super::super::commands(JujuVersion::V3_6));
             text.rsplit_once('\t')
                 .map_or(text.clone(), |(_, other)| other.to_owned())
         };
@@ -87,7 +88,7 @@ mod tests {
         ] {
             assert_eq!(suggestion(name), expected);
         }
-        let text = unknown("statuz", super::super::commands());
+        let text = unknown("statuz", super::super::commands(JujuVersion::V3_6));
         assert_eq!(
             text,
             "juju: \"statuz\" is not a juju command. See \"juju --help\".\n\nDid you mean:\n\tstatus"
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn what_we_have_is_not_called_foreign() {
         let both: Vec<&str> = foreign()
-            .filter(|name| super::super::find(name).is_some())
+            .filter(|name| super::super::find(name, JujuVersion::V3_6).is_some())
             .collect();
         assert!(both.is_empty(), "{both:?}");
     }

@@ -108,7 +108,7 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
     } else {
         Force::No
     };
-    changes::check_supported(&charm, force).map_err(Failure::failed)?;
+    changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
     let any_base = args.switch("force-base") || args.switch("force-series") || force == Force::Yes;
     let base = args.text("base").unwrap_or(&application.base);
     let base = changes::choose_base(

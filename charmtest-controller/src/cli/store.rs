@@ -42,7 +42,7 @@ fn controllers(state: &State) -> Value {
                 "ca-cert": "",
                 "cloud": CLOUD,
                 "region": CLOUD,
-                "agent-version": crate::JUJU_VERSION,
+                "agent-version": state.juju.number(),
                 "controller-machine-count": 0,
                 "active-controller-machine-count": 0,
             },

@@ -194,28 +194,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Life, ModelInfo};
+    use crate::JujuVersion;
+    use crate::model::ModelInfo;
 
     fn state(current: Option<&str>) -> State {
         let model = |name: &str, uuid: &str| {
-            let info = ModelInfo {
-                uuid: ModelUuid(uuid.to_owned()),
-                name: name.to_owned(),
-                owner: USER.to_owned(),
-                life: Life::Alive,
-                created: jiff::Timestamp::UNIX_EPOCH,
-                config: Default::default(),
-                constraints: Default::default(),
-                next_relation: 0,
-                next_task: 1,
-                next_machine: 0,
-                next_revision: Default::default(),
-                unit_counters: Default::default(),
-            };
+            let info = ModelInfo::new(
+                JujuVersion::V3_6,
+                ModelUuid(uuid.to_owned()),
+                name.to_owned(),
+                jiff::Timestamp::UNIX_EPOCH,
+            );
             (ModelUuid(uuid.to_owned()), Arc::new(Model::new(info)))
         };
         State {
             controller: "c".to_owned(),
+            juju: JujuVersion::V3_6,
             models: [model("m", "aaaaaaaa-1111"), model("n", "bbbbbbbb-2222")].into(),
             current_model: current.map(|uuid| ModelUuid(uuid.to_owned())),
         }

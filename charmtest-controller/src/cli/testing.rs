@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use super::Io;
+use crate::JujuVersion;
 use crate::model::{Clock, Hub, Timing, Touched};
 use crate::paths::DataDir;
 use crate::protocol::{Frame, Kind, Request};
@@ -48,8 +49,13 @@ impl Outcome {
 impl Controller {
     /// Makes a controller without models whose clock stands at 2025-11-21 22:58:04 UTC; clients are in `TZ=UTC`.
     pub(super) fn new() -> Self {
+        Self::of(JujuVersion::V3_6)
+    }
+
+    /// Makes one that speaks as `juju`.
+    pub(super) fn of(juju: JujuVersion) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(&dir.path().join("data")).unwrap();
+        let data = DataDir::open_for(&dir.path().join("data"), Some(juju)).unwrap();
         let clock = Arc::new(Mutex::new("2025-11-21T22:58:04Z".parse().unwrap()));
         let (hub, touched) =
             Hub::open(data, Clock::Manual(Arc::clone(&clock)), Timing::default()).unwrap();
@@ -70,7 +76,12 @@ impl Controller {
 
     /// Makes a controller with the current model `m`.
     pub(super) fn with_model() -> Self {
-        let controller = Self::new();
+        Self::with_model_of(JujuVersion::V3_6)
+    }
+
+    /// Makes a controller that speaks as `juju`, with the current model `m`.
+    pub(super) fn with_model_of(juju: JujuVersion) -> Self {
+        let controller = Self::of(juju);
         controller.juju("add-model m").ok();
         controller
     }

@@ -23,7 +23,7 @@ pub(super) fn prepare(data: &DataDir) -> io::Result<()> {
         fs::create_dir_all(dir)?;
     }
     point(&data.bin().join("juju"), &program)?;
-    for name in tools::NAMES {
+    for name in tools::names(data.juju()) {
         point(&data.tools().join(name), &program)?;
     }
     Ok(())

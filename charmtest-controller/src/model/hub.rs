@@ -80,7 +80,8 @@ impl Hub {
         timing: Timing,
     ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Touched>), StoreError> {
         let store = Store::open(&data.database())?;
-        let state = store.load()?;
+        let mut state = store.load()?;
+        state.juju = data.juju();
         let (touched, stream) = mpsc::unbounded_channel();
         let hub = Self {
             data,

@@ -29,7 +29,7 @@ pub use ids::{
 pub use log::{LogLevel, LogLine};
 pub use machine::Machine;
 pub use relation::{Bag, Endpoint, Member, Relation, Scope};
-pub use state::{CONFIG_DEFAULTS, Life, Model, ModelInfo, State};
+pub use state::{Life, Model, ModelInfo, State, config_defaults};
 pub use status::{AgentStatus, Status, StatusKind, StatusRecord, Workload};
 pub use store::{LogQuery, Store, StoreError};
 pub use table::Table;

@@ -13,6 +13,7 @@ use super::relation::Relation;
 use super::table::Table;
 use super::task::{Operation, Task};
 use super::unit::Unit;
+use crate::JujuVersion;
 
 /// Whether an entity is going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +45,9 @@ pub struct ModelInfo {
     pub uuid: ModelUuid,
     /// Its name without the owner.
     pub name: String,
+    /// The Juju that its controller speaks as.
+    #[serde(default)]
+    pub juju: JujuVersion,
     /// Its owner; the only user is `admin`.
     pub owner: String,
     /// Whether it is going.
@@ -64,6 +68,31 @@ pub struct ModelInfo {
     pub next_revision: BTreeMap<String, u32>,
     /// Numbers of units of removed applications, by application name: a new application of that name goes on counting.
     pub unit_counters: BTreeMap<String, u32>,
+}
+
+impl ModelInfo {
+    /// Makes the record of a new model of the user `admin`.
+    pub fn new(juju: JujuVersion, uuid: ModelUuid, name: String, created: Timestamp) -> Self {
+        Self {
+            uuid,
+            name,
+            juju,
+            owner: "admin".to_owned(),
+            life: Life::Alive,
+            created,
+            config: BTreeMap::new(),
+            constraints: BTreeMap::new(),
+            next_relation: 0,
+            // Operations and tasks share one counter; Juju 4.0 begins it at 0.
+            next_task: match juju {
+                JujuVersion::V3_6 => 1,
+                JujuVersion::V4_0 => 0,
+            },
+            next_machine: 0,
+            next_revision: BTreeMap::new(),
+            unit_counters: BTreeMap::new(),
+        }
+    }
 }
 
 /// A model and everything in it.
@@ -143,18 +172,21 @@ impl Model {
 
     /// Returns the model configuration value of `key`: the explicit one, or the default.
     pub fn config(&self, key: &str) -> Option<&str> {
-        self.info.config.get(key).map(String::as_str).or_else(|| {
-            CONFIG_DEFAULTS
-                .iter()
+        let explicit = self.info.config.get(key).map(String::as_str);
+        explicit.or_else(|| {
+            config_defaults(self.info.juju)
                 .find(|(name, _)| *name == key)
-                .map(|(_, value)| *value)
+                .map(|(_, value)| value)
         })
     }
 }
 
-/// Model configuration that the embedded controller acts on or that clients look for, with Juju 3.6's defaults.
-pub const CONFIG_DEFAULTS: &[(&str, &str)] = &[
-    ("agent-version", crate::JUJU_VERSION),
+/// Returns the model configuration that the embedded controller acts on or that clients look for, with Juju's defaults, by name.
+pub fn config_defaults(juju: JujuVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
+    std::iter::once(("agent-version", juju.number())).chain(CONFIG_DEFAULTS.iter().copied())
+}
+
+const CONFIG_DEFAULTS: &[(&str, &str)] = &[
     ("automatically-retry-hooks", "true"),
     ("default-base", ""),
     ("default-space", ""),
@@ -189,6 +221,8 @@ pub const CONFIG_DEFAULTS: &[(&str, &str)] = &[
 pub struct State {
     /// The controller's UUID.
     pub controller: String,
+    /// The Juju that it speaks as.
+    pub juju: JujuVersion,
     /// Models by UUID.
     pub models: BTreeMap<ModelUuid, Arc<Model>>,
     /// The model that commands without `-m` mean, as in the client's `models.yaml`.

@@ -123,6 +123,7 @@ impl Store {
             controller: controller.unwrap_or_default(),
             models: Default::default(),
             current_model: None,
+            juju: Default::default(),
         };
         let infos = self.rows::<super::state::ModelInfo>(None, "model")?;
         for (_, info) in infos {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::derive;
 use super::selection::Selection;
+use crate::JujuVersion;
 use crate::model::{Application, Life, Machine, Model, Unit, UnitName};
 
 /// What the report says about this machine, on which all machines of all models are.
@@ -66,6 +67,7 @@ pub(crate) struct Shown {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     pub(crate) model: String,
+    pub(crate) juju: JujuVersion,
     pub(crate) model_status: Shown,
     pub(crate) machines: Vec<MachinePart>,
     pub(crate) applications: Vec<ApplicationPart>,
@@ -163,6 +165,7 @@ impl Report {
         relations.sort();
         Self {
             model: model.info.name.clone(),
+            juju: model.info.juju,
             model_status: derive::model_status(&model.info),
             machines: machines
                 .map(|machine| machine_part(model, machine, host))

@@ -1,6 +1,7 @@
 //! `juju status` as tables.
 
 use super::report::{ApplicationPart, Report, Shown, UnitPart};
+use crate::JujuVersion;
 use crate::cli::table::{Align, TextTable};
 use crate::cli::times::Times;
 use crate::cli::{CLOUD, CONTROLLER};
@@ -35,23 +36,20 @@ const NAMED_HOOKS: [&str; 12] = [
 impl Report {
     /// Renders the tables of `juju status`.
     pub(crate) fn tabular(&self, times: &Times, sections: Sections) -> String {
-        let mut header = TextTable::new([
-            "Model",
-            "Controller",
-            "Cloud/Region",
-            "Version",
-            "SLA",
-            "Timestamp",
-        ]);
         let (region, timestamp) = (format!("{CLOUD}/{CLOUD}"), times.of_day(self.at));
-        header.row([
-            self.model.as_str(),
-            CONTROLLER,
-            &region,
-            crate::JUJU_VERSION,
-            "unsupported",
-            &timestamp,
-        ]);
+        let columns = [
+            ("Model", self.model.as_str()),
+            ("Controller", CONTROLLER),
+            ("Cloud/Region", &region),
+            ("Version", self.juju.number()),
+            ("SLA", "unsupported"),
+            ("Timestamp", &timestamp),
+        ];
+        let shown = columns
+            .iter()
+            .filter(|(name, _)| *name != "SLA" || self.juju == JujuVersion::V3_6);
+        let mut header = TextTable::new(shown.clone().map(|(name, _)| *name));
+        header.row(shown.map(|(_, value)| *value));
         let mut parts = vec![header.render()];
         if !self.applications.is_empty() {
             parts.push(self.applications_table());

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::report::{ApplicationPart, MachinePart, Report, Shown, UnitPart};
+use crate::JujuVersion;
 use crate::cli::times::Times;
 use crate::cli::{CLOUD, CONTROLLER};
 use crate::model::Life;
@@ -13,7 +14,7 @@ impl Report {
         json!({
             "model": self.model_value(times),
             "machines": self.machines_value(times),
-            "applications": keyed(self.applications.iter().map(|app| (app.name.clone(), app.to_value(times)))),
+            "applications": keyed(self.applications.iter().map(|app| (app.name.clone(), app.to_value(times, self.juju)))),
             "storage": {},
             "controller": { "timestamp": times.of_day(self.at) },
         })
@@ -24,21 +25,24 @@ impl Report {
         keyed(
             self.machines
                 .iter()
-                .map(|machine| (machine.id.clone(), machine.to_value(times))),
+                .map(|machine| (machine.id.clone(), machine.to_value(times, self.juju))),
         )
     }
 
     fn model_value(&self, times: &Times) -> Value {
-        json!({
+        let mut value = json!({
             "name": self.model,
             "type": "iaas",
             "controller": CONTROLLER,
             "cloud": CLOUD,
             "region": CLOUD,
-            "version": crate::JUJU_VERSION,
+            "version": self.juju.number(),
             "model-status": self.model_status.to_value(times),
-            "sla": "unsupported",
-        })
+        });
+        if self.juju == JujuVersion::V3_6 {
+            value["sla"] = "unsupported".into();
+        }
+        value
     }
 }
 
@@ -61,17 +65,28 @@ impl Shown {
 }
 
 impl MachinePart {
-    fn to_value(&self, times: &Times) -> Value {
-        let status = |current, message: &str| Shown {
-            current,
-            message: message.to_owned(),
-            since: Some(self.since),
+    fn to_value(&self, times: &Times, juju: JujuVersion) -> Value {
+        let status = |current, message: &str| {
+            let shown = Shown {
+                current,
+                message: message.to_owned(),
+                since: Some(self.since),
+            };
+            shown.to_map(times)
         };
-        let mut agent = status("started", "").to_map(times);
-        agent.insert("version".to_owned(), crate::JUJU_VERSION.into());
-        if self.life != Life::Alive {
-            agent.insert("life".to_owned(), self.life.as_str().into());
+        let mut agent = status("started", "");
+        let mut instance = status("running", "Running");
+        let mut modification = status("applied", "");
+        match juju {
+            JujuVersion::V3_6 => {
+                agent.insert("version".to_owned(), juju.number().into());
+            }
+            JujuVersion::V4_0 => {
+                instance.extend(life(Life::Alive, juju));
+                modification.clear();
+            }
         }
+        agent.extend(life(self.life, juju));
         let mut map = Map::new();
         let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
         put("juju-status", agent.into());
@@ -79,11 +94,8 @@ impl MachinePart {
         put("dns-name", self.address.clone().into());
         put("ip-addresses", json!([self.address]));
         put("instance-id", self.hostname.clone().into());
-        put(
-            "machine-status",
-            status("running", "Running").to_value(times),
-        );
-        put("modification-status", status("applied", "").to_value(times));
+        put("machine-status", instance.into());
+        put("modification-status", modification.into());
         put("base", base(&self.base));
         let interface = json!({
             "ip-addresses": [format!("{}/8", self.address)],
@@ -101,7 +113,7 @@ impl MachinePart {
 }
 
 impl ApplicationPart {
-    fn to_value(&self, times: &Times) -> Value {
+    fn to_value(&self, times: &Times, juju: JujuVersion) -> Value {
         let mut map = Map::new();
         let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
         put("charm", self.charm.clone().into());
@@ -113,8 +125,8 @@ impl ApplicationPart {
             put("charm-version", version.clone().into());
         }
         put("exposed", self.exposed.into());
-        if self.life != Life::Alive {
-            put("life", self.life.as_str().into());
+        if let Some((key, life)) = life(self.life, juju) {
+            put(&key, life);
         }
         put("application-status", self.status.to_value(times));
         if !self.relations.is_empty() {
@@ -130,7 +142,7 @@ impl ApplicationPart {
             put("subordinate-to", json!(self.subordinate_to));
         }
         if !self.units.is_empty() {
-            put("units", units(&self.units, times));
+            put("units", units(&self.units, times, juju));
         }
         if let Some(version) = &self.version {
             put("version", version.clone().into());
@@ -148,9 +160,9 @@ impl ApplicationPart {
 }
 
 impl UnitPart {
-    fn to_value(&self, times: &Times, is_principal: bool) -> Value {
+    fn to_value(&self, times: &Times, juju: JujuVersion, is_principal: bool) -> Value {
         let mut agent = self.agent.to_map(times);
-        agent.insert("version".to_owned(), crate::JUJU_VERSION.into());
+        agent.insert("version".to_owned(), juju.number().into());
         let mut map = Map::new();
         let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
         put("workload-status", self.workload.to_value(times));
@@ -171,19 +183,25 @@ impl UnitPart {
             let subordinates = self
                 .subordinates
                 .iter()
-                .map(|unit| (unit.name.to_string(), unit.to_value(times, false)));
+                .map(|unit| (unit.name.to_string(), unit.to_value(times, juju, false)));
             put("subordinates", keyed(subordinates));
         }
         map.into()
     }
 }
 
-fn units(units: &[UnitPart], times: &Times) -> Value {
+fn units(units: &[UnitPart], times: &Times, juju: JujuVersion) -> Value {
     keyed(
         units
             .iter()
-            .map(|unit| (unit.name.to_string(), unit.to_value(times, true))),
+            .map(|unit| (unit.name.to_string(), unit.to_value(times, juju, true))),
     )
+}
+
+/// Returns the entry for a life: Juju 3.6 leaves out `alive`, 4.0 does not.
+fn life(life: Life, juju: JujuVersion) -> Option<(String, Value)> {
+    let shown = life != Life::Alive || juju == JujuVersion::V4_0;
+    shown.then(|| ("life".to_owned(), life.as_str().into()))
 }
 
 fn base(text: &str) -> Value {

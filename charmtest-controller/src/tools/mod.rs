@@ -32,6 +32,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
+use crate::JujuVersion;
 use crate::agent::SharedContext;
 use crate::flags::{self, Flag, Parsed, Placement};
 use crate::model::Hub;
@@ -41,7 +42,7 @@ pub use flush::{flush, network_settings, refresh_network};
 use format::{Format, Shown};
 use tool::{HELP, OutputKind, Scene, Tool, ToolError};
 
-/// The names of all hook tools.
+/// The names of all hook tools of all versions of Juju that we speak as.
 pub const NAMES: &[&str] = &[
     "action-fail",
     "action-get",
@@ -94,6 +95,27 @@ pub const NAMES: &[&str] = &[
     "unit-get",
 ];
 
+/// Hook tools that Juju 4.0 dropped.
+const ONLY_3_6: &[&str] = &[
+    "k8s-raw-get",
+    "k8s-raw-set",
+    "k8s-spec-get",
+    "k8s-spec-set",
+    "leader-get",
+    "leader-set",
+    "payload-register",
+    "payload-status-set",
+    "payload-unregister",
+    "pod-spec-get",
+    "pod-spec-set",
+];
+
+/// Returns the names of the hook tools of `juju`.
+pub fn names(juju: JujuVersion) -> impl Iterator<Item = &'static str> {
+    let all = NAMES.iter().copied();
+    all.filter(move |name| juju == JujuVersion::V3_6 || !ONLY_3_6.contains(name))
+}
+
 /// One call of a hook tool.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -142,8 +164,10 @@ const FAMILIES: &[&[Tool]] = &[
 ///
 /// Tools of one context run one at a time. A tool whose `--file` is standard input answers [`Answer::NeedsStdin`] first.
 pub fn run(hub: &Hub, context: &SharedContext, call: &Call) -> Answer {
-    let Some(tool) = find(&call.name) else {
-        return unknown(&call.name);
+    let juju = hub.data.juju();
+    let Some(tool) = find(&call.name).filter(|tool| names(juju).any(|name| name == tool.name))
+    else {
+        return unknown(&call.name, juju);
     };
     let parsed = match parse(tool, &call.args) {
         Ok(parsed) if parsed.switch("help") => return done(help::help(tool)),
@@ -284,8 +308,8 @@ fn open_error(path: &Path, error: &io::Error) -> ToolError {
     ToolError::failed(format!("open {}: {why}", path.display()))
 }
 
-fn unknown(name: &str) -> Answer {
-    let message = match NAMES.contains(&name) {
+fn unknown(name: &str, juju: JujuVersion) -> Answer {
+    let message = match names(juju).any(|known| known == name) {
         true => format!("{name} is not supported by the embedded controller"),
         false => format!("bad request: unknown command: {name}"),
     };
@@ -354,6 +378,16 @@ mod tests {
                 "ERROR bad request: unknown command: jujuc\n".to_owned()
             )
         );
+    }
+
+    #[test]
+    fn juju_4_0_has_no_leader_settings() {
+        let world = World::of(JujuVersion::V4_0);
+        for name in ["leader-get", "leader-set"] {
+            let expected = format!("ERROR bad request: unknown command: {name}\n");
+            assert_eq!(world.run(name), (1, String::new(), expected));
+        }
+        assert_eq!(World::new().run("leader-get").0, 0);
     }
 
     #[test]

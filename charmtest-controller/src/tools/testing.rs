@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Answer, Call, flush, run};
+use crate::JujuVersion;
 use crate::agent::{ActionContext, Hook, HookContext, RelationEvent, RelationHook, SharedContext};
 use crate::model::{CharmRow, Clock, Hub, LogQuery, Model, ModelUuid, TaskId, Timing, UnitName};
 use crate::paths::DataDir;
@@ -60,11 +61,17 @@ pub(super) type Row<'a> = (&'a str, u8, &'a str, &'a str);
 impl World {
     /// Makes the world with `two/0` in `config-changed`.
     pub(super) fn new() -> Self {
+        Self::of(JujuVersion::V3_6)
+    }
+
+    /// Makes it in a controller that speaks as `juju`.
+    pub(super) fn of(juju: JujuVersion) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let data = DataDir::open(&dir.path().join("data")).unwrap();
+        let data = DataDir::open_for(&dir.path().join("data"), Some(juju)).unwrap();
         let clock = Clock::Manual(Arc::new(Mutex::new(NOW.parse().unwrap())));
         let (hub, _) = Hub::open(data, clock, Timing::default()).unwrap();
-        let model = model();
+        let mut model = model();
+        model.info_mut().juju = juju;
         hub.transact(|state| {
             state
                 .models

@@ -67,8 +67,13 @@ pub enum ChangeError {
     #[error("Charm feature requirements cannot be met:\n{0}")]
     Assumes(String),
     /// The charm needs a newer Juju.
-    #[error("charm's min version ({0}) is higher than this juju model's version ({juju})", juju = crate::JUJU_VERSION)]
-    MinJujuVersion(String),
+    #[error("charm's min version ({wanted}) is higher than this juju model's version ({juju})")]
+    MinJujuVersion {
+        /// The version that the charm needs.
+        wanted: String,
+        /// The version of the model.
+        juju: &'static str,
+    },
     /// The charm does not run on the base.
     #[error(
         "base {base:?} not supported by charm, the charm supported bases are: {supported}\nUse --force to deploy the charm anyway."

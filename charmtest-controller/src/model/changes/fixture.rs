@@ -6,7 +6,8 @@ use charmtest_charm::{Actions, Charm, ConfigOptions, Manifest, Metadata};
 use jiff::Timestamp;
 
 use super::{Addresses, NewApplication, add_charm, deploy};
-use crate::model::{Life, Model, ModelInfo, ModelUuid, State};
+use crate::JujuVersion;
+use crate::model::{Model, ModelInfo, ModelUuid, State};
 
 /// Makes a charm out of more lines of `metadata.yaml`.
 pub(crate) fn charm(name: &str, metadata: &str) -> Charm {
@@ -34,22 +35,20 @@ pub(crate) fn full_charm(name: &str, metadata: &str, config: &str, actions: &str
     }
 }
 
-/// Makes an empty model.
+/// Makes an empty model of a controller that speaks as Juju 3.6.
 pub(crate) fn model() -> Model {
-    Model::new(ModelInfo {
-        uuid: ModelUuid("11111111-2222".to_owned()),
-        name: "m".to_owned(),
-        owner: "admin".to_owned(),
-        life: Life::Alive,
-        created: Timestamp::UNIX_EPOCH,
-        config: Default::default(),
-        constraints: Default::default(),
-        next_relation: 0,
-        next_task: 1,
-        next_machine: 0,
-        next_revision: Default::default(),
-        unit_counters: Default::default(),
-    })
+    model_of(JujuVersion::V3_6)
+}
+
+/// Makes an empty model of a controller that speaks as `juju`.
+pub(crate) fn model_of(juju: JujuVersion) -> Model {
+    let uuid = ModelUuid("11111111-2222".to_owned());
+    Model::new(ModelInfo::new(
+        juju,
+        uuid,
+        "m".to_owned(),
+        Timestamp::UNIX_EPOCH,
+    ))
 }
 
 /// Returns the addresses of a controller without models.
@@ -63,6 +62,7 @@ pub(crate) fn state() -> State {
         controller: "c".to_owned(),
         models: Default::default(),
         current_model: None,
+        juju: Default::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use charmtest_charm::{Assumes, Base, Charm, Comparison, Requirement};
 
 use super::ChangeError;
+use crate::JujuVersion;
 
 /// The base of charms that name none.
 const DEFAULT_BASE: &str = "ubuntu@24.04";
@@ -22,7 +23,7 @@ pub enum Force {
 ///
 /// Fails when the charm needs what is not there at all (subordinates, containers, storage, devices), and without `force` when what it
 /// assumes is not met.
-pub fn check_supported(charm: &Charm, force: Force) -> Result<(), ChangeError> {
+pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result<(), ChangeError> {
     let meta = &charm.metadata;
     let unsupported = |what: String| {
         Err(ChangeError::Unsupported {
@@ -54,14 +55,17 @@ pub fn check_supported(charm: &Charm, force: Force) -> Result<(), ChangeError> {
         return Ok(());
     }
     if let Some(version) = &meta.min_juju_version
-        && is_below(crate::JUJU_VERSION, version)
+        && is_below(juju.number(), version)
     {
-        return Err(ChangeError::MinJujuVersion(version.clone()));
+        return Err(ChangeError::MinJujuVersion {
+            wanted: version.clone(),
+            juju: juju.number(),
+        });
     }
     let unmet: Vec<String> = meta
         .assumes
         .iter()
-        .filter_map(|assumes| unmet(assumes, 1))
+        .filter_map(|assumes| unmet(assumes, juju, 1))
         .collect();
     if unmet.is_empty() {
         return Ok(());
@@ -110,16 +114,19 @@ pub fn choose_base(
 }
 
 /// Returns the lines that tell why `assumes` does not hold, `None` when it does.
-fn unmet(assumes: &Assumes, depth: usize) -> Option<String> {
+fn unmet(assumes: &Assumes, juju: JujuVersion, depth: usize) -> Option<String> {
     let indent = "  ".repeat(depth);
     let nested =
         |intro: &str, lines: Vec<String>| Some(format!("{indent}- {intro}:\n{}", lines.join("\n")));
     match assumes {
         Assumes::Feature(requirement) => {
-            unmet_feature(requirement).map(|why| format!("{indent}- {why}"))
+            unmet_feature(requirement, juju).map(|why| format!("{indent}- {why}"))
         }
         Assumes::AllOf(all) => {
-            let lines: Vec<String> = all.iter().filter_map(|one| unmet(one, depth + 1)).collect();
+            let lines: Vec<String> = all
+                .iter()
+                .filter_map(|one| unmet(one, juju, depth + 1))
+                .collect();
             if lines.is_empty() {
                 None
             } else {
@@ -127,7 +134,10 @@ fn unmet(assumes: &Assumes, depth: usize) -> Option<String> {
             }
         }
         Assumes::AnyOf(any) => {
-            let lines: Vec<String> = any.iter().filter_map(|one| unmet(one, depth + 1)).collect();
+            let lines: Vec<String> = any
+                .iter()
+                .filter_map(|one| unmet(one, juju, depth + 1))
+                .collect();
             if lines.len() < any.len() {
                 None
             } else {
@@ -137,7 +147,7 @@ fn unmet(assumes: &Assumes, depth: usize) -> Option<String> {
     }
 }
 
-fn unmet_feature(requirement: &Requirement) -> Option<String> {
+fn unmet_feature(requirement: &Requirement, juju: JujuVersion) -> Option<String> {
     let feature = &requirement.feature;
     if feature != "juju" {
         return Some(format!(
@@ -146,12 +156,12 @@ fn unmet_feature(requirement: &Requirement) -> Option<String> {
     }
     let (comparison, version) = requirement.version.as_ref()?;
     let (met, sign) = match comparison {
-        Comparison::AtLeast => (!is_below(crate::JUJU_VERSION, version), ">="),
-        Comparison::Below => (is_below(crate::JUJU_VERSION, version), "<"),
+        Comparison::AtLeast => (!is_below(juju.number(), version), ">="),
+        Comparison::Below => (is_below(juju.number(), version), "<"),
     };
     let why = format!(
         "charm requires feature {feature:?} (version {sign} {version}) but model currently supports version {}",
-        crate::JUJU_VERSION
+        juju.number()
     );
     (!met).then_some(why)
 }
@@ -190,7 +200,7 @@ mod tests {
                 "requires \"gpu\"",
             ),
         ] {
-            let error = check_supported(&charm("c", metadata), Force::Yes)
+            let error = check_supported(&charm("c", metadata), JujuVersion::V3_6, Force::Yes)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(expected), "{error}");
@@ -200,6 +210,7 @@ mod tests {
                 "c",
                 "storage: {data: {type: filesystem, multiple: {range: 0-1}}}",
             ),
+            JujuVersion::V3_6,
             Force::No,
         )
         .unwrap();
@@ -220,11 +231,16 @@ mod tests {
             ("[{all-of: [juju, juju >= 4]}]", false),
         ] {
             let charm = charm("c", &format!("assumes: {assumes}"));
-            let outcome = check_supported(&charm, Force::No);
+            let outcome = check_supported(&charm, JujuVersion::V3_6, Force::No);
             assert_eq!(outcome.is_ok(), met, "{assumes}: {outcome:?}");
-            check_supported(&charm, Force::Yes).unwrap();
+            check_supported(&charm, JujuVersion::V3_6, Force::Yes).unwrap();
         }
-        let error = check_supported(&charm("c", "assumes: [juju >= 4.0]"), Force::No).unwrap_err();
+        let error = check_supported(
+            &charm("c", "assumes: [juju >= 4.0]"),
+            JujuVersion::V3_6,
+            Force::No,
+        )
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             "Charm feature requirements cannot be met:\n  - charm requires feature \"juju\" (version >= 4.0) but model currently \
