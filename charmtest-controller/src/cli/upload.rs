@@ -115,6 +115,7 @@ pub(super) async fn resource(
         fingerprint,
         size,
         uploaded: now,
+        store_revision: None,
     })
 }
 

@@ -91,6 +91,7 @@ mod tests {
             fingerprint: fingerprint.to_owned(),
             size: 0,
             uploaded: jiff::Timestamp::UNIX_EPOCH,
+            store_revision: None,
         };
         let app = model.applications.get_mut("db").unwrap();
         app.resources.insert("data".to_owned(), resource);

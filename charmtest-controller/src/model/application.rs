@@ -11,17 +11,29 @@ use super::relation::Bag;
 use super::state::Life;
 use super::status::{Status, Workload};
 
-/// A charm that was uploaded to a model.
+/// A charm that a model has, uploaded or from a charm store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CharmRow {
-    /// `local:name-0`.
+    /// `local:name-0`, or `ch:amd64/name-0` for a charm from a store.
     pub url: String,
-    /// The revision, counted per charm name and model.
+    /// The revision: the store's, or for uploads counted per charm name and model.
     pub revision: u32,
     /// The SHA-256 of the archive, which is also its file name under `charms/`.
     pub sha256: String,
     /// What the archive says about itself.
     pub charm: Arc<Charm>,
+}
+
+impl CharmRow {
+    /// Says whether the charm comes from a charm store and not from the user's files.
+    pub fn is_from_store(&self) -> bool {
+        is_store_url(&self.url)
+    }
+}
+
+/// Says whether a charm URL names a charm of a store: `ch:amd64/name-1`.
+pub fn is_store_url(url: &str) -> bool {
+    url.starts_with("ch:")
 }
 
 /// A resource file of an application.
@@ -35,6 +47,9 @@ pub struct ResourceRow {
     pub size: u64,
     /// When it was uploaded.
     pub uploaded: jiff::Timestamp,
+    /// Its revision in the charm store; `None` when the user uploaded it.
+    #[serde(default)]
+    pub store_revision: Option<u32>,
 }
 
 /// An application.
@@ -56,7 +71,7 @@ pub struct Application {
     pub exposed: bool,
     /// The base of its units, `ubuntu@22.04`.
     pub base: String,
-    /// The channel given at deploy, if any.
+    /// The channel that a charm from a store follows, `latest/stable`; for an uploaded charm the one given at deploy.
     pub channel: Option<String>,
     /// Constraints as given, key to value.
     pub constraints: BTreeMap<String, String>,

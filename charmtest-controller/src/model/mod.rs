@@ -19,7 +19,7 @@ mod table;
 mod task;
 mod unit;
 
-pub use application::{Application, CharmRow, ResourceRow};
+pub use application::{Application, CharmRow, ResourceRow, is_store_url};
 pub use clock::{Clock, Timing};
 pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};
 pub use ids::{

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::derive;
 use super::selection::Selection;
 use crate::JujuVersion;
-use crate::model::{Application, Life, Machine, Model, Unit, UnitName};
+use crate::model::{Application, Life, Machine, Model, Unit, UnitName, is_store_url};
 
 /// What the report says about this machine, on which all machines of all models are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,10 @@ pub(crate) struct ApplicationPart {
     pub(crate) charm: String,
     pub(crate) charm_name: String,
     pub(crate) charm_rev: u32,
+    pub(crate) charm_channel: Option<String>,
     pub(crate) charm_version: Option<String>,
+    /// The URL of a newer revision in the charm store; [`Report::of`] knows of none, the store is asked elsewhere.
+    pub(crate) can_upgrade_to: Option<String>,
     pub(crate) base: String,
     pub(crate) exposed: bool,
     pub(crate) life: Life,
@@ -259,7 +262,9 @@ fn application_part(model: &Model, app: &Application, selection: &Selection) -> 
             .map(|metadata| metadata.name.to_string())
             .unwrap_or_default(),
         charm_rev: row.map_or(0, |row| row.revision),
+        charm_channel: app.channel.clone().filter(|_| is_store_url(&app.charm)),
         charm_version: row.and_then(|row| row.charm.version.clone()),
+        can_upgrade_to: None,
         base: app.base.clone(),
         exposed: app.exposed,
         life: app.life,

@@ -85,7 +85,7 @@ impl Report {
                 app.status.current,
                 &self.scale(app),
                 &app.charm_name,
-                "",
+                app.charm_channel.as_deref().unwrap_or_default(),
                 &app.charm_rev.to_string(),
                 if app.exposed { "yes" } else { "no" },
                 &cut(&one_line(&app.status.message), MESSAGE_MAX),

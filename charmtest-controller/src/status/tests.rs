@@ -168,3 +168,28 @@ fn keys_are_those_of_a_real_controller() {
     assert_shape(&unit["workload-status"], &real_unit["workload-status"], &[]);
     assert_shape(&unit["juju-status"], &real_unit["juju-status"], &[]);
 }
+
+#[test]
+fn a_charm_of_a_store_has_a_channel() {
+    let mut model = fixture::model();
+    fixture::application(&mut model, "db", 1);
+    let mut row = model.charms.get("local:web-0").unwrap().clone();
+    row.url = "ch:amd64/postgresql-5".to_owned();
+    row.revision = 5;
+    std::sync::Arc::make_mut(&mut row.charm).metadata.name =
+        "postgresql".to_owned().try_into().unwrap();
+    model.charms.insert(row.url.clone(), row.clone());
+    let db = model.applications.get_mut("db").unwrap();
+    (db.charm, db.channel) = (row.url, Some("14/stable".to_owned()));
+    let mut report = report(&model);
+    report.applications[0].can_upgrade_to = Some("ch:amd64/postgresql-6".to_owned());
+    let value = &report.to_value(&Times::new(Some("UTC"), None, false))["applications"]["db"];
+    let text = value.to_string();
+    let start = "{\"charm\":\"postgresql\",\"base\":{\"name\":\"ubuntu\",\"channel\":\"22.04\"},\"charm-origin\":\"charmhub\",\
+                 \"charm-name\":\"postgresql\",\"charm-rev\":5,\"charm-channel\":\"14/stable\",";
+    assert!(text.starts_with(start), "{text}");
+    assert_eq!(value["can-upgrade-to"], "ch:amd64/postgresql-6");
+    let table = report.tabular(&Times::new(Some("UTC"), None, false), Sections::default());
+    let line = table.lines().find(|line| line.starts_with("db ")).unwrap();
+    assert!(line.contains("  postgresql  14/stable    5  "), "{line}");
+}

@@ -6,7 +6,7 @@ use super::report::{ApplicationPart, MachinePart, Report, Shown, UnitPart};
 use crate::JujuVersion;
 use crate::cli::times::Times;
 use crate::cli::{CLOUD, CONTROLLER};
-use crate::model::Life;
+use crate::model::{Life, is_store_url};
 
 impl Report {
     /// Returns the value that `juju status` prints.
@@ -116,13 +116,24 @@ impl ApplicationPart {
     fn to_value(&self, times: &Times, juju: JujuVersion) -> Value {
         let mut map = Map::new();
         let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
-        put("charm", self.charm.clone().into());
+        let (charm, origin) = if is_store_url(&self.charm) {
+            (&self.charm_name, "charmhub")
+        } else {
+            (&self.charm, "local")
+        };
+        put("charm", charm.clone().into());
         put("base", base(&self.base));
-        put("charm-origin", "local".into());
+        put("charm-origin", origin.into());
         put("charm-name", self.charm_name.clone().into());
         put("charm-rev", self.charm_rev.into());
-        if let Some(version) = &self.charm_version {
-            put("charm-version", version.clone().into());
+        for (key, value) in [
+            ("charm-channel", &self.charm_channel),
+            ("charm-version", &self.charm_version),
+            ("can-upgrade-to", &self.can_upgrade_to),
+        ] {
+            if let Some(value) = value {
+                put(key, value.clone().into());
+            }
         }
         put("exposed", self.exposed.into());
         if let Some((key, life)) = life(self.life, juju) {

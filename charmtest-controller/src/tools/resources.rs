@@ -142,6 +142,7 @@ pub(super) mod testing {
             fingerprint,
             size,
             uploaded: now(),
+            store_revision: None,
         };
         world.edit(|model| {
             let application = model.applications.get_mut("two").unwrap();

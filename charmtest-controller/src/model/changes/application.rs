@@ -132,6 +132,7 @@ mod tests {
             fingerprint: "f".to_owned(),
             size: 1,
             uploaded: Timestamp::UNIX_EPOCH,
+            store_revision: None,
         };
         attach_resource(&mut model, "a", "blob", resource.clone()).unwrap();
         let row = model.applications.get("a").unwrap();

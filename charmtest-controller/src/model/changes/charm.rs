@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::ChangeError;
 use super::config::{Setting, apply, parse_settings};
 use super::deploy::add_peer_relations;
-use crate::model::{CharmRow, Life, Model, ResourceRow};
+use crate::model::{CharmRow, Life, Model, ResourceRow, is_store_url};
 
 /// A change of an application's charm.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,32 @@ pub fn add_charm(model: &mut Model, sha256: &str, charm: Arc<Charm>) -> CharmRow
     row
 }
 
+/// Adds a charm of a charm store to the model under the store's own name and revision and returns its record.
+///
+/// A revision that an application uses stays what it is, as in Juju: a store never changes what it has published.
+pub fn add_store_charm(
+    model: &mut Model,
+    name: &str,
+    revision: u32,
+    sha256: &str,
+    charm: Arc<Charm>,
+) -> CharmRow {
+    // Everything runs on this machine, whatever its architecture; the name has Juju's default one.
+    let url = format!("ch:amd64/{name}-{revision}");
+    let in_use = model.applications.values().any(|app| app.charm == url);
+    if let Some(row) = model.charms.get(&url).filter(|_| in_use) {
+        return row.clone();
+    }
+    let row = CharmRow {
+        url,
+        revision,
+        sha256: sha256.to_owned(),
+        charm,
+    };
+    model.charms.insert(row.url.clone(), row.clone());
+    row
+}
+
 /// Sets another charm of the same name for an application (Juju 3.6, `juju refresh`); its units follow by themselves.
 ///
 /// Settings that no longer fit the charm's options are dropped, and new peer endpoints get their relations.
@@ -82,7 +108,8 @@ pub fn refresh(
         .ok_or_else(|| ChangeError::CharmNotFound(change.charm.clone()))?
         .charm
         .clone();
-    if old.metadata.name != new.metadata.name {
+    // A store's charm may take the place of any other (`--switch`); `--path` takes only the same one.
+    if old.metadata.name != new.metadata.name && !is_store_url(&change.charm) {
         return Err(ChangeError::OtherCharm {
             from: old.metadata.name.to_string(),
             to: new.metadata.name.to_string(),
@@ -117,6 +144,9 @@ pub fn refresh(
     row.resources
         .retain(|name, _| new.metadata.resources.contains_key(name));
     row.resources.extend(change.resources);
+    if !is_store_url(&change.charm) && is_store_url(&row.charm) {
+        row.channel = None;
+    }
     row.charm = change.charm;
     row.charm_modified += 1;
     row.force_charm = change.force_units;
@@ -208,6 +238,40 @@ mod tests {
         for (name, expected) in [("a", "local:a-0"), ("a", "local:a-1"), ("b", "local:b-0")] {
             assert_eq!(add(&mut model, charm(name, "")), expected);
         }
+    }
+
+    #[test]
+    fn a_stores_revision_in_use_stays_what_it_is() {
+        let mut model = model();
+        let add = |model: &mut Model, sha: &str| {
+            add_store_charm(model, "web", 7, sha, Arc::new(charm("web", "")))
+        };
+        assert_eq!(add(&mut model, "a").url, "ch:amd64/web-7");
+        assert_eq!(add(&mut model, "b").sha256, "b");
+        deployed(&mut model, "web", charm("web", ""), 1);
+        refresh(&mut model, "web", upgrade("ch:amd64/web-7"), NOW).unwrap();
+        assert_eq!(add(&mut model, "c").sha256, "b");
+    }
+
+    #[test]
+    fn a_stores_charm_may_take_the_place_of_another() {
+        let mut model = model();
+        deployed(&mut model, "web", charm("web", ""), 1);
+        let url = add_store_charm(&mut model, "other", 3, "sha", Arc::new(charm("other", ""))).url;
+        let change = Refresh {
+            channel: Some("latest/edge".to_owned()),
+            ..upgrade(&url)
+        };
+        refresh(&mut model, "web", change, NOW).unwrap();
+        let channel = |model: &Model| model.applications.get("web").unwrap().channel.clone();
+        assert_eq!(channel(&model).as_deref(), Some("latest/edge"));
+        let back = add(&mut model, charm("other", ""));
+        refresh(&mut model, "web", upgrade(&back), NOW).unwrap();
+        assert_eq!(
+            channel(&model),
+            None,
+            "an uploaded charm follows no channel"
+        );
     }
 
     #[test]

@@ -407,6 +407,7 @@ mod tests {
             fingerprint: String::new(),
             size: 0,
             uploaded: NOW,
+            store_revision: None,
         };
         let good = new_application("new", "local:db-0", 1);
         for (new, expected) in [
