@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use super::hook::{Hook, RelationEvent, RelationHook};
 use super::resolver::{config_fingerprint, enters, jitter};
 use super::tidy::elect;
+use crate::model::changes::add_subordinate;
 use crate::model::{
-    AgentStatus, HookFailure, Model, QueuedHook, RelationId, Running, Status, TaskId, TaskStatus,
-    Timing, Unit, UnitName, Workload,
+    AgentStatus, HookFailure, Model, QueuedHook, RelationId, Running, Scope, Status, TaskId,
+    TaskStatus, Timing, Unit, UnitName, Workload,
 };
 use crate::tools::network_settings;
 
@@ -330,12 +331,14 @@ pub(crate) fn settle(model: &mut Model, unit: &UnitName, now: Timestamp) {
 
 /// Says whether [`settle`] would change anything.
 pub(crate) fn is_unsettled(unit: &Unit) -> bool {
-    let waits = unit.progress.failure.is_some() || unit.progress.queued.is_some();
+    let progress = &unit.progress;
+    // A principal that has run its last hook shows that until its subordinates are gone as well.
+    let waits = progress.failure.is_some() || progress.queued.is_some() || progress.removed;
     !waits && (unit.agent.current != AgentStatus::Idle || unit.resolved.is_some())
 }
 
-/// Enters the scope of every alive relation that the unit is not yet in.
-pub(crate) fn enter_scopes(model: &mut Model, unit: &UnitName) {
+/// Enters the scope of every alive relation that the unit is not yet in. Its subordinates come with that (Juju 3.6).
+pub(crate) fn enter_scopes(model: &mut Model, unit: &UnitName, now: Timestamp) {
     let Some(row) = model.units.get(unit) else {
         return;
     };
@@ -355,6 +358,24 @@ pub(crate) fn enter_scopes(model: &mut Model, unit: &UnitName) {
         member.bag.merge(&addresses);
         member.in_scope = true;
         member.departing = false;
+        bring_subordinate(model, unit, id, now);
+    }
+}
+
+/// Adds the subordinate that a principal brings into a relation within its container.
+fn bring_subordinate(model: &mut Model, unit: &UnitName, id: RelationId, now: Timestamp) {
+    let is_principal = model
+        .units
+        .get(unit)
+        .is_some_and(|row| row.principal.is_none());
+    let remote = model
+        .relations
+        .get(&id)
+        .filter(|relation| is_principal && relation.scope == Scope::Container)
+        .and_then(|relation| relation.remote_of(unit.application()))
+        .map(|endpoint| endpoint.application.clone());
+    if let Some(remote) = remote.filter(|remote| model.is_subordinate(remote)) {
+        add_subordinate(model, &remote, unit, now);
     }
 }
 

@@ -21,6 +21,8 @@ mod resolver;
 mod shared;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod subordinate_tests;
 mod supervisor;
 #[cfg(test)]
 mod tests;

@@ -14,8 +14,8 @@ use super::hook::{Hook, RelationEvent, RelationHook};
 use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
-    HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, TaskId, TaskStatus,
-    Unit, UnitName,
+    HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, Scope, TaskId,
+    TaskStatus, Unit, UnitName,
 };
 
 /// What an agent does next.
@@ -35,6 +35,10 @@ pub(crate) enum Step {
     EnterScopes,
     /// Leave a relation's scope without a hook.
     LeaveScope(RelationId),
+    /// Ask the subordinates of this dying unit to go.
+    DestroySubordinates,
+    /// Ask this subordinate to go: nothing ties it to its principal any more.
+    Destroy,
     /// Remove the unit's record: nothing is left to do.
     Remove,
     /// Wait until something changes, or until that moment.
@@ -49,7 +53,11 @@ pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     let progress = &unit.progress;
     let dying = unit.life != Life::Alive;
     if unit.life == Life::Dead || progress.removed {
-        return Step::Remove;
+        // A principal has run all its hooks by then, but waits for its subordinates.
+        return match model.subordinates_of(&unit.name).next() {
+            Some(_) => Step::Wait { until: None },
+            None => Step::Remove,
+        };
     }
     // A unit that is asked to go before its `install` was begun just goes.
     if dying && !progress.installed && progress.failure.is_none() {
@@ -148,13 +156,69 @@ pub(crate) fn visible_members<'a>(
             .get(name)
             .is_some_and(|unit| unit.life == Life::Alive)
     };
+    // Within a container a unit sees its own principal or its own subordinates only. (The recorded 4.0.15 treats such a relation as
+    // any other, which is a bug of it.)
+    let container = |name: &UnitName| model.units.get(name).map(|unit| unit.container().clone());
+    let own = container(unit);
+    let near = |name: &UnitName| relation.scope == Scope::Global || container(name) == own;
     relation
         .members
         .iter()
         .filter(|(name, member)| member.in_scope && !member.departing && alive(name))
         .map(|(name, _)| name)
         .filter(|name| *name != unit && Some(name.application()) == remote)
+        .filter(|name| near(name))
         .collect()
+}
+
+/// Says whether `relation` can concern `unit`: within a container, a subordinate has to do with its own principal's application and
+/// with other subordinates only (Juju 3.6).
+fn concerns(model: &Model, unit: &Unit, relation: &Relation) -> bool {
+    let Some(principal) = &unit.principal else {
+        return true;
+    };
+    if relation.scope == Scope::Global || relation.is_peer() {
+        return true;
+    }
+    relation
+        .remote_of(unit.name.application())
+        .is_some_and(|remote| {
+            remote.application == principal.application()
+                || model.is_subordinate(&remote.application)
+        })
+}
+
+/// Says whether a subordinate has lost the last relation within its container to its principal's application.
+fn is_orphan(model: &Model, unit: &Unit) -> bool {
+    let Some(principal) = &unit.principal else {
+        return false;
+    };
+    let ties = |relation: &Relation| {
+        relation.scope == Scope::Container
+            && !is_going(model, relation)
+            && relation
+                .remote_of(unit.name.application())
+                .is_some_and(|remote| remote.application == principal.application())
+            && relation
+                .members
+                .get(&unit.name)
+                .is_some_and(|member| member.in_scope)
+    };
+    !in_turn(model, unit).any(ties)
+}
+
+/// Says whether the subordinate that this unit would bring into `relation` is the one that is going just now; the unit waits for it to
+/// be gone (Juju 3.6: "cannot enter scope for relation ...; waiting for subordinate to be removed").
+fn waits_for_subordinate(model: &Model, unit: &Unit, relation: &Relation) -> bool {
+    let Some(remote) = relation
+        .remote_of(unit.name.application())
+        .filter(|_| relation.scope == Scope::Container)
+    else {
+        return false;
+    };
+    model
+        .subordinates_of(&unit.name)
+        .any(|other| other.name.application() == remote.application && other.life != Life::Alive)
 }
 
 /// Reads an interval as model configuration holds it: a Go duration that is not negative.
@@ -168,7 +232,9 @@ fn interval(text: &str) -> Option<SignedDuration> {
 /// Juju takes them in Go's random map order; here it is the order of their ids. This is the one place that chooses, so that a seed
 /// can choose instead.
 fn in_turn<'a>(model: &'a Model, unit: &'a Unit) -> impl Iterator<Item = &'a Relation> + Clone {
-    model.relations_of(unit.name.application())
+    model
+        .relations_of(unit.name.application())
+        .filter(|relation| concerns(model, unit, relation))
 }
 
 fn after_failure(model: &Model, unit: &Unit, failure: &HookFailure, now: Timestamp) -> Step {
@@ -212,6 +278,9 @@ fn alive_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     if in_turn(model, unit).any(|relation| enters(model, unit, relation)) {
         return Step::EnterScopes;
     }
+    if is_orphan(model, unit) {
+        return Step::Destroy;
+    }
     if let Some(hook) =
         in_turn(model, unit).find_map(|relation| created_hook(model, unit, relation))
     {
@@ -242,6 +311,12 @@ fn dying_step(model: &Model, unit: &Unit) -> Step {
     if let Some(task) = next_task(model, unit) {
         return Step::Action(task);
     }
+    if model
+        .subordinates_of(&unit.name)
+        .any(|other| other.life == Life::Alive)
+    {
+        return Step::DestroySubordinates;
+    }
     if let Some(step) = relation_step(model, unit) {
         return step;
     }
@@ -270,6 +345,8 @@ pub(crate) fn enters(model: &Model, unit: &Unit, relation: &Relation) -> bool {
         && !done
         && !is_going(model, relation)
         && (implicit || has_hooks(model, &unit.name, relation))
+        && concerns(model, unit, relation)
+        && !waits_for_subordinate(model, unit, relation)
 }
 
 fn created_hook(model: &Model, unit: &Unit, relation: &Relation) -> Option<Hook> {

@@ -158,6 +158,13 @@ impl Simulation {
         self.add_relation(sides.into())
     }
 
+    /// Like [`Simulation::relate`], within containers.
+    pub(crate) fn relate_container(&mut self, provider: &str, requirer: &str) -> RelationId {
+        let id = self.relate(provider, requirer);
+        self.model.relations.get_mut(&id).unwrap().scope = crate::model::Scope::Container;
+        id
+    }
+
     fn add_relation(&mut self, endpoints: Vec<Endpoint>) -> RelationId {
         let info = self.model.info_mut();
         let id = info.next_relation;
@@ -270,7 +277,13 @@ impl Simulation {
                 let (url, modified) = (app.charm.clone(), app.charm_modified);
                 commit::finish_unpack(&mut self.model, name, &url, modified);
             }
-            Step::EnterScopes => commit::enter_scopes(&mut self.model, name),
+            Step::EnterScopes => commit::enter_scopes(&mut self.model, name, self.now),
+            Step::DestroySubordinates => {
+                changes::destroy_subordinates(&mut self.model, name, self.now)
+            }
+            Step::Destroy => {
+                changes::destroy_unit(&mut self.model, name, changes::Haste::Orderly, self.now)
+            }
             Step::LeaveScope(id) => commit::leave_scope(&mut self.model, name, id),
             Step::Remove => {
                 self.ran.push(format!("{name} gone"));

@@ -11,7 +11,7 @@ use super::processes::kill_by_environment;
 use super::shared::{Shared, clean_up, remove_dir, transact};
 use super::tidy::needs_tidying;
 use super::worker::Worker;
-use crate::model::{Hub, Model, ModelUuid, State, Touched, TouchedModel, UnitName};
+use crate::model::{Hub, Life, Model, ModelUuid, State, Touched, TouchedModel, UnitName};
 
 /// Runs the agents of all units.
 pub(super) struct Supervisor {
@@ -222,6 +222,11 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
         );
     }
     let mut units: BTreeSet<UnitName> = touched.units.iter().cloned().collect();
+    // A principal that is going may wait for just this subordinate to be gone; it tells nobody any more whose it was.
+    if touched.units.iter().any(|unit| !model.units.contains(unit)) {
+        let going = model.units.values().filter(|unit| unit.life != Life::Alive);
+        units.extend(going.map(|unit| unit.name.clone()));
+    }
     units.extend(
         touched
             .tasks

@@ -11,7 +11,7 @@ use super::commit;
 use super::output::{UnitLog, complain};
 use super::resolver::{self, Step};
 use super::shared::{Shared, transact};
-use crate::model::changes::remove_unit_record;
+use crate::model::changes::{Haste, destroy_subordinates, destroy_unit, remove_unit_record};
 use crate::model::{Model, ModelUuid, Task, Transact, UnitName};
 
 /// How long a step that the disk refused waits before it is committed again.
@@ -80,8 +80,10 @@ impl Worker {
                         self.act(&model, step, turn).await;
                     }
                 }
-                Step::EnterScopes => {
-                    self.commit(|model, unit, _| commit::enter_scopes(model, unit))
+                Step::EnterScopes => self.commit(commit::enter_scopes).await,
+                Step::DestroySubordinates => self.commit(destroy_subordinates).await,
+                Step::Destroy => {
+                    self.commit(|model, unit, now| destroy_unit(model, unit, Haste::Orderly, now))
                         .await
                 }
                 Step::LeaveScope(id) => {

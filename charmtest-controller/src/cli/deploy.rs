@@ -186,6 +186,22 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
         "Located local charm \"{charm_name}\", revision {revision}"
     ))
     .await;
+    let units = if charm.metadata.subordinate {
+        // Units come with those of the principals; one, the default, may be said all the same.
+        if !constraints.is_empty() {
+            return Err(Failure::failed(
+                "cannot use --constraints with subordinate application",
+            ));
+        }
+        if units != 1 || args.is_set("to") {
+            return Err(Failure::failed(
+                "cannot use --num-units or --to with subordinate application",
+            ));
+        }
+        0
+    } else {
+        units
+    };
     let settings = settings::from_flags(cx, &name, &owned(args.all("config"))).await?;
     let resources = upload::resources(cx, &charm, &owned(args.all("resource"))).await?;
     cx.info(&format!("Deploying \"{name}\" from local charm \"{charm_name}\", revision {revision} on {base}/stable")).await;

@@ -43,6 +43,8 @@ mod application_tests;
 #[cfg(test)]
 mod charm_fixture;
 #[cfg(test)]
+mod subordinate_tests;
+#[cfg(test)]
 mod task_tests;
 #[cfg(test)]
 mod testing;

@@ -73,8 +73,16 @@ impl Entity {
     /// Says why there is nothing to remove under `name`, if so.
     fn missing(self, model: &Model, name: &str) -> Option<ChangeError> {
         match self {
-            Self::Unit if !model.units.contains(name) => {
-                Some(ChangeError::UnitNotFound(name.to_owned()))
+            Self::Unit => {
+                let Some(unit) = model.units.get(name) else {
+                    return Some(ChangeError::UnitNotFound(name.to_owned()));
+                };
+                unit.principal
+                    .as_ref()
+                    .map(|_| ChangeError::RemoveSubordinate {
+                        unit: name.to_owned(),
+                        application: unit.name.application().to_owned(),
+                    })
             }
             Self::Application if !model.applications.contains(name) => {
                 Some(ChangeError::ApplicationNotFound(name.to_owned()))

@@ -158,6 +158,22 @@ impl Model {
         self.charms.get(&self.applications.get(application)?.charm)
     }
 
+    /// Says whether the charm of `application` is a subordinate: its units live beside those of other applications.
+    pub fn is_subordinate(&self, application: &str) -> bool {
+        self.charm_of(application)
+            .is_some_and(|row| row.charm.metadata.subordinate)
+    }
+
+    /// Iterates over the subordinates of a principal unit in name order.
+    pub fn subordinates_of<'a>(
+        &'a self,
+        principal: &'a UnitName,
+    ) -> impl Iterator<Item = &'a Unit> + Clone {
+        self.units
+            .values()
+            .filter(move |unit| unit.principal.as_ref() == Some(principal))
+    }
+
     /// Says whether `unit` is its application's leader.
     pub fn is_leader(&self, unit: &UnitName) -> bool {
         self.applications

@@ -32,6 +32,13 @@ impl fmt::Display for PortRange {
     }
 }
 
+impl Unit {
+    /// Returns the principal unit whose container this unit is in: its own name, or that of its principal.
+    pub fn container(&self) -> &UnitName {
+        self.principal.as_ref().unwrap_or(&self.name)
+    }
+}
+
 /// How `juju resolved` wants a failed hook to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Resolved {

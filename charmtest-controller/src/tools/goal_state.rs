@@ -21,7 +21,7 @@ pub(super) const TOOLS: &[Tool] = &[Tool {
 fn goal_state(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
     at_most(parsed, 0)?;
     let goal = json!({
-        "units": units(scene.model, scene.context.unit.application()),
+        "units": units(scene.model, &scene.context.unit, scene.context.unit.application()),
         "relations": relations(scene.model, &scene.context.unit),
     });
     Ok(Answered {
@@ -33,9 +33,12 @@ fn goal_state(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolEr
     })
 }
 
-fn units(model: &Model, application: &str) -> Map<String, Value> {
+/// Returns the units of `application` as `unit` sees them: of subordinates only its own, so a subordinate does not even find itself
+/// (Juju 3.6).
+fn units(model: &Model, unit: &UnitName, application: &str) -> Map<String, Value> {
     model
         .units_of(application)
+        .filter(|other| other.principal.as_ref().is_none_or(|own| own == unit))
         .map(|unit| (unit.name.to_string(), unit_goal(unit)))
         .collect()
 }
@@ -54,7 +57,7 @@ fn relations(model: &Model, unit: &UnitName) -> Map<String, Value> {
                 remote.clone(),
                 goal(if joined { "joined" } else { "joining" }, relation.since),
             );
-            goals.extend(units(model, remote));
+            goals.extend(units(model, unit, remote));
             Some((relation.endpoint_of(own)?.name.clone(), goals))
         })
         .collect();

@@ -125,6 +125,10 @@ pub fn deploy(
         .cloned()
         .collect();
     add_peer_relations(model, &new.name, &peers, now);
+    if charm.metadata.subordinate {
+        // Its units come with those of its principals.
+        return Ok(Vec::new());
+    }
     place_units(model, addresses, &new.name, new.units, new.placement, now)
 }
 
@@ -148,7 +152,37 @@ pub fn add_units(
     if row.life != Life::Alive {
         return Err(ChangeError::ApplicationDying(application.to_owned()));
     }
+    if model.is_subordinate(application) {
+        return Err(ChangeError::AddSubordinate {
+            application: application.to_owned(),
+            count,
+        });
+    }
     place_units(model, addresses, application, count, placement, now)
+}
+
+/// Adds the unit of a subordinate application beside a principal unit, unless it is there, and returns it (Juju 3.6: when the
+/// principal enters the scope of a relation within its container).
+pub fn add_subordinate(
+    model: &mut Model,
+    application: &str,
+    principal: &UnitName,
+    now: Timestamp,
+) -> Option<UnitName> {
+    let machine = model.units.get(principal)?.machine.clone();
+    let there = model
+        .subordinates_of(principal)
+        .any(|unit| unit.name.application() == application);
+    if there || !model.applications.contains(application) {
+        return None;
+    }
+    Some(add_unit(
+        model,
+        application,
+        machine,
+        Some(principal.clone()),
+        now,
+    ))
 }
 
 /// Adds the relations of peer endpoints; they take numbers like all others.
@@ -213,7 +247,7 @@ fn place_units(
                     add_machine(model, addresses, application, now)?
                 }
             };
-            Ok(add_unit(model, application, machine, now))
+            Ok(add_unit(model, application, machine, None, now))
         })
         .collect()
 }
@@ -261,7 +295,13 @@ fn add_machine(
     Ok(id)
 }
 
-fn add_unit(model: &mut Model, application: &str, machine: String, now: Timestamp) -> UnitName {
+fn add_unit(
+    model: &mut Model,
+    application: &str,
+    machine: String,
+    principal: Option<UnitName>,
+    now: Timestamp,
+) -> UnitName {
     let number = model.applications.get_mut(application).map_or(0, |row| {
         row.next_unit += 1;
         row.next_unit - 1
@@ -270,7 +310,7 @@ fn add_unit(model: &mut Model, application: &str, machine: String, now: Timestam
     let unit = Unit {
         name: name.clone(),
         machine,
-        principal: None,
+        principal,
         life: Life::Alive,
         workload: Status::new(Workload::Waiting, "waiting for machine", now),
         charm_set_status: false,

@@ -133,11 +133,34 @@ pub enum ChangeError {
         /// Its limit.
         limit: u32,
     },
-    /// The relation joins units on one machine only.
+    /// A relation within containers, of two principals.
     #[error(
-        "cannot add relation {0:?}: container-scoped relations (subordinates) are not supported by the embedded controller"
+        "cannot add relation {0:?}: container scoped relation requires at least one subordinate application"
     )]
-    ContainerScope(String),
+    NoSubordinate(String),
+    /// A subordinate that cannot run where its principal does.
+    #[error("cannot add relation {0:?}: principal and subordinate applications' bases must match")]
+    SubordinateBases(String),
+    /// Units of subordinates come and go with their principals.
+    #[error(
+        "cannot add unit 1/{count} to application {application:?}: cannot add unit to application {application:?}: application is a subordinate"
+    )]
+    AddSubordinate {
+        /// The application.
+        application: String,
+        /// How many units were asked for.
+        count: u32,
+    },
+    /// Units of subordinates come and go with their principals.
+    #[error(
+        "unit {unit:?} is a subordinate, to remove use remove-relation. Note: this will remove all units of {application:?}"
+    )]
+    RemoveSubordinate {
+        /// The unit.
+        unit: String,
+        /// Its application.
+        application: String,
+    },
     /// There is no such relation.
     #[error("relation {0} not found")]
     RelationNotFound(String),

@@ -24,12 +24,13 @@ pub use address::Addresses;
 pub use application::{attach_resource, expose, resolve, resolve_all, set_constraints, unexpose};
 pub use charm::{Refresh, add_charm, add_store_charm, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
-pub use deploy::{NewApplication, Placement, add_units, deploy};
+pub use deploy::{NewApplication, Placement, add_subordinate, add_units, deploy};
 pub use error::ChangeError;
 pub use relate::{EndpointName, add_relation, find_relation};
 pub use removal::{
-    Haste, destroy_model, drop_relation_if_empty, remove_application, remove_application_if_empty,
-    remove_relation, remove_unit, remove_unit_record,
+    Haste, destroy_model, destroy_subordinates, destroy_unit, drop_relation_if_empty,
+    remove_application, remove_application_if_empty, remove_relation, remove_unit,
+    remove_unit_record,
 };
 pub use schema::SchemaError;
 pub use support::{Force, check_supported, choose_base};

@@ -83,7 +83,7 @@ pub fn add_relation(
     };
     let left = candidates(a, &charm_a.metadata.endpoints, &implicit)?;
     let right = candidates(b, &charm_b.metadata.endpoints, &implicit)?;
-    let (provider, requirer) = choose(a, b, &left, &right)?;
+    let (provider, requirer) = choose(model, a, b, &left, &right)?;
 
     let endpoints = vec![record(provider), record(requirer)];
     let key = key(provider, requirer);
@@ -103,16 +103,54 @@ pub fn add_relation(
             _ => ChangeError::RelationDying(key),
         });
     }
-    if [provider, requirer]
-        .iter()
-        .any(|side| side.endpoint.scope == Scope::Container)
-    {
-        return Err(ChangeError::ContainerScope(key));
+    let scope = scope(provider, requirer);
+    if scope == Scope::Container {
+        check_container(model, provider, requirer, &key)?;
     }
     for side in [provider, requirer] {
         check_limit(model, side, &key)?;
     }
-    Ok(add_relation_record(model, endpoints, Scope::Global, now))
+    Ok(add_relation_record(model, endpoints, scope, now))
+}
+
+/// Returns the scope of a relation: if either side declares that it stays within a container, so it is for both.
+fn scope(provider: Candidate<'_>, requirer: Candidate<'_>) -> Scope {
+    let within = |side: Candidate<'_>| side.endpoint.scope == Scope::Container;
+    if within(provider) || within(requirer) {
+        Scope::Container
+    } else {
+        Scope::Global
+    }
+}
+
+/// Checks that a relation within containers has a side that lives in another's container, on a base that both know.
+fn check_container(
+    model: &Model,
+    provider: Candidate<'_>,
+    requirer: Candidate<'_>,
+    key: &str,
+) -> Result<(), ChangeError> {
+    let charms = [provider, requirer].map(|side| model.charm_of(side.application));
+    let bases = charms.map(|row| row.map_or(&[][..], |row| &row.charm.manifest.bases[..]));
+    let [left, right] = bases;
+    let share = left.iter().any(|base| {
+        right
+            .iter()
+            .any(|other| (&base.name, &base.channel) == (&other.name, &other.channel))
+    });
+    if !left.is_empty() && !right.is_empty() && !share {
+        return Err(ChangeError::SubordinateBases(key.to_owned()));
+    }
+    if !has_subordinate(model, provider, requirer) {
+        return Err(ChangeError::NoSubordinate(key.to_owned()));
+    }
+    Ok(())
+}
+
+fn has_subordinate(model: &Model, provider: Candidate<'_>, requirer: Candidate<'_>) -> bool {
+    [provider, requirer]
+        .iter()
+        .any(|side| model.is_subordinate(side.application))
 }
 
 /// Finds the relation that two names mean (Juju 3.6, `juju remove-relation`).
@@ -192,6 +230,7 @@ fn candidates<'a>(
 
 /// Chooses the one pair of endpoints that fits; an implicit endpoint counts only if nothing else fits.
 fn choose<'a>(
+    model: &Model,
     a: &EndpointName,
     b: &EndpointName,
     left: &[Candidate<'a>],
@@ -200,9 +239,20 @@ fn choose<'a>(
     let pairs = left
         .iter()
         .flat_map(|x| right.iter().filter_map(|y| provider_and_requirer(*x, *y)));
-    let mut pairs: Vec<(Candidate<'a>, Candidate<'a>)> = pairs.collect();
+    // Two principals cannot meet within a container.
+    let mut pairs: Vec<(Candidate<'a>, Candidate<'a>)> = pairs
+        .filter(|(provider, requirer)| {
+            scope(*provider, *requirer) == Scope::Global
+                || has_subordinate(model, *provider, *requirer)
+        })
+        .collect();
     if pairs.len() > 1 {
-        pairs.retain(|(provider, requirer)| !provider.implicit && !requirer.implicit);
+        let mut declared = pairs
+            .iter()
+            .filter(|(provider, requirer)| !provider.implicit && !requirer.implicit);
+        if let (Some(only), None) = (declared.next(), declared.next()) {
+            pairs = vec![*only];
+        }
     }
     match pairs[..] {
         [] => Err(ChangeError::NoRelations),
@@ -323,6 +373,10 @@ mod tests {
             ),
             1,
         );
+        for name in ["agent", "agent2"] {
+            let lines = "subordinate: true\nrequires: {host: {interface: juju-info, scope: container}, sql: {interface: sql, scope: container, optional: true}}";
+            deployed(&mut model, name, charm(name, lines), 0);
+        }
         model
     }
 
@@ -361,12 +415,11 @@ mod tests {
                 "web:nosuch db",
                 Err("application \"web\" has no \"nosuch\" relation"),
             ),
-            (
-                "side db",
-                Err(
-                    "cannot add relation \"side:host db:db\": container-scoped relations (subordinates) are not supported by the embedded controller",
-                ),
-            ),
+            ("side db", Err("no relations found")),
+            ("agent db", Ok("agent:sql db:db")),
+            ("agent plain", Ok("agent:host plain:juju-info")),
+            ("db:db agent", Ok("agent:sql db:db")),
+            ("agent agent2:host", Ok("agent2:host agent:juju-info")),
         ] {
             let outcome = relate(&mut models(), pair);
             assert_eq!(

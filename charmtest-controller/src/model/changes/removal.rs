@@ -25,7 +25,7 @@ pub enum Haste {
 ///
 /// # Errors
 ///
-/// Fails when there is no such unit.
+/// Fails when there is no such unit, or it is a subordinate: those go with their principal or their relation to it.
 pub fn remove_unit(
     model: &mut Model,
     name: &UnitName,
@@ -34,11 +34,26 @@ pub fn remove_unit(
 ) -> Result<(), ChangeError> {
     let unit = model
         .units
-        .get_mut(name)
+        .get(name)
         .ok_or_else(|| ChangeError::UnitNotFound(name.to_string()))?;
+    if unit.principal.is_some() {
+        return Err(ChangeError::RemoveSubordinate {
+            unit: name.to_string(),
+            application: name.application().to_owned(),
+        });
+    }
+    destroy_unit(model, name, haste, now);
+    Ok(())
+}
+
+/// Asks a unit to go, whoever asks. A unit whose agent never reported is removed at once, without hooks.
+pub fn destroy_unit(model: &mut Model, name: &UnitName, haste: Haste, now: Timestamp) {
+    let Some(unit) = model.units.get_mut(name) else {
+        return;
+    };
     if haste == Haste::Forced || is_unborn(unit) {
         remove_unit_record(model, name, now);
-        return Ok(());
+        return;
     }
     if unit.life == Life::Alive {
         unit.life = Life::Dying;
@@ -52,7 +67,18 @@ pub fn remove_unit(
             member.departing = true;
         }
     }
-    Ok(())
+}
+
+/// Asks the subordinates of a unit to go: it cannot go before them.
+pub fn destroy_subordinates(model: &mut Model, principal: &UnitName, now: Timestamp) {
+    let alive: Vec<UnitName> = model
+        .subordinates_of(principal)
+        .filter(|unit| unit.life == Life::Alive)
+        .map(|unit| unit.name.clone())
+        .collect();
+    for name in &alive {
+        destroy_unit(model, name, Haste::Orderly, now);
+    }
 }
 
 /// Asks an application, its relations and its units to go (Juju 3.6, `juju remove-application`).
@@ -81,7 +107,7 @@ pub fn remove_application(
     }
     let units: Vec<UnitName> = model.units_of(name).map(|unit| unit.name.clone()).collect();
     for unit in &units {
-        remove_unit(model, unit, haste, now)?;
+        destroy_unit(model, unit, haste, now);
     }
     remove_application_if_empty(model, name);
     Ok(())
@@ -120,7 +146,7 @@ pub fn destroy_model(model: &mut Model, haste: Haste, now: Timestamp) {
     }
 }
 
-/// Removes a unit's record and whatever only existed for it: its machine, its tasks that have not ended, its leadership, and the dying
+/// Removes a unit's record and whatever only existed for it: subordinates that are still there, its machine, its tasks that have not ended, its leadership, and the dying
 /// relations and the dying application of which it was the last unit.
 ///
 /// Its databags stay readable in relations that others are still in.
@@ -128,6 +154,13 @@ pub fn remove_unit_record(model: &mut Model, name: &UnitName, now: Timestamp) {
     let Some(unit) = model.units.remove(name) else {
         return;
     };
+    let subordinates: Vec<UnitName> = model
+        .subordinates_of(name)
+        .map(|unit| unit.name.clone())
+        .collect();
+    for subordinate in &subordinates {
+        remove_unit_record(model, subordinate, now);
+    }
     end_tasks(model, name, now);
     for id in relations_with(model, name) {
         let member = model

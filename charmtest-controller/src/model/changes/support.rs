@@ -21,7 +21,7 @@ pub enum Force {
 ///
 /// # Errors
 ///
-/// Fails when the charm needs what is not there at all (subordinates, containers, storage, devices), and without `force` when what it
+/// Fails when the charm needs what is not there at all (containers, storage, devices), and without `force` when what it
 /// assumes is not met.
 pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result<(), ChangeError> {
     let meta = &charm.metadata;
@@ -31,9 +31,6 @@ pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result
             what,
         })
     };
-    if meta.subordinate {
-        return unsupported("subordinate charms are".to_owned());
-    }
     if !meta.containers.is_empty() {
         let names: Vec<&str> = meta.containers.keys().map(String::as_str).collect();
         return unsupported(format!(
@@ -189,10 +186,6 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
         for (metadata, expected) in [
-            (
-                "subordinate: true\nrequires: {x: {interface: i, scope: container}}",
-                "subordinate charms are not supported",
-            ),
             ("containers: {app: {}}", "declares the containers app"),
             ("storage: {data: {type: filesystem}}", "requires \"data\""),
             (
