@@ -1,6 +1,6 @@
 //! `cargo charmtest [run]`: build, choose the backend, run the modules, report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -10,6 +10,8 @@ use std::time::Duration;
 use charmtest::juju::{
     Backend, BackendError, BackendKind, BackendOptions, kill_all_commands, quote,
 };
+
+use charmtest_controller::JujuVersion;
 
 use crate::cli::{RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
@@ -40,23 +42,30 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
     } = &args.tests;
     choose_color(output.color);
     flags.check().map_err(|why| Error::new(Kind::Usage, why))?;
-    let plan = ModulePlan::all(workspace::test_binaries(&args.tests)?);
+    let mut plan = ModulePlan::all(workspace::test_binaries(&args.tests)?);
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
     }
     let program = std::env::current_exe().map_err(Error::infrastructure)?;
     let selected = select_backend(BackendOptions {
-        kind: flags.backend.into(),
+        kind: flags.backend_choice(),
         juju: flags.juju.clone(),
         controller: flags.controller.clone(),
         cloud: flags.cloud.clone(),
         program: Some(program.clone()),
+        juju_version: flags.juju_version.clone().or_else(|| common_version(&plan)),
     })?;
     let backend = match selected {
         Selected::Backend(backend) => *backend,
         Selected::Interrupted(interrupt) => return Ok(interrupt.exit_code()),
     };
 
+    if backend.kind == BackendKind::Juju || flags.juju_version.is_some() {
+        // A real Juju has a version of its own, and the command line wins over manifests.
+        for module in &mut plan {
+            module.executable.juju_version = None;
+        }
+    }
     let mut env: BTreeMap<String, OsString> = flags
         .to_env()
         .into_iter()
@@ -88,6 +97,11 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         },
     );
     report.backend(&backend.why);
+    if common_version(&plan).is_none() {
+        for line in versions(&plan) {
+            report.backend(&line);
+        }
+    }
     let (sender, messages) = mpsc::channel();
     signals::forward(sender.clone()).map_err(Error::infrastructure)?;
     let run = Run {
@@ -111,6 +125,35 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
         report.has_trouble(),
         interrupted,
     ))
+}
+
+/// Returns the version that the manifests of all modules ask for, if they agree.
+fn common_version(plan: &[ModulePlan]) -> Option<String> {
+    let mut versions = plan.iter().map(|module| module.executable.juju_version);
+    let first = versions.next()??;
+    versions
+        .all(|version| version == Some(first))
+        .then(|| first.to_string())
+}
+
+/// Returns a line per version of Juju that manifests ask for, with the packages that do.
+fn versions(plan: &[ModulePlan]) -> Vec<String> {
+    let mut packages: BTreeMap<JujuVersion, BTreeSet<&str>> = BTreeMap::new();
+    for executable in plan.iter().map(|module| &module.executable) {
+        if let Some(version) = executable.juju_version {
+            let named = packages.entry(version).or_default();
+            named.insert(&executable.package);
+        }
+    }
+    let line = |(version, packages): (JujuVersion, BTreeSet<&str>)| {
+        let packages: Vec<&str> = packages.into_iter().collect();
+        format!(
+            "embedded controller, Juju {}: the manifest of {} says so",
+            version.number(),
+            packages.join(", ")
+        )
+    };
+    packages.into_iter().map(line).collect()
 }
 
 /// What came of asking for a backend.

@@ -77,6 +77,11 @@ impl ModulePlan {
             .args(["--module", &self.module.name])
             .args(&common.selection)
             .envs(&common.env)
+            .envs(
+                self.executable
+                    .juju_version
+                    .map(|version| ("CHARMTEST_JUJU_VERSION", version.to_string())),
+            )
             .env("CHARMTEST_EVENTS", "stdout")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

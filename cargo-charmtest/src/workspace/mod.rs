@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use charmtest::harness::{DESCRIBE_VERSION, Description, RunFlags};
+use charmtest_controller::JujuVersion;
 
 use crate::cli::{SelectArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
@@ -23,6 +24,8 @@ pub(crate) struct Executable {
     pub(crate) package: String,
     /// The test target.
     pub(crate) target: String,
+    /// The Juju that the embedded controller is to speak as for its tests, as the manifest says.
+    pub(crate) juju_version: Option<JujuVersion>,
     path: PathBuf,
     dir: PathBuf,
     env: Vec<(&'static str, String)>,
@@ -64,7 +67,11 @@ pub(crate) fn test_binaries(args: &TestsArgs) -> Result<Vec<TestBinary>> {
     let built = build::build(&metadata, &args.cargo, &args.output, &candidates)?;
     let mut binaries = Vec::new();
     for built in built {
-        let executable = Executable::from(built);
+        let juju_version = targets::juju_version(&metadata, built.package)?;
+        let executable = Executable {
+            juju_version,
+            ..Executable::from(built)
+        };
         if let Some(description) = describe(&executable, &args.select, &args.flags)? {
             binaries.push(TestBinary {
                 executable,
@@ -82,6 +89,7 @@ impl From<build::Built<'_>> for Executable {
         Self {
             package: package.name.to_string(),
             target: built.target,
+            juju_version: None,
             path: built.executable,
             dir: dir.into(),
             // Without these a test would see the variables of a cargo further out: `cargo charmtest` may itself be run by `cargo run`.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package, Target};
 
+use charmtest_controller::JujuVersion;
+
 use crate::cli::CargoArgs;
 use crate::error::{Error, Kind, Result};
 
@@ -27,6 +29,38 @@ pub(super) struct Candidate {
     pub(super) package: String,
     /// The test target.
     pub(super) target: String,
+}
+
+/// Returns the `juju-version` of `[package.metadata.charmtest]`, else of `[workspace.metadata.charmtest]`: the Juju that the embedded
+/// controller is to speak as for the package's tests.
+///
+/// # Errors
+///
+/// Fails when it is no version that the embedded controller speaks as.
+pub(super) fn juju_version(metadata: &Metadata, package: &Package) -> Result<Option<JujuVersion>> {
+    let tables = [
+        (&package.metadata, package.manifest_path.as_str(), "package"),
+        (
+            &metadata.workspace_metadata,
+            metadata.workspace_root.as_str(),
+            "workspace",
+        ),
+    ];
+    for (table, place, owner) in tables {
+        let Some(value) = table.pointer("/charmtest/juju-version") else {
+            continue;
+        };
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        return JujuVersion::parse(&text).map(Some).map_err(|error| {
+            Error::new(
+                Kind::Usage,
+                format!("{place}: juju-version in [{owner}.metadata.charmtest]: {error}"),
+            )
+        });
+    }
+    Ok(None)
 }
 
 /// Asks cargo for the workspace.

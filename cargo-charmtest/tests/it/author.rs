@@ -120,6 +120,7 @@ pub(crate) fn cargo_command(bed: &Bed, dir: &Path, args: &[&str]) -> Command {
     for name in [
         "CARGO_MANIFEST_DIR",
         "CARGO_PKG_NAME",
+        "CHARMTEST_JUJU_VERSION",
         "CHARMTEST_MODEL",
         "NEXTEST",
     ] {
@@ -173,6 +174,41 @@ fn a_crate_of_its_own_works_with_cargo_charmtest_and_with_cargo_test() {
         "{said:?}"
     );
     assert_no_models(&bed);
+}
+
+#[test]
+fn a_suite_says_for_which_juju_it_is_written() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "author-version");
+    let manifest = fs::read_to_string(dir.join("Cargo.toml")).unwrap();
+    let setting = "[package.metadata.charmtest]\njuju-version = \"4.0\"\n";
+    fs::write(dir.join("Cargo.toml"), format!("{manifest}{setting}")).unwrap();
+    let said = cargo(&bed, &dir, &["charmtest"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(
+        said.stderr.contains("embedded controller, Juju 4.0.15"),
+        "{said:?}"
+    );
+    let version = bed.juju(&["version"]);
+    assert!(version.starts_with("4.0.15-"), "{version}");
+
+    // The data directory stays with its version, and the command line wins over the manifest.
+    let said = cargo(&bed, &dir, &["charmtest", "--juju-version", "3.6"]);
+    assert_ne!(said.code, Some(0), "{said:?}");
+    assert!(
+        said.stderr.contains("was made for Juju 4.0, not 3.6"),
+        "{said:?}"
+    );
+
+    let wrong = setting.replace("4.0", "2.9");
+    fs::write(dir.join("Cargo.toml"), format!("{manifest}{wrong}")).unwrap();
+    let said = cargo(&bed, &dir, &["charmtest"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("juju-version in [package.metadata.charmtest]: \"2.9\""),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A data directory with a model `m` in it; what is in it ends with the test.
 pub(crate) struct Bed {
     dir: tempfile::TempDir,
+    juju_version: &'static str,
 }
 
 /// What a command said.
@@ -34,7 +35,18 @@ impl Bed {
     pub(crate) fn bare() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(PROGRAM, dir.path().join("juju")).unwrap();
-        Self { dir }
+        Self {
+            dir,
+            juju_version: "",
+        }
+    }
+
+    /// Makes a bed with the model `m` whose controller speaks as this Juju, `3.6` or `4.0`.
+    pub(crate) fn of(juju_version: &'static str) -> Self {
+        let mut bed = Self::bare();
+        bed.juju_version = juju_version;
+        bed.juju(&["add-model", "m"]);
+        bed
     }
 
     /// Makes a bed with the model `m`.
@@ -92,6 +104,7 @@ impl Bed {
         command
             .args(args)
             .env("CHARMTEST_DATA", self.data())
+            .env("CHARMTEST_JUJU_VERSION", self.juju_version)
             .env_remove("JUJU_MODEL")
             .current_dir(self.path());
         command
@@ -185,6 +198,18 @@ impl Bed {
             trace.display()
         );
         self.charm(name, metadata, &script)
+    }
+
+    /// Packs a charm directory of this bed and returns the file: Juju 4.0 takes no directories.
+    #[track_caller]
+    pub(crate) fn packed(&self, charm: &str) -> String {
+        let output = Command::new(PROGRAM)
+            .args(["charmtest", "pack", charm, "--format", "json"])
+            .current_dir(self.path())
+            .output()
+            .unwrap();
+        let packed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        packed["path"].as_str().unwrap().to_owned()
     }
 
     /// Returns the trace of one unit: hooks in the order in which they ran.

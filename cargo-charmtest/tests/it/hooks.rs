@@ -30,6 +30,26 @@ fn a_first_unit_runs_its_first_hooks_in_order() {
 }
 
 #[test]
+fn leader_settings_are_of_juju_3_6() {
+    for (juju, runs, sla) in [("3.6", true, "unsupported"), ("4.0", false, "")] {
+        let bed = Bed::of(juju);
+        let note = format!(
+            "[ $JUJU_HOOK_NAME = install ] && echo \"$JUJU_SLA\" > {}",
+            bed.path().join("sla").display()
+        );
+        let charm = bed.packed(&bed.tracer("srv", SERVER, &note));
+        bed.juju(&["deploy", &charm, "-n", "2"]);
+        bed.settle(&["srv"], "active");
+        let ran = bed
+            .trace("srv/1")
+            .contains(&"leader-settings-changed".to_owned());
+        assert_eq!(ran, runs, "Juju {juju}");
+        let seen = std::fs::read_to_string(bed.path().join("sla")).unwrap();
+        assert_eq!(seen.trim(), sla, "Juju {juju}");
+    }
+}
+
+#[test]
 fn a_second_unit_is_told_of_the_leader_and_joins_its_peers() {
     let bed = Bed::new();
     let charm = bed.tracer("srv", SERVER, "");

@@ -74,6 +74,16 @@ pub struct RunFlags {
     )]
     pub juju: Option<PathBuf>,
 
+    /// The Juju that the embedded controller speaks as, 3.6 or 4.0 [default: 3.6].
+    #[arg(
+        long,
+        value_name = "VERSION",
+        env = "CHARMTEST_JUJU_VERSION",
+        hide_env_values = true,
+        value_parser = parse_series
+    )]
+    pub juju_version: Option<String>,
+
     /// How many modules run side by side [default: the number of cores; 1 on a real Juju].
     #[arg(
         short,
@@ -139,12 +149,29 @@ impl RunFlags {
                     .to_owned(),
             );
         }
+        let real =
+            self.backend == BackendArg::Juju || self.controller.is_some() || self.cloud.is_some();
+        if self.juju_version.is_some() && real {
+            return Err(
+                "--juju-version says as which Juju the embedded controller speaks; a real controller has a version of its own"
+                    .to_owned(),
+            );
+        }
         if self.teardown_timeout.duration().is_none() {
             return Err(
                 "--teardown-timeout 0 would wait for ever; give a duration like 5m".to_owned(),
             );
         }
         Ok(())
+    }
+
+    /// Returns which backend is asked for: a version for the embedded controller asks for that one.
+    #[must_use]
+    pub fn backend_choice(&self) -> BackendChoice {
+        match self.backend {
+            BackendArg::Auto if self.juju_version.is_some() => BackendChoice::Embedded,
+            backend => backend.into(),
+        }
     }
 
     /// Returns the flags as variables of the environment, for a test binary that is started.
@@ -183,6 +210,10 @@ impl RunFlags {
         );
         set("CHARMTEST_CLOUD", self.cloud.as_ref().map(Into::into));
         set("CHARMTEST_JUJU", self.juju.as_ref().map(Into::into));
+        set(
+            "CHARMTEST_JUJU_VERSION",
+            self.juju_version.as_ref().map(Into::into),
+        );
         set(
             "CHARMTEST_JOBS",
             self.jobs.map(|jobs| jobs.to_string().into()),
@@ -224,6 +255,16 @@ fn parse_program(text: &str) -> std::io::Result<PathBuf> {
         true => std::path::absolute(text),
         false => Ok(PathBuf::from(text)),
     }
+}
+
+/// Reads a version of Juju; which there are, the embedded controller knows.
+fn parse_series(text: &str) -> Result<String, String> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = text.split('.').count();
+    if (2..=3).contains(&parts) && text.split('.').all(digits) {
+        return Ok(text.to_owned());
+    }
+    Err("not a version of Juju such as 3.6".to_owned())
 }
 
 fn parse_model(text: &str) -> Result<ModelName, NameError> {
@@ -377,6 +418,7 @@ mod tests {
             ("--backend cloud", "embedded"),
             ("-k a) x", "closes nothing"),
             ("--model Bad_Name", "--model"),
+            ("--juju-version four", "such as 3.6"),
         ];
         for (line, text) in cases {
             let error = parse(line).unwrap_err();
@@ -402,6 +444,18 @@ mod tests {
         assert_eq!(juju("juju"), PathBuf::from("juju"));
         assert_eq!(juju("bin/juju"), here.join("bin/juju"));
         assert_eq!(juju("/snap/bin/juju"), PathBuf::from("/snap/bin/juju"));
+    }
+
+    #[test]
+    fn a_version_asks_for_the_embedded_controller() {
+        let flags = parse("--juju-version 4.0").unwrap().run;
+        assert_eq!(flags.check(), Ok(()));
+        assert_eq!(flags.backend_choice(), BackendChoice::Embedded);
+        for line in ["--backend juju", "--controller prod", "--cloud aws"] {
+            let flags = parse(&format!("--juju-version 4.0 {line}")).unwrap().run;
+            let error = flags.check().unwrap_err();
+            assert!(error.contains("--juju-version"), "{line}: {error}");
+        }
     }
 
     #[test]

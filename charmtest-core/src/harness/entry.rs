@@ -297,13 +297,14 @@ fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
 
 fn backend_options(args: &TestArgs) -> BackendOptions {
     BackendOptions {
-        kind: args.run.backend.into(),
+        kind: args.run.backend_choice(),
         juju: args.run.juju.clone(),
         controller: args.run.controller.clone(),
         cloud: args.run.cloud.clone(),
         program: env::var_os("CHARMTEST_PROGRAM")
             .filter(|path| !path.is_empty())
             .map(PathBuf::from),
+        juju_version: args.run.juju_version.clone(),
     }
 }
 

@@ -52,6 +52,8 @@ pub struct BackendOptions {
     pub cloud: Option<String>,
     /// The `cargo-charmtest` program to use instead of the one that is found.
     pub program: Option<PathBuf>,
+    /// The Juju that the embedded controller is to speak as, `3.6` or `4.0`; its own choice without.
+    pub juju_version: Option<String>,
 }
 
 /// The program that answers as `juju`, and what it needs.
@@ -145,7 +147,7 @@ impl Backend {
                 },
             });
         };
-        let env = embedded_env(&program)?;
+        let env = embedded_env(&program, options.juju_version.as_deref())?;
         let mut juju = Juju::new(&env.juju)
             .with_kind(BackendKind::Embedded)
             .with_version(env.version.parse().unwrap_or_default())
@@ -178,10 +180,13 @@ struct EmbeddedEnv {
     version: String,
 }
 
-fn embedded_env(program: &Path) -> Result<EmbeddedEnv, BackendError> {
-    let call = Call::new(program, Transcript::default(), Observer::default())
+fn embedded_env(program: &Path, version: Option<&str>) -> Result<EmbeddedEnv, BackendError> {
+    let mut call = Call::new(program, Transcript::default(), Observer::default())
         .args(["charmtest", "embedded-env"])
         .check();
+    if let Some(version) = version {
+        call = call.env("CHARMTEST_JUJU_VERSION", version);
+    }
     let command = call.command_line();
     let expected = "the environment of the embedded controller";
     let env: EmbeddedEnv = call

@@ -21,7 +21,9 @@ fn cargo_charmtest(fake: &FakeJuju) -> PathBuf {
     let env = r#"{"juju":"/e/bin/juju","path":"/e/bin","juju_data":"/e","version":"3.6.28"}"#;
     write_script(
         &program,
-        &format!("#!/bin/sh\n[ \"$*\" = 'charmtest embedded-env' ] && echo '{env}'\n"),
+        &format!(
+            "#!/bin/sh\n[ \"$*\" = 'charmtest embedded-env' ] && echo '{env}' | sed \"s/3.6.28/${{CHARMTEST_JUJU_VERSION:-3.6.28}}/\"\n"
+        ),
     );
     program
 }
@@ -33,6 +35,20 @@ fn options(fake: &FakeJuju, kind: BackendChoice) -> BackendOptions {
         program: Some(cargo_charmtest(fake)),
         ..BackendOptions::default()
     }
+}
+
+#[test]
+fn the_embedded_controller_speaks_as_the_version_asked_for() {
+    let fake = juju("prod");
+    let backend = Backend::select(&BackendOptions {
+        juju_version: Some("4.0".to_owned()),
+        ..options(&fake, BackendChoice::Embedded)
+    })
+    .unwrap();
+    assert_eq!(
+        (backend.kind, backend.version.as_str()),
+        (BackendKind::Embedded, "4.0")
+    );
 }
 
 #[test]
