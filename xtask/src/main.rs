@@ -1,7 +1,8 @@
-//! Chores of this repository: `cargo xtask ci`, `cargo xtask bench`, `cargo xtask ui-tests`.
+//! Chores of this repository: `cargo xtask ci`, `cargo xtask bench`, `cargo xtask conformance`, `cargo xtask ui-tests`.
 
 mod bench;
 mod ci;
+mod conformance;
 mod sh;
 
 use std::process::ExitCode;
@@ -9,9 +10,10 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
 commands:
-  ci         what .ci/run runs: format, lints, tests, charm tests of the examples
-  bench      measure, and print ratios
-  ui-tests   write the expected messages of the macro's UI tests anew; read the diff before committing it
+  ci           what .ci/run runs: format, lints, tests, charm tests of the examples
+  bench        measure, and print ratios
+  conformance  compare the embedded controller with Juju: recordings and scenarios; --help tells more
+  ui-tests     write the expected messages of the macro's UI tests anew; read the diff before committing it
 ";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["bench"] => bench::run(&[]),
         ["bench", names @ ..] => bench::run(names),
+        ["conformance", rest @ ..] => conformance::run(rest),
         ["ui-tests"] => sh::cargo(&["test", "--package", "charmtest-macros", "--test", "ui"])
             .env("TRYBUILD", "overwrite")
             .run(),

@@ -1,0 +1,194 @@
+//! Running `juju`, with a limit on its time.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The exit code that stands for a command that was ended because it took too long, as in the recordings.
+pub(crate) const TOO_LATE: i32 = 124;
+
+/// How often a state that is waited for is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What a command said.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A way to call `juju`: a program, where it keeps its data, and where its commands run.
+#[derive(Debug)]
+pub(crate) struct Juju {
+    program: PathBuf,
+    /// The data directory of the embedded controller; a real Juju keeps its own.
+    data: Option<PathBuf>,
+    work: PathBuf,
+    version: Option<String>,
+}
+
+/// Standard input and variables of one command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Input {
+    pub(crate) stdin: Option<String>,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+impl Juju {
+    /// Makes an embedded controller of its own below `dir`, which speaks as `version` (`3.6` or `4.0`).
+    pub(crate) fn embedded(charmtest: &Path, dir: &Path, version: &str) -> io::Result<Self> {
+        let program = dir.join("juju");
+        std::os::unix::fs::symlink(charmtest, &program)?;
+        let work = dir.join("work");
+        fs::create_dir_all(&work)?;
+        Ok(Self {
+            program,
+            data: Some(dir.join("data")),
+            work,
+            version: Some(version.to_owned()),
+        })
+    }
+
+    /// Uses a `juju` that is there, with the user's own data directory; commands run in `dir`.
+    pub(crate) fn real(program: &Path, dir: &Path) -> Self {
+        Self {
+            program: program.to_owned(),
+            data: None,
+            work: dir.to_owned(),
+            version: None,
+        }
+    }
+
+    /// Returns the directory in which commands run.
+    pub(crate) fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// Runs `juju` for at most `limit`.
+    pub(crate) fn call(&self, args: &[String], input: &Input, limit: Duration) -> io::Result<Said> {
+        let mut command = Command::new(&self.program);
+        command.args(args);
+        self.run(command, input, limit)
+    }
+
+    /// Runs `juju` with words that need no variables and no input.
+    pub(crate) fn say(&self, args: &[&str]) -> io::Result<Said> {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        self.call(&args, &Input::default(), Duration::from_secs(60))
+    }
+
+    /// Runs another program where `juju` runs.
+    pub(crate) fn other(&self, argv: &[String]) -> io::Result<Said> {
+        let mut command = Command::new(argv.first().map_or("true", String::as_str));
+        command.args(argv.iter().skip(1));
+        self.run(command, &Input::default(), Duration::from_secs(10))
+    }
+
+    /// Returns the status of a model, or `null` when there is none to be had.
+    pub(crate) fn status(&self, model: Option<&str>) -> io::Result<Value> {
+        let mut args = vec!["status", "--format", "json"];
+        args.extend(model.iter().flat_map(|model| ["-m", model]));
+        let said = self.say(&args)?;
+        Ok(serde_json::from_str(&said.stdout).unwrap_or_default())
+    }
+
+    /// Looks until `ready` holds, for at most `limit`; returns whether it came to hold.
+    pub(crate) fn wait(
+        limit: Duration,
+        mut ready: impl FnMut() -> io::Result<bool>,
+    ) -> io::Result<bool> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if ready()? {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn run(&self, mut command: Command, input: &Input, limit: Duration) -> io::Result<Said> {
+        let mut stdout = tempfile::tempfile()?;
+        let mut stderr = tempfile::tempfile()?;
+        if let Some(data) = &self.data {
+            for name in ["JUJU_DATA", "JUJU_MODEL", "JUJU_CONTROLLER"] {
+                command.env_remove(name);
+            }
+            command.env("CHARMTEST_DATA", data).env("TZ", "UTC");
+        }
+        if let Some(version) = &self.version {
+            command.env("CHARMTEST_JUJU_VERSION", version);
+        }
+        let mut child = command
+            .envs(&input.env)
+            .current_dir(&self.work)
+            .stdin(stdin(input.stdin.as_deref())?)
+            .stdout(Stdio::from(stdout.try_clone()?))
+            .stderr(Stdio::from(stderr.try_clone()?))
+            .spawn()?;
+        let code = wait(&mut child, limit)?;
+        Ok(Said {
+            code,
+            stdout: text(&mut stdout)?,
+            stderr: text(&mut stderr)?,
+        })
+    }
+}
+
+impl Drop for Juju {
+    fn drop(&mut self) {
+        let Some(data) = &self.data else { return };
+        // The controller ends with what runs in it; its directory is removed by whoever made it.
+        let _ = Command::new(&self.program)
+            .arg0("cargo-charmtest")
+            .args(["charmtest", "controller", "stop"])
+            .env("CHARMTEST_DATA", data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+use std::os::unix::process::CommandExt;
+
+fn stdin(input: Option<&str>) -> io::Result<Stdio> {
+    let Some(input) = input else {
+        return Ok(Stdio::null());
+    };
+    let mut file = tempfile::tempfile()?;
+    file.write_all(input.as_bytes())?;
+    file.rewind()?;
+    Ok(Stdio::from(file))
+}
+
+fn wait(child: &mut Child, limit: Duration) -> io::Result<i32> {
+    let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_micros(500);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.code().unwrap_or(-1));
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(TOO_LATE);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(POLL);
+    }
+}
+
+fn text(file: &mut File) -> io::Result<String> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

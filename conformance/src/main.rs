@@ -1,0 +1,165 @@
+//! Compares the embedded controller with Juju: with what a real one was recorded to do, and with its rules as scenarios.
+
+mod charm;
+mod juju;
+mod replay;
+mod scenario;
+mod shape;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// An error, for people.
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The result of a step.
+pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
+
+const USAGE: &str = "usage: cargo xtask conformance [OPTIONS] [NAME]...
+
+  NAME                 run only what has this in its name: `recorded`, or scenarios (`/x` for the scenario called x)
+  --list               list the scenarios, and run nothing
+  -v, --verbose        also tell what agrees
+  --jobs N             scenarios side by side
+  --program PATH       the program under test (default: cargo-charmtest, as built)
+  --juju PATH          run the scenarios on a real Juju: its client
+  --controller NAME    ... and the controller in which they make their models
+";
+
+/// The name of the half that replays recordings.
+const RECORDED: &str = "recorded";
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) names: Vec<String>,
+    pub(crate) help: bool,
+    pub(crate) list: bool,
+    pub(crate) verbose: bool,
+    pub(crate) jobs: Option<usize>,
+    pub(crate) charmtest: PathBuf,
+    pub(crate) juju: Option<PathBuf>,
+    pub(crate) controller: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => {
+            print(&format!("error: {error}\n\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    if options.help {
+        print(USAGE);
+        return ExitCode::SUCCESS;
+    }
+    match run(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            print(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<bool> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scenarios = options.names.is_empty() || options.names.iter().any(|name| name != RECORDED);
+    let recorded = options.juju.is_none() && !options.list && options.names.iter().any(|name| name == RECORDED);
+    let mut good = true;
+    if scenarios {
+        good &= scenario::run(options, root)?;
+    }
+    if recorded {
+        good &= replay::cli::run(options, root)?;
+    }
+    Ok(good)
+}
+
+impl Options {
+    /// Returns whether something of this name was asked for.
+    pub(crate) fn chooses(&self, name: &str) -> bool {
+        let asks = |asked: &String| match asked.strip_prefix('/') {
+            Some(whole) => name == whole,
+            None => name.contains(asked.as_str()),
+        };
+        self.names.is_empty() || self.names.iter().any(asks)
+    }
+
+    fn parse(args: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self::default();
+        let mut args = args;
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "-h" | "--help" => options.help = true,
+                "--list" => options.list = true,
+                "-v" | "--verbose" => options.verbose = true,
+                "--jobs" => {
+                    options.jobs = Some(value()?.parse().map_err(|_| "--jobs needs a number")?)
+                }
+                "--program" => options.charmtest = value()?.into(),
+                "--juju" => options.juju = Some(value()?.into()),
+                "--controller" => options.controller = Some(value()?),
+                word if word.starts_with('-') => {
+                    return Err(format!("unknown option {word}").into());
+                }
+                _ => options.names.push(arg),
+            }
+        }
+        if options.juju.is_some() != options.controller.is_some() {
+            return Err("--juju and --controller go together".into());
+        }
+        Ok(options)
+    }
+}
+
+/// Prints a line of the report.
+pub(crate) fn print(line: &str) {
+    // Nothing is left to do when standard output is closed.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(line: &str) -> Result<Options> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn names_choose_by_part_or_whole() {
+        for (line, name, chosen) in [
+            ("", "config", true),
+            ("conf", "config-reset", true),
+            ("/config", "config-reset", false),
+            ("/config", "config", true),
+            ("deploy config", "config", true),
+            ("deploy", "config", false),
+        ] {
+            assert_eq!(
+                options(line).unwrap().chooses(name),
+                chosen,
+                "{line} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_arguments_are_refused() {
+        for line in [
+            "--nosuch",
+            "--jobs",
+            "--jobs x",
+            "--juju /bin/juju",
+            "--controller c",
+        ] {
+            assert!(options(line).is_err(), "{line}");
+        }
+        assert!(options("--juju /bin/juju --controller c -v x").is_ok());
+    }
+}
