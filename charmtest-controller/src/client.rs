@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::charm_store;
 use crate::paths::DataDir;
 use crate::protocol::{Frame, Kind, Request};
 
@@ -106,6 +107,7 @@ pub(crate) fn ask_daemon(data: &DataDir, kind: Kind) -> io::Result<Option<u32>> 
 fn juju_request(argv: Vec<String>) -> Request {
     let mut env: BTreeMap<String, String> = JUJU_VARIABLES
         .iter()
+        .chain(&charm_store::VARIABLES)
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
         .collect();
     for (name, is_terminal) in [

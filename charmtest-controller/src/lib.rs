@@ -4,12 +4,13 @@
 //! The first two are thin: they send their arguments to the daemon over a Unix socket and copy back what it answers.
 //!
 //! Inside the daemon, [`model`] holds the state (values, transactions, the SQLite store), `agent` decides and runs each
-//! unit's hooks, `tools` answers hook tools, `cli` answers `juju` commands, and `status` renders what they show.
+//! unit's hooks, `tools` answers hook tools, `cli` answers `juju` commands, `charm_store` finds charms by name, and `status` renders what they show.
 //!
 //! Invariant: nothing is acknowledged before it is in the database. A command, a hook tool or a hook that was reported as done
 //! survives SIGKILL of the daemon.
 
 pub mod agent;
+mod charm_store;
 mod cli;
 mod client;
 mod daemon;

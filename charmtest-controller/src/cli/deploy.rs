@@ -1,7 +1,7 @@
 //! `deploy`, and `add-unit`, which places units by the same rules.
 
 use super::command::{Command, Cx, Failure, first_of};
-use super::{constraints, settings, upload};
+use super::{charmhub, constraints, settings, upload};
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, Addresses, ChangeError, Force, NewApplication, Placement};
@@ -71,7 +71,7 @@ const FLAGS: &[Flag] = &[
         "Bundles to overlay on the primary bundle, applied in order",
     ),
     Flag::text(&["resource"], "Resource to be uploaded to the controller"),
-    Flag::of(Kind::Int, &["revision"], "The revision to deploy").unsupported(),
+    Flag::of(Kind::Int, &["revision"], "The revision to deploy"),
     Flag::text(&["series"], "The series on which to deploy")
         .unsupported()
         .only(JujuVersion::V3_6),
@@ -122,7 +122,7 @@ pub(super) fn check_resources(args: &Parsed) -> Result<(), String> {
 }
 
 /// Returns how many units are wanted; `None` when that is no sensible number.
-fn count(args: &Parsed) -> Option<u32> {
+pub(super) fn count(args: &Parsed) -> Option<u32> {
     match args.int("num-units") {
         None => Some(1),
         Some(count) => u32::try_from(count)
@@ -133,21 +133,10 @@ fn count(args: &Parsed) -> Option<u32> {
 
 async fn deploy(cx: &Cx) -> Result<(), Failure> {
     let args = &cx.args;
-    let path = local_path(cx, &cx.positionals()[0])?;
-    let bundle_only: Vec<&str> = ["map-machines", "overlay"]
-        .into_iter()
-        .filter(|name| args.is_set(name))
-        .collect();
-    if !bundle_only.is_empty() {
-        let named = bundle_only
-            .iter()
-            .map(|name| format!("--{name}"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        return Err(Failure::failed(format!(
-            "options provided but not supported when deploying a charm: {named}"
-        )));
-    }
+    let Some(path) = local_path(cx, &cx.positionals()[0])? else {
+        return charmhub::deploy(cx).await;
+    };
+    check_charm_options(args)?;
     check_bindings(args.text("bind").unwrap_or_default())?;
     let constraints = constraints::parse(args.all("constraints")).map_err(Failure::Failed)?;
     let units = count(args).unwrap_or(1);
@@ -224,6 +213,25 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses options that only bundles take.
+pub(super) fn check_charm_options(args: &Parsed) -> Result<(), Failure> {
+    let bundle_only: Vec<&str> = ["map-machines", "overlay"]
+        .into_iter()
+        .filter(|name| args.is_set(name))
+        .collect();
+    if !bundle_only.is_empty() {
+        let named = bundle_only
+            .iter()
+            .map(|name| format!("--{name}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(Failure::failed(format!(
+            "options provided but not supported when deploying a charm: {named}"
+        )));
+    }
+    Ok(())
+}
+
 async fn add_unit(cx: &Cx) -> Result<(), Failure> {
     let units = count(&cx.args).unwrap_or(1);
     let placement = placement(cx, units).await?;
@@ -234,14 +242,14 @@ async fn add_unit(cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the path that a charm is named by.
+/// Returns the path that a charm is named by; `None` for a name without `./`, which is one of a charm store.
 ///
 /// # Errors
 ///
-/// Fails when the name is not clearly a path: without `./` Juju would ask the charm store, which there is none of here.
-fn local_path<'a>(cx: &Cx, name: &'a str) -> Result<&'a str, Failure> {
+/// Fails when the name could be either.
+fn local_path<'a>(cx: &Cx, name: &'a str) -> Result<Option<&'a str>, Failure> {
     if name.starts_with(['.', '/']) {
-        return Ok(name);
+        return Ok(Some(name));
     }
     if cx.path(name).exists() {
         return Err(Failure::failed(format!(
@@ -249,9 +257,7 @@ fn local_path<'a>(cx: &Cx, name: &'a str) -> Result<&'a str, Failure> {
              To deploy a charm or bundle from CharmHub, run `juju deploy ch:{name}`."
         )));
     }
-    Err(Failure::failed(format!(
-        "cannot deploy {name:?}: the embedded controller has no charm store; deploy a path: ./{name}"
-    )))
+    Ok(None)
 }
 
 /// Accepts bindings to the only space there is.
@@ -272,7 +278,7 @@ pub(super) fn check_bindings(bindings: &str) -> Result<(), Failure> {
     }
 }
 
-async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, Failure> {
+pub(super) async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, Failure> {
     let places: Vec<Placement> = cx
         .args
         .list("to")
@@ -289,7 +295,7 @@ async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, Failure> {
 }
 
 /// Changes the command's model with the addresses of all models at hand.
-fn with_addresses<R>(
+pub(super) fn with_addresses<R>(
     cx: &Cx,
     change: impl FnOnce(&mut Model, &mut Addresses) -> Result<R, ChangeError>,
 ) -> Result<R, Failure> {

@@ -42,6 +42,11 @@ impl Io {
         self.send(Frame::Stdout, text.as_bytes()).await;
     }
 
+    /// Writes bytes that are no text to the client's standard output.
+    pub(crate) async fn stdout_bytes(&self, bytes: &[u8]) {
+        self.send(Frame::Stdout, bytes).await;
+    }
+
     /// Writes to the client's standard error.
     pub(crate) async fn stderr(&self, text: &str) {
         self.send(Frame::Stderr, text.as_bytes()).await;

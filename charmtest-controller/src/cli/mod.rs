@@ -5,6 +5,7 @@
 
 mod actions;
 mod application;
+mod charmhub;
 mod client;
 mod command;
 mod config;
@@ -68,6 +69,7 @@ pub(crate) use target::{CLOUD, CONTROLLER};
 const FAMILIES: &[&[Command]] = &[
     actions::COMMANDS,
     application::COMMANDS,
+    charmhub::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
     constraints::COMMANDS,

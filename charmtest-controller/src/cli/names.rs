@@ -6,12 +6,12 @@ use super::command::Command;
 const FOREIGN: &str = "\
     add-cloud add-credential add-k8s add-machine add-secret add-secret-backend add-space add-ssh-key add-storage \
     add-user agree agreements application-storage attach-storage autoload-credentials bind bootstrap \
-    change-user-password charm-resources clouds consume controller-config create-backup create-storage-pool \
+    change-user-password clouds consume controller-config create-backup create-storage-pool \
     credentials dashboard debug-code debug-hook debug-hooks default-credential default-region destroy-controller \
-    detach-storage diff-bundle disable-command disable-user disabled-commands documentation download \
-    download-backup enable-command enable-destroy-controller enable-ha enable-user export-bundle find find-offers \
+    detach-storage diff-bundle disable-command disable-user disabled-commands documentation \
+    download-backup enable-command enable-destroy-controller enable-ha enable-user export-bundle find-offers \
     firewall-rules grant grant-cloud grant-secret help-action-commands help-hook-commands hook-tool hook-tools \
-    import-filesystem import-ssh-key info kill-controller list-agreements list-charm-resources list-clouds \
+    import-filesystem import-ssh-key kill-controller list-agreements list-clouds \
     list-credentials list-disabled-commands list-firewall-rules list-offers list-payloads list-regions \
     list-secret-backends list-secrets list-spaces list-ssh-keys list-storage list-storage-pools list-subnets \
     list-users login logout migrate model-default model-defaults model-secret-backend move-to-space offer offers \

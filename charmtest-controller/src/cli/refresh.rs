@@ -4,9 +4,10 @@ use charmtest_charm::Charm;
 
 use super::command::{Command, Cx, Failure, first_of};
 use super::deploy::{check_bindings, check_resources, owned};
-use super::{settings, upload};
+use super::{charmhub, settings, upload};
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, ChangeError, Force, Refresh};
+use crate::model::is_store_url;
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] =
@@ -56,7 +57,7 @@ pub(super) const COMMANDS: &[Command] =
                 "Explicit revision of current charm",
             ),
             Flag::text(&["storage"], "Charm storage directives").unsupported(),
-            Flag::text(&["switch"], "Crossgrade to a different charm").unsupported(),
+            Flag::text(&["switch"], "Crossgrade to a different charm"),
             Flag::switch(
                 &["trust"],
                 "Allows charm to run hooks that require access credentials",
@@ -83,10 +84,16 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
         .applications
         .get(name)
         .ok_or_else(|| Failure::failed(ChangeError::ApplicationNotFound(name.to_owned())))?;
-    let Some(path) = args.text("path") else {
-        return Err(Failure::failed(
-            "refreshing a local charm requires either --path or --switch",
-        ));
+    let path = match (args.text("path"), args.text("switch")) {
+        (Some(path), _) => path,
+        (None, Some(path)) if path.starts_with(['.', '/']) => path,
+        (None, Some(_)) => return charmhub::refresh(cx).await,
+        (None, None) if is_store_url(&application.charm) => return charmhub::refresh(cx).await,
+        (None, None) => {
+            return Err(Failure::failed(
+                "refreshing a local charm requires either --path or --switch",
+            ));
+        }
     };
     check_bindings(args.text("bind").unwrap_or_default())?;
     let old = model.charm_of(name).map(|row| row.charm.clone());
@@ -147,7 +154,7 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
 }
 
 /// Tells in which space the endpoints are; there is one only.
-fn endpoint_lines(old: Option<&Charm>, new: &Charm) -> Vec<String> {
+pub(super) fn endpoint_lines(old: Option<&Charm>, new: &Charm) -> Vec<String> {
     let names = |charm: &Charm| -> Vec<String> {
         let mut names: Vec<String> = charm
             .metadata

@@ -10,6 +10,7 @@ use super::command::{Command, Cx, Failure, first_of};
 use super::table::TextTable;
 use super::target::USER;
 use super::upload;
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::changes::{self, ChangeError};
 use crate::model::{Application, Model, ResourceRow, UnitName, application_name};
@@ -147,11 +148,17 @@ fn describe_all(model: &Model, application: &Application, yaml: bool) -> Vec<Val
     };
     let declared = charm.charm.metadata.resources.iter();
     declared
-        .map(|(name, resource)| describe(application, name, resource, yaml))
+        .map(|(name, resource)| describe(application, name, resource, model.info.juju, yaml))
         .collect()
 }
 
-fn describe(application: &Application, name: &str, declared: &Resource, yaml: bool) -> Value {
+fn describe(
+    application: &Application,
+    name: &str,
+    declared: &Resource,
+    juju: JujuVersion,
+    yaml: bool,
+) -> Value {
     let given = application.resources.get(name);
     let (kind, path) = match &declared.kind {
         ResourceKind::File { filename } => ("file", filename.as_str()),
@@ -170,10 +177,12 @@ fn describe(application: &Application, name: &str, declared: &Resource, yaml: bo
     if !declared.description.is_empty() {
         put("description", Value::from(declared.description.as_str()));
     }
-    put(
-        "revision",
-        Value::from(if given.is_some() { "0" } else { "-" }),
-    );
+    let store_revision = given.and_then(|row| row.store_revision);
+    let shown = match (given, store_revision) {
+        (None, _) => "-".to_owned(),
+        (Some(_), revision) => revision.unwrap_or_default().to_string(),
+    };
+    put("revision", Value::from(shown));
     put(
         "fingerprint",
         Value::from(
@@ -186,14 +195,19 @@ fn describe(application: &Application, name: &str, declared: &Resource, yaml: bo
         "size",
         Value::from(given.map(|row| row.size).unwrap_or_default()),
     );
-    put("origin", Value::from("upload"));
+    let from = if store_revision.is_some() {
+        "store"
+    } else {
+        "upload"
+    };
+    put("origin", Value::from(from));
     put("used", Value::from(given.is_some()));
     let uploaded = given.map_or_else(
         || "0001-01-01T00:00:00Z".to_owned(),
         |row| row.uploaded.to_string(),
     );
     put("timestamp", Value::from(uploaded));
-    if given.is_some() {
+    if given.is_some() && store_revision.is_none() {
         put("username", Value::from(USER));
     }
     if yaml {
@@ -202,7 +216,7 @@ fn describe(application: &Application, name: &str, declared: &Resource, yaml: bo
             "usedyesno",
             Value::from(if given.is_some() { "yes" } else { "no" }),
         );
-        put("combinedorigin", Value::from(origin(given)));
+        put("combinedorigin", Value::from(origin(given, juju)));
     }
     Value::Object(map)
 }
@@ -223,20 +237,35 @@ fn tabular(model: &Model, application: &Application, is_unit: bool) -> String {
         if is_unit {
             table.row([name.as_str(), &revision(given)]);
         } else {
-            table.row([name.as_str(), origin(given), &revision(given)]);
+            table.row([
+                name.as_str(),
+                origin(given, model.info.juju),
+                &revision(given),
+            ]);
         }
     }
     table.render()
 }
 
-/// Returns what Juju shows as the revision of an uploaded resource: when it came.
+/// Returns what Juju shows as the revision of a resource: the store's, or when it was uploaded.
 fn revision(given: Option<&ResourceRow>) -> String {
     given.map_or_else(
         || "-".to_owned(),
-        |row| row.uploaded.strftime("%Y-%m-%dT%H:%M").to_string(),
+        |row| match row.store_revision {
+            Some(revision) => revision.to_string(),
+            None => row.uploaded.strftime("%Y-%m-%dT%H:%M").to_string(),
+        },
     )
 }
 
-fn origin(given: Option<&ResourceRow>) -> &'static str {
-    if given.is_some() { USER } else { "upload" }
+/// Returns who gave a resource, in the words of the version.
+fn origin(given: Option<&ResourceRow>, juju: JujuVersion) -> &'static str {
+    match given {
+        None => "upload",
+        Some(row) if row.store_revision.is_none() => USER,
+        Some(_) => match juju {
+            JujuVersion::V3_6 => "charmstore",
+            JujuVersion::V4_0 => "store",
+        },
+    }
 }

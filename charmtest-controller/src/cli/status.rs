@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::charmhub;
 use super::command::{Command, Cx, Failure, Running, any_args};
 use crate::flags::{Flag, Kind};
 use crate::model::Model;
@@ -61,7 +62,11 @@ fn status(cx: &Cx) -> Running<'_> {
         let model = cx.model()?;
         let selectors = cx.positionals();
         let selection = Selection::new(&model, selectors);
-        let report = report(cx, &model, &selection);
+        let mut report = report(cx, &model, &selection);
+        let mut upgrades = charmhub::upgrades(cx, &model).await;
+        for app in &mut report.applications {
+            app.can_upgrade_to = upgrades.remove(&app.name);
+        }
         let relations = cx.args.switch("relations") || cx.args.switch("integrations");
         let times = cx.times();
         let text = match cx.format.as_str() {

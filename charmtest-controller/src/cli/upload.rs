@@ -36,6 +36,16 @@ pub(super) async fn charm(cx: &Cx, path: &str) -> Result<Package, Failure> {
     blocking(move || store_charm(&data, &source, &named)).await
 }
 
+/// Copies the archive at `source` into the controller; errors call it `named`.
+///
+/// # Errors
+///
+/// Fails when it is no charm that could run.
+pub(super) async fn archive(cx: &Cx, source: PathBuf, named: &str) -> Result<Package, Failure> {
+    let (data, named) = (cx.hub.data.clone(), named.to_owned());
+    blocking(move || store_charm(&data, &source, &named)).await
+}
+
 /// Copies resources, given as `name=path` (for OCI images: `name=reference`), into the controller.
 ///
 /// # Errors
@@ -95,13 +105,37 @@ pub(super) async fn resource(
         .resources
         .get(name)
         .is_some_and(|resource| resource.kind == ResourceKind::OciImage);
-    let (data, source, now) = (cx.hub.data.clone(), cx.path(value), cx.hub.now());
-    // An image is a reference; the unit gets a file that names it.
-    let image = is_image.then(|| to_yaml(&json!({"registrypath": value})));
-    let stored = tokio::task::spawn_blocking(move || match image {
-        Some(text) => store_resource(&data, &mut text.as_bytes()),
-        None if source.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-        None => store_resource(&data, &mut File::open(source)?),
+    let content = if is_image {
+        // An image is a reference; the unit gets a file that names it.
+        Content::Text(to_yaml(&json!({"registrypath": value})))
+    } else {
+        Content::File(cx.path(value))
+    };
+    keep_resource(cx, content).await
+}
+
+/// What a resource holds.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// The content of a file.
+    File(PathBuf),
+    /// This text.
+    Text(String),
+}
+
+/// Copies the content of a resource into the controller.
+///
+/// # Errors
+///
+/// Fails when it cannot be read or stored.
+pub(super) async fn keep_resource(cx: &Cx, content: Content) -> io::Result<ResourceRow> {
+    let (data, now) = (cx.hub.data.clone(), cx.hub.now());
+    let stored = tokio::task::spawn_blocking(move || match content {
+        Content::Text(text) => store_resource(&data, &mut text.as_bytes()),
+        Content::File(source) if source.is_dir() => {
+            Err(io::Error::from(io::ErrorKind::IsADirectory))
+        }
+        Content::File(source) => store_resource(&data, &mut File::open(source)?),
     });
     let (fingerprint, size) = stored.await.map_err(io::Error::other)??;
     let path = cx.hub.data.resource(&fingerprint);

@@ -160,6 +160,39 @@ pub fn refresh(
     Ok(())
 }
 
+/// Lets an application whose charm is the newest follow a channel, and gives it resources (Juju 3.6, `juju refresh` of a charm that is
+/// up to date). Units run `upgrade-charm` only for resources.
+///
+/// # Errors
+///
+/// Fails when there is no such application, or its charm declares no such resource.
+pub fn follow_channel(
+    model: &mut Model,
+    application: &str,
+    channel: Option<String>,
+    resources: BTreeMap<String, ResourceRow>,
+) -> Result<(), ChangeError> {
+    let not_found = || ChangeError::ApplicationNotFound(application.to_owned());
+    let charm = model
+        .charm_of(application)
+        .ok_or_else(not_found)?
+        .charm
+        .clone();
+    check_resources(&charm, resources.keys())?;
+    let row = model
+        .applications
+        .get_mut(application)
+        .ok_or_else(not_found)?;
+    if channel.is_some() {
+        row.channel = channel;
+    }
+    if !resources.is_empty() {
+        row.charm_modified += 1;
+        row.resources.extend(resources);
+    }
+    Ok(())
+}
+
 /// Checks that a charm declares these resources.
 pub(super) fn check_resources<'a>(
     charm: &Charm,

@@ -22,7 +22,7 @@ pub(crate) mod fixture;
 
 pub use address::Addresses;
 pub use application::{attach_resource, expose, resolve, resolve_all, set_constraints, unexpose};
-pub use charm::{Refresh, add_charm, add_store_charm, refresh};
+pub use charm::{Refresh, add_charm, add_store_charm, follow_channel, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
 pub use deploy::{NewApplication, Placement, add_subordinate, add_units, deploy};
 pub use error::ChangeError;
