@@ -18,6 +18,21 @@ use crate::model::{
 };
 use crate::tools::network_settings;
 
+/// Shows that the machine takes the unit up: the moment between "waiting for machine" and the agent's first word.
+pub(crate) fn take_up(model: &mut Model, unit: &UnitName, now: Timestamp) {
+    if let Some(row) = model.units.get_mut(unit)
+        && is_new(row)
+    {
+        row.workload = Status::new(Workload::Waiting, "installing agent", now);
+    }
+}
+
+/// Says whether no agent has done anything for the unit yet.
+pub(crate) fn is_new(unit: &Unit) -> bool {
+    let progress = &unit.progress;
+    progress.charm.is_none() && !progress.unpacking && !unit.charm_set_status
+}
+
 /// Notes that the charm's files are about to be written.
 pub(crate) fn begin_unpack(model: &mut Model, unit: &UnitName, now: Timestamp) {
     let Some(row) = model.units.get_mut(unit) else {
@@ -141,6 +156,8 @@ pub(crate) fn finish_hook(
         }
         Hook::Start => {
             row.progress.started = true;
+            row.progress.stopped = false;
+            row.progress.rebooted = false;
             if !row.charm_set_status {
                 row.workload = Status::new(Workload::Unknown, "", now);
             }
@@ -299,11 +316,14 @@ pub(crate) fn recover(model: &mut Model, unit: &UnitName, now: Timestamp) {
     }
 }
 
-/// Does what a reboot of the unit's machine does to agents: every unit there that was started runs `start` again.
-pub(crate) fn reboot(model: &mut Model, unit: &UnitName) {
-    let Some(machine) = model.units.get(unit).map(|row| row.machine.clone()) else {
+/// Does what a reboot of the unit's machine does to agents: every unit there that was started runs `start` again, once no other hook
+/// of it is queued or in error (Juju 3.6).
+pub(crate) fn reboot(model: &mut Model, unit: &UnitName, now: Timestamp) {
+    let Some(row) = model.units.get_mut(unit) else {
         return;
     };
+    row.agent = Status::new(AgentStatus::Rebooting, "", now);
+    let machine = row.machine.clone();
     let there: Vec<UnitName> = model
         .units
         .values()
@@ -311,11 +331,17 @@ pub(crate) fn reboot(model: &mut Model, unit: &UnitName) {
         .map(|row| row.name.clone())
         .collect();
     for name in there {
-        if let Some(row) = model.units.get_mut(&name)
-            && row.progress.queued.is_none()
-        {
-            queue(row, Hook::Start);
+        if let Some(row) = model.units.get_mut(&name) {
+            row.progress.rebooted = true;
         }
+    }
+}
+
+/// Shows that the agent itself failed, and takes up what it left behind; it is started again after a moment.
+pub(crate) fn fail_agent(model: &mut Model, unit: &UnitName, now: Timestamp) {
+    recover(model, unit, now);
+    if let Some(row) = model.units.get_mut(unit) {
+        row.agent = Status::new(AgentStatus::Failed, "resolver loop error", now);
     }
 }
 
@@ -473,9 +499,15 @@ fn show_failure(row: &mut Unit, now: Timestamp) {
     let Some(failure) = &row.progress.failure else {
         return;
     };
-    let name = failure.hook.name();
-    let mut status = Status::new(AgentStatus::Error, format!("hook failed: {name:?}"), now);
-    status.data.insert("hook".to_owned(), Value::from(name));
+    // The full name only for relation hooks (Juju 3.6): a failed `data-storage-attached` is shown as "storage-attached".
+    let shown = match failure.hook.relation() {
+        Some(_) => failure.hook.name(),
+        None => failure.hook.kind(),
+    };
+    let mut status = Status::new(AgentStatus::Error, format!("hook failed: {shown:?}"), now);
+    status
+        .data
+        .insert("hook".to_owned(), Value::from(failure.hook.name()));
     if let Some(hook) = failure.hook.relation() {
         status
             .data

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 
 use super::hook::{Hook, RelationHook};
 use crate::model::{Model, ModelUuid, PortRange, RelationId, Status, TaskId, UnitName, Workload};
@@ -29,6 +30,8 @@ pub struct HookContext {
     pub status_seen: Option<Status<Workload>>,
     /// What to commit at the end.
     pub pending: Pending,
+    /// Asks the agent to kill the hook, reboot, and run it again (`juju-reboot --now`).
+    pub kill: Arc<Notify>,
 }
 
 /// The action part of a context.
@@ -82,6 +85,7 @@ impl HookContext {
             base,
             status_seen: None,
             pending: Pending::default(),
+            kill: Arc::default(),
         }
     }
 

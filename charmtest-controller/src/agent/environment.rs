@@ -44,6 +44,12 @@ pub(crate) fn environment(
     env.set("JUJU_MODEL_UUID", &context.model.0);
     env.set("JUJU_MODEL_NAME", &model.info.name);
     env.set("JUJU_API_ADDRESSES", API_ADDRESS);
+    if model.info.juju == JujuVersion::V4_0 {
+        // Nothing is traced here; a 4.0 without tracing has them too, empty.
+        for name in ["HTTP", "GRPC", "CA_CERT"] {
+            env.set(&format!("JUJU_CHARM_TRACE_CONFIG_{name}"), "");
+        }
+    }
     if model.info.juju == JujuVersion::V3_6 {
         env.set("JUJU_SLA", "unsupported");
     }
@@ -191,7 +197,16 @@ mod tests {
         action: Option<ActionContext>,
         config: &[(&str, &str)],
     ) -> BTreeMap<String, String> {
-        let mut sim = Simulation::new();
+        variables_in(JujuVersion::V3_6, hook, action, config)
+    }
+
+    fn variables_in(
+        juju: JujuVersion,
+        hook: Option<Hook>,
+        action: Option<ActionContext>,
+        config: &[(&str, &str)],
+    ) -> BTreeMap<String, String> {
+        let mut sim = Simulation::of(juju);
         sim.deploy("srv", "peers: {ring: {interface: ring}}", 1);
         for (key, value) in config {
             sim.model
@@ -222,6 +237,25 @@ mod tests {
             env["PATH"]
                 .ends_with("/tools:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         );
+    }
+
+    #[test]
+    fn what_differs_in_4_0() {
+        let env = variables_in(JujuVersion::V4_0, Some(Hook::Install), None, &[]);
+        assert_eq!(
+            added(&env),
+            [
+                "JUJU_CHARM_TRACE_CONFIG_CA_CERT=",
+                "JUJU_CHARM_TRACE_CONFIG_GRPC=",
+                "JUJU_CHARM_TRACE_CONFIG_HTTP="
+            ]
+        );
+        let missing: Vec<&str> = RECORDED
+            .into_iter()
+            .filter(|name| !env.contains_key(*name))
+            .collect();
+        assert_eq!(missing, ["JUJU_SLA"]);
+        assert_eq!(env["JUJU_VERSION"], "4.0.15");
     }
 
     fn added(env: &BTreeMap<String, String>) -> Vec<String> {

@@ -15,12 +15,15 @@ mod environment;
 mod hook;
 mod operation;
 mod output;
+mod persist;
 mod process;
 mod processes;
 mod resolver;
 mod shared;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod stage_tests;
 #[cfg(test)]
 mod subordinate_tests;
 mod supervisor;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::action::{commits, flush_failed, task_end};
 use super::charm_dir;
@@ -15,14 +16,21 @@ use super::environment::{dispatch_path, environment};
 use super::hook::Hook;
 use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script, find_script, start_hint};
+use super::processes::kill_by_environment;
 use super::worker::{Turn, Worker, cancelled};
-use crate::model::{LogLevel, Model, Task, TaskId, TaskStatus, random_hex};
+use crate::model::{
+    Hub, LogLevel, Model, ModelUuid, State, Task, TaskId, TaskStatus, UnitName, random_hex,
+};
 use crate::tools;
 
 /// The log module of what the agent says about hooks.
 const OPERATION: &str = "juju.worker.uniter.operation";
 /// The log module of what the agent says about its decisions.
 const RESOLVER: &str = "juju.worker.uniter";
+/// The log module of the loop around its decisions.
+const LOOP: &str = "juju.worker.uniter.resolver";
+/// The log module of what it says about reboots.
+const REBOOT: &str = "juju.worker.uniter.reboot";
 
 /// How long an agent waits before it tries to unpack a charm again.
 const UNPACK_RETRY: Duration = Duration::from_secs(5);
@@ -73,6 +81,7 @@ impl Worker {
     /// Runs a hook and commits what came of it.
     pub(super) async fn run_hook(&mut self, hook: Hook, turn: Turn) {
         let id = self.context_id(&hook.name());
+        self.tell_why(&hook);
         self.commit(|model, unit, now| commit::begin_hook(model, unit, &hook, &id, now))
             .await;
         if *self.cancel.borrow() {
@@ -90,12 +99,18 @@ impl Worker {
         );
         let (script, exit) = match found {
             Ok(Some(script)) => {
-                let stop = stopped(self.cancel.clone());
+                let (stop, reboot) = (self.stopped(), Arc::clone(&context.kill));
+                let interrupt = async move {
+                    tokio::select! {
+                        why = stop => why,
+                        () = reboot.notified() => Interrupt::Reboot,
+                    }
+                };
                 let exit = process::run(
                     self.job(&context, script.clone(), turn.slot),
                     &mut stdout,
                     &mut stderr,
-                    stop,
+                    interrupt,
                 )
                 .await;
                 (Some(script), exit)
@@ -113,6 +128,15 @@ impl Worker {
             .map(|script| format!(" (via {script})"))
             .unwrap_or_default();
         match exit {
+            // What it left pending is dropped, as that of every hook that was killed.
+            Exit::Interrupted(Interrupt::Reboot) => {
+                self.commit(|model, unit, now| {
+                    commit::requeue_hook(model, unit, &hook, None);
+                    commit::reboot(model, unit, now);
+                })
+                .await;
+                self.end_machine(&context).await;
+            }
             // What was begun and not committed runs again with the next daemon.
             Exit::Interrupted(_) => {}
             Exit::Code(0) => {
@@ -123,20 +147,21 @@ impl Worker {
                     tools::flush(model, &context)?;
                     commit::finish_hook(model, unit, &hook, &base, now);
                     if context.pending.reboot {
-                        commit::reboot(model, unit);
+                        commit::reboot(model, unit, now);
                     }
                     Ok(())
                 });
                 match committed.await {
-                    Ok(()) if script.is_some() => {
-                        self.log
-                            .write(LogLevel::Info, OPERATION, format!("ran {name:?} hook{via}"))
+                    Ok(()) => {
+                        let ran = match &script {
+                            Some(_) => format!("ran {name:?} hook{via}"),
+                            None => format!("skipped {name:?} hook (missing)"),
+                        };
+                        self.log.write(LogLevel::Info, OPERATION, ran);
+                        if context.pending.reboot {
+                            self.end_machine(&context).await;
+                        }
                     }
-                    Ok(()) => self.log.write(
-                        LogLevel::Info,
-                        OPERATION,
-                        format!("skipped {name:?} hook (missing)"),
-                    ),
                     Err(error) => {
                         self.fail(&hook, &via, &format!("cannot apply changes: {error}"))
                             .await
@@ -166,6 +191,50 @@ impl Worker {
             }
             Exit::Code(_) | Exit::Signal(_) => self.fail(&hook, &via, &exit.to_string()).await,
         }
+    }
+
+    /// Says in the log why this hook is next, where Juju does.
+    fn tell_why(&self, hook: &Hook) {
+        let model = self.shared.hub.model(&self.model);
+        let unit = model.as_ref().and_then(|model| model.units.get(&self.unit));
+        let Some(progress) = unit.map(|unit| &unit.progress) else {
+            return;
+        };
+        let kind = hook.kind();
+        match &progress.queued {
+            Some(queued) if queued.hook == *hook => {
+                if queued.not_before.is_some() {
+                    self.log.write(
+                        LogLevel::Warning,
+                        LOOP,
+                        format!("last {kind:?} hook was killed, but agent still alive"),
+                    );
+                }
+                self.log.write(
+                    LogLevel::Info,
+                    RESOLVER,
+                    format!("found queued {kind:?} hook"),
+                );
+            }
+            None if progress.rebooted && *hook == Hook::Start => self.log.write(
+                LogLevel::Info,
+                REBOOT,
+                "reboot detected; triggering implicit start hook to notify charm",
+            ),
+            _ => {}
+        }
+    }
+
+    /// Ends whatever runs on the unit's machine, as its reboot does.
+    async fn end_machine(&self, context: &HookContext) {
+        let unit = context.base.units.get(&self.unit);
+        let machine = unit.map(|unit| unit.machine.clone()).unwrap_or_default();
+        let model = self.model.0.clone();
+        let ending = tokio::task::spawn_blocking(move || {
+            kill_by_environment(&[("JUJU_MODEL_UUID", &model), ("JUJU_MACHINE_ID", &machine)]);
+        });
+        // A panic there is in the daemon's log.
+        let _ = ending.await;
     }
 
     async fn fail(&mut self, hook: &Hook, via: &str, why: &str) {
@@ -264,7 +333,7 @@ impl Worker {
     /// Ends when the agent stops, the task is cancelled, or a command has taken its time.
     fn task_interrupt(&self, task: &Task) -> impl Future<Output = Interrupt> + use<> {
         let mut states = self.shared.hub.watch();
-        let stop = stopped(self.cancel.clone());
+        let stop = self.stopped();
         let (model, id) = (self.model.clone(), task.id);
         let limit = task
             .params
@@ -292,6 +361,23 @@ impl Worker {
                 _ = cancelled => Interrupt::Abort,
                 () = timer => Interrupt::TimedOut,
             }
+        }
+    }
+
+    /// Ends when the agent stops, or the unit is removed by force.
+    fn stopped(&self) -> impl Future<Output = Interrupt> + use<> {
+        let mut cancel = self.cancel.clone();
+        let forced = forced(
+            Arc::clone(&self.shared.hub),
+            self.model.clone(),
+            self.unit.clone(),
+        );
+        async move {
+            tokio::select! {
+                () = cancelled(&mut cancel) => {}
+                () = forced => {}
+            }
+            Interrupt::Stop
         }
     }
 
@@ -347,7 +433,23 @@ impl Worker {
     }
 }
 
-async fn stopped(mut cancel: watch::Receiver<bool>) -> Interrupt {
-    cancelled(&mut cancel).await;
-    Interrupt::Stop
+/// Waits until the unit has to go whatever runs.
+async fn forced(hub: Arc<Hub>, model: ModelUuid, unit: UnitName) {
+    let mut states = hub.watch();
+    let limit = |state: &State| {
+        let model = state.models.get(&model)?;
+        model.units.get(&unit)?.force_at
+    };
+    let at = match states.wait_for(|state| limit(state).is_some()).await {
+        Ok(state) => limit(&state),
+        // The controller ends, and with it the agent.
+        Err(_) => None,
+    };
+    match at {
+        Some(at) => {
+            let left = at.duration_since(hub.now()).max(SignedDuration::ZERO);
+            tokio::time::sleep(left.unsigned_abs()).await;
+        }
+        None => std::future::pending().await,
+    }
 }

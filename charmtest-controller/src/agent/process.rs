@@ -69,6 +69,8 @@ pub(crate) fn find_script(charm_dir: &Path, name: &str) -> Result<Option<Script>
 pub(crate) enum Interrupt {
     /// The agent ends: the daemon does, or the unit was removed by force.
     Stop,
+    /// The hook asked for a reboot at once.
+    Reboot,
     /// The task was cancelled.
     Abort,
     /// The command took longer than it was given.

@@ -50,6 +50,36 @@ pub(crate) enum Step {
 
 /// Returns what the agent of `unit` does next.
 pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
+    if unit.force_at.is_some_and(|at| at <= now) {
+        return Step::Remove;
+    }
+    let forced = |relation: &&Relation| {
+        relation
+            .members
+            .get(&unit.name)
+            .is_some_and(|member| member.in_scope)
+    };
+    let forced = model
+        .relations_of(unit.name.application())
+        .filter(|relation| relation.force_at.is_some())
+        .filter(forced);
+    let mut limit = unit.force_at;
+    for relation in forced {
+        match relation.force_at {
+            Some(at) if at <= now => return Step::LeaveScope(relation.id),
+            at => limit = limit.into_iter().chain(at).min(),
+        }
+    }
+    match (free_step(model, unit, now), limit) {
+        (Step::Wait { until }, Some(limit)) => Step::Wait {
+            until: until.into_iter().chain([limit]).min(),
+        },
+        (step, _) => step,
+    }
+}
+
+/// Returns what the agent does next while nothing is forced.
+fn free_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     let progress = &unit.progress;
     let dying = unit.life != Life::Alive;
     if unit.life == Life::Dead || progress.removed {
@@ -65,6 +95,13 @@ pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     }
     if progress.unpacking || progress.charm.is_none() {
         return Step::Unpack;
+    }
+    if progress.rebooted
+        && progress.started
+        && progress.failure.is_none()
+        && progress.queued.is_none()
+    {
+        return Step::Run(Hook::Start);
     }
     if let Some(failure) = &progress.failure {
         return after_failure(model, unit, failure, now);

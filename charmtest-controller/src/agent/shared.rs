@@ -12,7 +12,7 @@ use super::processes::kill_by_environment;
 use super::tidy::tidy;
 use crate::model::{Hub, Model, ModelUuid, State, Transact, UnitName};
 
-/// Held while something runs on a machine.
+/// Held while something runs on a machine, or in an execution group there.
 type MachineLock = Arc<tokio::sync::Mutex<()>>;
 
 /// What all agents share.
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pub(super) contexts: Contexts,
     /// Bounds how many hooks start at once over all units.
     pub(super) slots: Arc<Semaphore>,
-    machines: Mutex<HashMap<(ModelUuid, String), MachineLock>>,
+    machines: Mutex<HashMap<(ModelUuid, String, String), MachineLock>>,
 }
 
 impl Shared {
@@ -40,11 +40,12 @@ impl Shared {
         }
     }
 
-    /// Waits until nothing else runs on a machine.
+    /// Waits until nothing else runs on a machine in the same execution group; hooks, and actions that name none, are in `""`.
     pub(super) async fn lock_machine(
         &self,
         model: &ModelUuid,
         machine: &str,
+        group: &str,
     ) -> OwnedMutexGuard<()> {
         let lock = {
             let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +53,7 @@ impl Shared {
             machines.retain(|_, lock| Arc::strong_count(lock) > 1);
             Arc::clone(
                 machines
-                    .entry((model.clone(), machine.to_owned()))
+                    .entry((model.clone(), machine.to_owned(), group.to_owned()))
                     .or_default(),
             )
         };

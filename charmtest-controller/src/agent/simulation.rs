@@ -137,6 +137,7 @@ impl Simulation {
             charm_state: Default::default(),
             progress: Default::default(),
             resolved: None,
+            force_at: None,
         };
         self.model.units.insert(name.clone(), row);
         name
@@ -175,6 +176,7 @@ impl Simulation {
             scope: Default::default(),
             life: Life::Alive,
             since: self.now,
+            force_at: None,
             applications: Default::default(),
             members: Default::default(),
         };

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::commit;
+use super::persist::{persist, repair};
 use super::processes::kill_by_environment;
 use super::shared::{Shared, clean_up, remove_dir, transact};
 use super::tidy::needs_tidying;
@@ -142,14 +143,32 @@ impl Supervisor {
         }
         let wake = Arc::new(Notify::new());
         let (cancel, cancelled) = watch::channel(false);
-        let worker = Worker::new(
-            Arc::clone(&self.shared),
-            model.clone(),
-            unit.clone(),
-            Arc::clone(&wake),
-            cancelled,
-        );
-        let running = tokio::spawn(worker.run());
+        let running = {
+            let shared = Arc::clone(&self.shared);
+            let (model, unit, wake) = (model.clone(), unit.clone(), Arc::clone(&wake));
+            tokio::spawn(async move {
+                let work = || {
+                    let worker = Worker::new(
+                        Arc::clone(&shared),
+                        model.clone(),
+                        unit.clone(),
+                        Arc::clone(&wake),
+                        cancelled.clone(),
+                    );
+                    worker.run()
+                };
+                let repair = |why| {
+                    repair(
+                        Arc::clone(&shared),
+                        model.clone(),
+                        unit.clone(),
+                        cancelled.clone(),
+                        why,
+                    )
+                };
+                persist(work, repair).await;
+            })
+        };
         self.workers.insert(
             key,
             Handle {

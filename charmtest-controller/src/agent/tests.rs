@@ -377,11 +377,137 @@ async fn a_killed_hook_runs_again_and_is_no_error() {
         ]
     );
     let log = rig.log().join("\n");
+    let told = [
+        "WARNING juju.worker.uniter.operation hook \"start\" was terminated",
+        "WARNING juju.worker.uniter.resolver last \"start\" hook was killed, but agent still alive",
+        "INFO juju.worker.uniter found queued \"start\" hook",
+        "ran \"start\" hook",
+    ];
+    let places: Vec<Option<usize>> = told.iter().map(|line| log.rfind(line)).collect();
+    assert!(places.is_sorted() && places[0].is_some(), "{log}");
+    assert!(!log.contains("failed"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_reboots_at_once_is_killed_with_its_machine_and_runs_again() {
+    let rig = Rig::with(&charm(
+        "case $JUJU_HOOK_NAME in \
+         start) sleep 300 & echo $! > @DIR@/workload;; \
+         update-status) if [ ! -e @DIR@/pid ]; then echo $$ > @DIR@/pid; sleep 300; fi;; \
+         esac",
+    ));
+    rig.until_idle().await;
+    let workload = fs::read_to_string(rig.file("workload")).unwrap();
+    rig.change(|model| {
+        drop(
+            model
+                .info_mut()
+                .config
+                .insert("update-status-hook-interval".to_owned(), "10ms".to_owned()),
+        )
+    });
+    rig.until_file("pid").await;
+    rig.change(|model| {
+        drop(
+            model
+                .info_mut()
+                .config
+                .insert("update-status-hook-interval".to_owned(), "1h".to_owned()),
+        )
+    });
+    let running = rig.unit().progress.running.unwrap();
+    let context = rig.agents.contexts().get(&running.context).unwrap();
+    let kill = context.lock().unwrap().as_ref().unwrap().kill.clone();
+    kill.notify_one();
+    rig.until("started again", |_| {
+        rig.ran().iter().filter(|hook| *hook == "start").count() == 2
+    })
+    .await;
+    rig.until_idle().await;
+    assert_eq!(rig.ran()[4..], ["update-status", "update-status", "start"]);
     assert!(
-        log.contains("WARNING juju.worker.uniter.operation hook \"start\" was terminated"),
+        !is_running(&workload),
+        "a reboot ends what ran on the machine"
+    );
+    let pid = fs::read_to_string(rig.file("pid")).unwrap();
+    assert!(!is_running(&pid));
+    let log = rig.log().join("\n");
+    assert!(
+        log.contains("INFO juju.worker.uniter.reboot reboot detected; triggering implicit start hook to notify charm"),
         "{log}"
     );
-    assert!(!log.contains("failed"), "{log}");
+    rig.agents.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn force_ends_a_hook_that_hangs_when_its_time_is_over() {
+    let rig = Rig::with(&charm(
+        "if [ $JUJU_HOOK_NAME = stop ]; then echo $$ > @DIR@/pid; sleep 300; fi",
+    ));
+    rig.until_idle().await;
+    let at = rig.hub.now() + jiff::SignedDuration::from_secs(1);
+    rig.change(|model| {
+        changes::remove_unit(
+            model,
+            &unit("app/0"),
+            Haste::ForcedAt(at),
+            Default::default(),
+        )
+        .unwrap()
+    });
+    rig.until_file("pid").await;
+    let pid = fs::read_to_string(rig.file("pid")).unwrap();
+    rig.until("removed", |model| model.units.is_empty()).await;
+    assert!(rig.hub.now() >= at);
+    rig.agents.stop().await;
+    assert!(!is_running(&pid) && !rig.agent_dir().exists());
+    assert_eq!(rig.ran()[4..], ["stop"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_history_of_a_first_run() {
+    let rig = Rig::with(&charm(""));
+    rig.until_idle().await;
+    let kinds = [
+        crate::model::StatusKind::Workload,
+        crate::model::StatusKind::JujuUnit,
+    ];
+    let told = |kind| -> Vec<String> {
+        let records = rig
+            .hub
+            .read_history(&rig.uuid, "app/0", &[kind], 100)
+            .unwrap();
+        records
+            .into_iter()
+            .map(|record| {
+                format!("{} {}", record.status, record.message)
+                    .trim()
+                    .to_owned()
+            })
+            .collect()
+    };
+    assert_eq!(
+        told(kinds[0]),
+        [
+            "waiting waiting for machine",
+            "waiting installing agent",
+            "waiting agent initialising",
+            "maintenance installing charm software",
+            "unknown"
+        ]
+    );
+    assert_eq!(
+        told(kinds[1]),
+        [
+            "allocating",
+            "executing running install hook",
+            "executing running leader-elected hook",
+            "executing running config-changed hook",
+            "executing running start hook",
+            "idle"
+        ]
+    );
+    rig.agents.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

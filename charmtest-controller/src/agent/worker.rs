@@ -16,6 +16,7 @@ use crate::model::{Model, ModelUuid, Task, Transact, UnitName};
 
 /// How long a step that the disk refused waits before it is committed again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+
 /// The agent of one unit.
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
@@ -142,14 +143,13 @@ impl Worker {
     /// Waits for the machine and for a slot; `None` when the agent has to stop.
     async fn take_turn(&mut self, model: &Model, step: &Step) -> Option<Turn> {
         let machine = model.units.get(&self.unit)?.machine.clone();
-        let parallel = is_parallel(model, step);
+        let group = group(model, step);
         let shared = Arc::clone(&self.shared);
         let uuid = self.model.clone();
         let turn = async move {
-            let machine = if parallel {
-                None
-            } else {
-                Some(shared.lock_machine(&uuid, &machine).await)
+            let machine = match group {
+                Some(group) => Some(shared.lock_machine(&uuid, &machine, &group).await),
+                None => None,
             };
             let slot = Arc::clone(&shared.slots).acquire_owned().await.ok();
             Turn {
@@ -164,6 +164,9 @@ impl Worker {
     }
 
     async fn act(&mut self, model: &Model, step: Step, turn: Turn) {
+        if model.units.get(&self.unit).is_some_and(commit::is_new) {
+            self.commit(commit::take_up).await;
+        }
         match step {
             Step::Unpack => self.unpack(model).await,
             Step::Run(hook) | Step::Retry(hook) => self.run_hook(hook, turn).await,
@@ -222,21 +225,66 @@ fn needs_turn(step: &Step) -> bool {
     )
 }
 
-/// Says whether the step may run beside hooks of other units on its machine: commands, and actions that say so.
-fn is_parallel(model: &Model, step: &Step) -> bool {
-    let Step::Action(id) = step else { return false };
-    let Some(task) = model.tasks.get(id) else {
-        return false;
+/// Returns the execution group in which only one step at a time runs on a machine, `""` for hooks; `None` when the step waits for
+/// nobody: for commands, and for actions that are parallel and in no group (Juju 3.6).
+fn group(model: &Model, step: &Step) -> Option<String> {
+    let Step::Action(id) = step else {
+        return Some(String::new());
     };
+    let task = model.tasks.get(id)?;
+    if task.action == Task::EXEC {
+        return None;
+    }
     let declared = model
         .charm_of(task.unit.application())
         .and_then(|row| row.charm.actions.0.get(&task.action));
-    task.action == Task::EXEC
-        || declared.is_some_and(|action| action.parallel && action.execution_group.is_empty())
+    match declared {
+        Some(action) if !action.execution_group.is_empty() => Some(action.execution_group.clone()),
+        Some(action) if action.parallel => None,
+        _ => Some(String::new()),
+    }
 }
 
 /// Waits until the agent is told to stop.
 pub(super) async fn cancelled(cancel: &mut watch::Receiver<bool>) {
     // The sender is dropped with the agents: that is an end as well.
     let _ = cancel.wait_for(|cancelled| *cancelled).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hook::Hook;
+    use super::super::simulation::Simulation;
+    use super::*;
+
+    #[test]
+    fn who_waits_for_whom() {
+        let mut sim = Simulation::new();
+        sim.deploy("srv", "", 1);
+        let row = sim.model.charms.get_mut("local:srv-0").unwrap();
+        let mut charm = (*row.charm).clone();
+        charm.actions = charmtest_charm::Actions::parse(
+            "actions.yaml",
+            "plain: {}\nbeside: {parallel: true}\nqueue: {parallel: true, execution-group: db}\nline: {execution-group: db}\n",
+        )
+        .unwrap();
+        row.charm = Arc::new(charm);
+        for (action, expected) in [
+            ("plain", Some("")),
+            ("beside", None),
+            ("queue", Some("db")),
+            ("line", Some("db")),
+            (Task::EXEC, None),
+        ] {
+            let id = sim.queue_task("srv/0");
+            sim.model.tasks.get_mut(&id).unwrap().action = action.to_owned();
+            assert_eq!(
+                group(&sim.model, &Step::Action(id)).as_deref(),
+                expected,
+                "{action}"
+            );
+        }
+        let hook = Step::Run(Hook::Start);
+        assert_eq!(group(&sim.model, &hook).as_deref(), Some(""));
+    }
 }

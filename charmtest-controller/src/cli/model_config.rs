@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use charmtest_charm::yaml;
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, Cx, Failure, Running};
 use super::table::TextTable;
 use crate::flags::{Flag, Parsed, parse_go_duration};
+use crate::model::changes::restart_retries;
 use crate::model::{Model, Rejected, config_defaults};
 
 pub(super) const COMMANDS: &[Command] = &[Command::new("model-config", "Displays or sets configuration values on a model.", run)
@@ -196,10 +198,17 @@ async fn change(cx: &Cx, pairs: &[(&str, &str)]) -> Result<(), Failure> {
         ))
         .await;
     }
+    let now = cx.hub.now();
+    let first = SignedDuration::try_from(cx.hub.timing.hook_retry_first).unwrap_or_default();
     cx.change(|model| {
+        let retries = |model: &Model| model.config("automatically-retry-hooks").map(str::to_owned);
+        let before = retries(model);
         let config = &mut model.info_mut().config;
         config.retain(|key, _| !reset.contains(key.as_str()));
         config.extend(set);
+        if retries(model) != before {
+            restart_retries(model, first, now);
+        }
         Ok::<_, Rejected>(())
     })
 }

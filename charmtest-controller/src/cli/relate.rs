@@ -92,11 +92,7 @@ async fn integrate(cx: &Cx) -> Result<(), Failure> {
 
 async fn remove(cx: &Cx) -> Result<(), Failure> {
     let which = which(&cx.args).map_err(Failure::Usage)?;
-    let haste = if cx.args.switch("force") {
-        Haste::Forced
-    } else {
-        Haste::Orderly
-    };
+    let haste = Haste::of(cx.args.switch("force"), false, cx.hub.now());
     cx.change(|model| {
         let id = match &which {
             Which::Id(id) => *id,

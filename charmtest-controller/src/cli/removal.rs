@@ -187,12 +187,8 @@ async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
 
 /// Removes one thing; says whether that went well.
 async fn remove(cx: &Cx, entity: Entity, name: &str) -> bool {
-    let haste = if cx.args.switch("force") {
-        Haste::Forced
-    } else {
-        Haste::Orderly
-    };
     let now = cx.hub.now();
+    let haste = Haste::of(cx.args.switch("force"), cx.args.switch("no-wait"), now);
     let outcome = cx.change(|model| match entity {
         Entity::Unit => changes::remove_unit(model, &UnitName::parse(name)?, haste, now),
         Entity::Application => changes::remove_application(model, name, haste, now),

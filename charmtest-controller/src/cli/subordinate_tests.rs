@@ -156,7 +156,9 @@ fn a_subordinate_unit_goes_with_its_relation_only() {
              Note: this will remove all units of \"side\"\n",
         )]);
     }
-    let outcome = c.juju("remove-unit server/0 --no-prompt --force").ok();
+    let outcome = c
+        .juju("remove-unit server/0 --no-prompt --force --no-wait")
+        .ok();
     assert_eq!(outcome.stdout, "will remove unit server/0\n");
     assert_eq!(
         c.model().units_of("side").count(),

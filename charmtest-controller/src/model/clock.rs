@@ -31,7 +31,7 @@ pub struct Timing {
     pub hook_retry_first: Duration,
     /// The longest delay between retries.
     pub hook_retry_max: Duration,
-    /// How long a hook that was killed waits before it runs again.
+    /// How long a hook that was killed waits before it runs again, and an agent that failed before it starts again.
     pub killed_hook: Duration,
     /// How long a hook's output pipes are drained after its process ended.
     pub drain: Duration,

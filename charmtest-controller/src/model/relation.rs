@@ -74,6 +74,9 @@ pub struct Relation {
     /// When it was made.
     #[serde(default)]
     pub since: jiff::Timestamp,
+    /// When every unit leaves it, whatever its agent has done by then (`--force`).
+    #[serde(default)]
+    pub force_at: Option<jiff::Timestamp>,
     /// Application databags by application.
     pub applications: BTreeMap<String, Bag>,
     /// Units that are or were in scope.

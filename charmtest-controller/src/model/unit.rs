@@ -115,6 +115,9 @@ pub struct UnitProgress {
     pub queued: Option<QueuedHook>,
     /// Relations.
     pub relations: BTreeMap<RelationId, RelationProgress>,
+    /// The machine was rebooted and the charm has not been told yet: `start` runs again.
+    #[serde(default)]
+    pub rebooted: bool,
     /// A hook that failed.
     pub failure: Option<HookFailure>,
     /// The hook that was started and has not ended: after a crash it runs again.
@@ -161,4 +164,7 @@ pub struct Unit {
     pub progress: UnitProgress,
     /// A `juju resolved` that the agent has not taken up yet.
     pub resolved: Option<Resolved>,
+    /// When the unit goes whatever its agent has done by then (`--force` without `--no-wait`).
+    #[serde(default)]
+    pub force_at: Option<Timestamp>,
 }

@@ -24,6 +24,10 @@ pub(super) fn apply(hub: &Hub, context: &HookContext, effect: Effect) -> Result<
             // Without a line break: Juju prints none here.
             Ok(path.display().to_string())
         }
+        Effect::KillHook => {
+            context.kill.notify_one();
+            Ok(String::new())
+        }
         change => {
             let now = hub.now();
             let changed = hub.transact_model(&context.model, |model| {
@@ -110,7 +114,7 @@ pub(super) fn change(
             task.log.push((now, message));
         }
         // These do not change the model, see `apply`.
-        Effect::Log(_) | Effect::FetchResource(_) => {}
+        Effect::Log(_) | Effect::FetchResource(_) | Effect::KillHook => {}
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ports;
+use crate::JujuVersion;
 use crate::agent::{HookContext, Pending};
 use crate::model::{Bag, Model, RelationId, UnitName};
 
@@ -65,16 +66,20 @@ pub fn refresh_network(model: &mut Model, unit: &UnitName) {
     }
 }
 
-/// Returns what a unit's databag holds when the unit enters a relation: `ingress-address`, `private-address`, `egress-subnets`.
+/// Returns what a unit's databag holds when the unit enters a relation: `ingress-address`, `egress-subnets`, and in Juju 3.6
+/// `private-address`.
 pub fn network_settings(model: &Model, unit: &UnitName) -> BTreeMap<String, String> {
     let Some(address) = model.address_of(unit) else {
         return BTreeMap::new();
     };
-    BTreeMap::from([
+    let mut settings = BTreeMap::from([
         ("egress-subnets".to_owned(), format!("{address}/32")),
         ("ingress-address".to_owned(), address.to_string()),
-        ("private-address".to_owned(), address.to_string()),
-    ])
+    ]);
+    if model.info.juju == JujuVersion::V3_6 {
+        settings.insert("private-address".to_owned(), address.to_string());
+    }
+    settings
 }
 
 /// Merges into a unit's databag. A relation that was removed by force meanwhile has nobody left to read it.

@@ -62,9 +62,7 @@ fn juju_reboot(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolE
         ));
     }
     if parsed.switch("now") {
-        return Err(ToolError::failed(
-            "juju-reboot --now is not supported by the embedded controller; without --now the reboot follows the hook",
-        ));
+        return Ok(Answered::after(Effect::KillHook));
     }
     scene.context.pending.reboot = true;
     Ok(Answered::nothing())
@@ -126,8 +124,13 @@ mod tests {
         ]);
         assert!(world.context(|context| context.pending.reboot));
         world.enter("two/0", None, None);
-        let (code, _, stderr) = world.run("juju-reboot --now");
-        assert!(code == 1 && stderr.contains("not supported"), "{stderr}");
+        world.check(&[("juju-reboot --now", 0, "", "")]);
+        let asked = world.context(|context| context.kill.clone());
+        let mut asked = std::pin::pin!(asked.notified());
+        assert!(
+            asked.as_mut().enable(),
+            "the agent was told to kill the hook"
+        );
         world.enter_action("two/0", json!({}));
         world.check(&[(
             "juju-reboot",

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::tool::{
     Answered, OutputKind, RELATION, Scene, Tool, ToolError, at_most, knows_relation, optional_key,
 };
+use crate::JujuVersion;
 use crate::agent::{HookContext, RelationEvent};
 use crate::flags::{Flag, Parsed};
 use crate::model::{Relation, RelationId, UnitName, application_name};
@@ -226,8 +227,9 @@ fn application_bag(
         )));
     }
     let own = application == scene.context.unit.application();
-    // Juju 3.6: between applications, only the leader reads what it tells the other side.
-    if own && !relation.is_peer() && !scene.is_leader() {
+    // Juju 3.6: between applications, only the leader reads what it tells the other side. 4.0 dropped that check.
+    let guarded = scene.model.info.juju == JujuVersion::V3_6;
+    if guarded && own && !relation.is_peer() && !scene.is_leader() {
         return Err(ToolError::failed("permission denied"));
     }
     let bag = relation
@@ -262,6 +264,7 @@ fn with_pending(
 
 #[cfg(test)]
 mod tests {
+    use crate::JujuVersion;
     use crate::agent::RelationEvent;
     use crate::model::{Life, Member};
     use crate::tools::testing::{World, unit};
@@ -459,6 +462,16 @@ mod tests {
             ("relation-get -r 12 from two/0", 0, "two/0\n", ""),
             ("relation-get -r 12 app-from oth --app", 0, "oth\n", ""),
             ("relation-get -r 10 app-from two --app", 0, "two\n", ""),
+        ]);
+    }
+
+    #[test]
+    fn minions_read_what_their_leader_tells_in_4_0() {
+        let mut world = World::of(JujuVersion::V4_0);
+        world.enter("two/1", None, None);
+        world.check(&[
+            ("relation-get -r 12 app-from two --app", 0, "two\n", ""),
+            ("relation-get -r 12 app-from two/0 --app", 0, "two\n", ""),
         ]);
     }
 }

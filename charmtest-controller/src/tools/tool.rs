@@ -76,6 +76,8 @@ pub(super) enum Effect {
     Log(Vec<(LogLevel, String)>),
     /// Bring a resource to the unit and print its path.
     FetchResource(String),
+    /// Kill the hook, reboot the machine, run the hook again.
+    KillHook,
 }
 
 /// Why a tool fails.

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
 use super::ChangeError;
 use super::charm::check_resources;
-use crate::model::{Application, Model, Resolved, ResourceRow, UnitName};
+use crate::JujuVersion;
+use crate::model::{Application, Model, ModelUuid, Resolved, ResourceRow, UnitName};
 
 /// Marks an application as exposed (Juju 3.6, `juju expose`).
 ///
@@ -69,14 +73,20 @@ pub fn attach_resource(
 ///
 /// Fails when there is no such unit, it is not in error, or was told already.
 pub fn resolve(model: &mut Model, name: &UnitName, how: Resolved) -> Result<(), ChangeError> {
+    let (juju, model_uuid) = (model.info.juju, model.info.uuid.clone());
     let unit = model
         .units
         .get_mut(name)
         .ok_or_else(|| ChangeError::UnitNotFound(name.to_string()))?;
+    // 4.0 has forgotten the error as soon as it is resolved, and speaks of the unit by its UUID.
+    let resolved = unit.resolved.is_some();
+    if juju == JujuVersion::V4_0 && (resolved || unit.progress.failure.is_none()) {
+        return Err(ChangeError::NotInErrorUuid(unit_uuid(&model_uuid, name)));
+    }
     if unit.progress.failure.is_none() {
         return Err(ChangeError::NotInError(name.to_string()));
     }
-    if unit.resolved.is_some() {
+    if resolved {
         return Err(ChangeError::AlreadyResolved(name.to_string()));
     }
     unit.resolved = Some(how);
@@ -97,6 +107,42 @@ pub fn resolve_all(model: &mut Model, how: Resolved) {
     }
 }
 
+/// Starts the back-off of all failed hooks anew: what becomes of a change of `automatically-retry-hooks`, for which Juju's agents start
+/// again.
+pub fn restart_retries(model: &mut Model, first: SignedDuration, now: Timestamp) {
+    let failed = model
+        .units
+        .values()
+        .filter(|unit| unit.progress.failure.is_some());
+    let names: Vec<UnitName> = failed.map(|unit| unit.name.clone()).collect();
+    for name in &names {
+        if let Some(unit) = model.units.get_mut(name)
+            && let Some(failure) = &mut unit.progress.failure
+        {
+            failure.attempts = 1;
+            failure.retry_at = now.checked_add(first).unwrap_or(now);
+        }
+    }
+}
+
+/// Returns the UUID of a unit, which here is never stored: it follows from the names.
+fn unit_uuid(model: &ModelUuid, unit: &UnitName) -> String {
+    let digest = Sha256::digest(format!("{model}/{unit}"));
+    let hex: String = digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    )
+}
+
 fn find<'a>(model: &'a mut Model, application: &str) -> Result<&'a mut Application, ChangeError> {
     model
         .applications
@@ -106,8 +152,6 @@ fn find<'a>(model: &'a mut Model, application: &str) -> Result<&'a mut Applicati
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::super::fixture::{charm, deployed, model};
     use super::*;
     use crate::agent::Hook;
@@ -179,6 +223,53 @@ mod tests {
                 .to_string(),
             "unit \"a/9\" not found"
         );
+    }
+
+    #[test]
+    fn what_4_0_says_of_units_without_error() {
+        let mut model = app();
+        model.info_mut().juju = JujuVersion::V4_0;
+        let name = UnitName::new("a", 0);
+        let refusal = |model: &mut Model| {
+            let error = resolve(model, &name, Resolved::Retry).unwrap_err();
+            error.to_string()
+        };
+        let text = refusal(&mut model);
+        let uuid = text
+            .strip_prefix("resolving unit: checking unit \"")
+            .and_then(|rest| rest.strip_suffix("\" status: unit is not in error state"))
+            .unwrap_or_else(|| panic!("{text}"));
+        let shape: Vec<usize> = uuid.split('-').map(str::len).collect();
+        assert_eq!(shape, [8, 4, 4, 4, 12]);
+        let failure = HookFailure {
+            hook: Hook::Install,
+            attempts: 1,
+            retry_at: Timestamp::UNIX_EPOCH,
+        };
+        model.units.get_mut(&name).unwrap().progress.failure = Some(failure);
+        resolve(&mut model, &name, Resolved::Retry).unwrap();
+        assert_eq!(
+            refusal(&mut model),
+            text,
+            "also when it was resolved already"
+        );
+    }
+
+    #[test]
+    fn the_back_off_can_start_anew() {
+        let mut model = app();
+        let name = UnitName::new("a", 1);
+        let failure = HookFailure {
+            hook: Hook::Install,
+            attempts: 5,
+            retry_at: Timestamp::UNIX_EPOCH,
+        };
+        model.units.get_mut(&name).unwrap().progress.failure = Some(failure);
+        let now = Timestamp::from_second(100).unwrap();
+        restart_retries(&mut model, SignedDuration::from_secs(5), now);
+        let failure = &model.units.get(&name).unwrap().progress.failure;
+        let failure = failure.as_ref().unwrap();
+        assert_eq!((failure.attempts, failure.retry_at.as_second()), (1, 105));
     }
 
     #[test]

@@ -225,6 +225,7 @@ pub(super) fn add_relation_record(
         applications,
         members: BTreeMap::new(),
         since: now,
+        force_at: None,
     };
     model.relations.insert(id, relation);
     id
@@ -320,6 +321,7 @@ fn add_unit(
         charm_state: BTreeMap::new(),
         progress: UnitProgress::default(),
         resolved: None,
+        force_at: None,
     };
     model.units.insert(name.clone(), unit);
     name

@@ -35,6 +35,9 @@ pub enum ChangeError {
     /// The unit has nothing to resolve.
     #[error("unit {0:?} is not in an error state")]
     NotInError(String),
+    /// The unit has nothing to resolve, in the words of 4.0.
+    #[error("resolving unit: checking unit {0:?} status: unit is not in error state")]
+    NotInErrorUuid(String),
     /// The unit's error was resolved already.
     #[error("cannot set resolved mode for unit {0:?}: already resolved")]
     AlreadyResolved(String),

@@ -21,7 +21,9 @@ mod task;
 pub(crate) mod fixture;
 
 pub use address::Addresses;
-pub use application::{attach_resource, expose, resolve, resolve_all, set_constraints, unexpose};
+pub use application::{
+    attach_resource, expose, resolve, resolve_all, restart_retries, set_constraints, unexpose,
+};
 pub use charm::{Refresh, add_charm, add_store_charm, follow_channel, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
 pub use deploy::{NewApplication, Placement, add_subordinate, add_units, deploy};

@@ -3,7 +3,7 @@
 //! An entity with an agent behind it becomes Dying, its agent runs the last hooks, and the record goes with
 //! [`remove_unit_record`]. What no agent has ever seen goes at once.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ChangeError;
 use crate::model::{
@@ -15,8 +15,33 @@ use crate::model::{
 pub enum Haste {
     /// Agents run their last hooks.
     Orderly,
-    /// The record goes at once (`--force`); no hook runs any more.
+    /// Agents run their last hooks, but not for longer than until then (`--force`).
+    ForcedAt(Timestamp),
+    /// The record goes at once (`--force --no-wait`); no hook runs any more.
     Forced,
+}
+
+/// How long agents are given for their last hooks by `--force` without `--no-wait` (Juju 3.6).
+const FORCE_WAIT: SignedDuration = SignedDuration::from_mins(1);
+
+impl Haste {
+    /// Returns the haste of a command's `--force` and `--no-wait`.
+    pub fn of(force: bool, no_wait: bool, now: Timestamp) -> Self {
+        match (force, no_wait) {
+            (false, _) => Self::Orderly,
+            (true, true) => Self::Forced,
+            (true, false) => Self::ForcedAt(now.checked_add(FORCE_WAIT).unwrap_or(now)),
+        }
+    }
+
+    /// Returns the earlier of a moment that was set before and the one that this haste sets.
+    fn limit(self, before: Option<Timestamp>) -> Option<Timestamp> {
+        let own = match self {
+            Self::ForcedAt(at) => Some(at),
+            Self::Orderly | Self::Forced => None,
+        };
+        before.into_iter().chain(own).min()
+    }
 }
 
 /// Asks a unit to go (Juju 3.6, `juju remove-unit`).
@@ -58,6 +83,7 @@ pub fn destroy_unit(model: &mut Model, name: &UnitName, haste: Haste, now: Times
     if unit.life == Life::Alive {
         unit.life = Life::Dying;
     }
+    unit.force_at = haste.limit(unit.force_at);
     for id in relations_with(model, name) {
         let member = model
             .relations
@@ -237,6 +263,7 @@ fn end_relation(model: &mut Model, id: RelationId, haste: Haste) {
     }
     if let Some(relation) = model.relations.get_mut(&id) {
         relation.life = Life::Dying;
+        relation.force_at = haste.limit(relation.force_at);
     }
     drop_relation_if_empty(model, id);
 }
