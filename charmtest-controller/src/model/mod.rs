@@ -11,6 +11,7 @@ mod hub;
 mod ids;
 mod log;
 mod machine;
+mod migrations;
 mod relation;
 mod state;
 mod status;

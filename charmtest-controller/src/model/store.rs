@@ -9,15 +9,16 @@ use serde::de::DeserializeOwned;
 
 use super::ids::ModelUuid;
 use super::log::{LogLevel, LogLine};
+use super::migrations;
 use super::state::{Model, State};
 use super::status::{StatusKind, StatusRecord};
 use super::table::Table;
 
-/// The layout version of the database, kept in SQLite's `user_version`.
-const SCHEMA: i64 = 1;
-
 /// How many log lines a model keeps; the oldest go first.
 const LOG_LINES: i64 = 500_000;
+
+/// How many records the status history of a model keeps; the oldest go first.
+const HISTORY_RECORDS: i64 = 100_000;
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,8 @@ pub enum StoreError {
     },
     /// The file was written by a newer charmtest.
     #[error(
-        "the database {path} has layout {found}, this charmtest knows up to {SCHEMA}: use the newer charmtest"
+        "the database {path} has layout {found}, this charmtest knows up to {newest}: use the newer charmtest",
+        newest = migrations::NEWEST
     )]
     Newer {
         /// The database file.
@@ -69,7 +71,7 @@ pub struct LogQuery {
 }
 
 impl Store {
-    /// Opens or makes the database at `path`.
+    /// Opens or makes the database at `path`; one of an earlier version is brought to the newest.
     ///
     /// # Errors
     ///
@@ -77,35 +79,19 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let sqlite = |source| classify(path, source);
         let db = Connection::open(path).map_err(sqlite)?;
-        // WAL with NORMAL survives SIGKILL of this process at any instant; only a crash of the machine may lose the last commits.
-        db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;",
-        )
-        .map_err(sqlite)?;
-        let found: i64 = db
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(sqlite)?;
-        if found > SCHEMA {
+        let found = migrations::version(&db).map_err(sqlite)?;
+        if found > migrations::NEWEST {
             return Err(StoreError::Newer {
                 path: path.to_owned(),
                 found,
             });
         }
-        if found < SCHEMA {
-            db.execute_batch(&format!(
-                "BEGIN IMMEDIATE;
-                 CREATE TABLE row (model TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
-                                   PRIMARY KEY (model, kind, key)) WITHOUT ROWID;
-                 CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, at TEXT NOT NULL, entity TEXT NOT NULL,
-                                   level INTEGER NOT NULL, module TEXT NOT NULL, message TEXT NOT NULL);
-                 CREATE INDEX log_model ON log (model, id);
-                 CREATE TABLE status_history (id INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, entity TEXT NOT NULL, body TEXT NOT NULL);
-                 CREATE INDEX status_history_entity ON status_history (model, entity, id);
-                 PRAGMA user_version = {SCHEMA};
-                 COMMIT;"
-            ))
-            .map_err(sqlite)?;
-        }
+        // WAL with NORMAL survives SIGKILL of this process at any instant; only a crash of the machine may lose the last commits.
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;",
+        )
+        .map_err(sqlite)?;
+        migrations::migrate(&db, found).map_err(sqlite)?;
         Ok(Self {
             path: path.to_owned(),
             db,
@@ -250,20 +236,17 @@ impl Store {
         kinds: &[StatusKind],
         limit: usize,
     ) -> Result<Vec<StatusRecord>, StoreError> {
+        let kinds = serde_json::to_string(kinds).unwrap_or_default();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let bodies: Vec<String> = self.query(
-            "SELECT body FROM status_history WHERE model = ?1 AND entity = ?2 ORDER BY id DESC",
-            params![model.0, entity],
+            "SELECT body FROM status_history
+             WHERE model = ?1 AND entity = ?2 AND kind IN (SELECT value FROM json_each(?3)) ORDER BY id DESC LIMIT ?4",
+            params![model.0, entity, kinds, limit],
             |row| row.get(0),
         )?;
         let mut records = bodies
             .iter()
             .map(|body| self.parse::<StatusRecord>("status history", entity, body))
-            .filter(|record| {
-                record
-                    .as_ref()
-                    .map_or(true, |record| kinds.contains(&record.kind))
-            })
-            .take(limit)
             .collect::<Result<Vec<_>, _>>()?;
         records.reverse();
         Ok(records)
@@ -400,9 +383,17 @@ fn write(
         write_table(tx, uuid, "task", &old.tasks, &model.tasks)?;
     }
     for (model, record) in history {
-        let body = json(record)?;
-        tx.prepare_cached("INSERT INTO status_history (model, entity, body) VALUES (?1, ?2, ?3)")?
-            .execute(params![model.0, record.entity, body])?;
+        tx.prepare_cached(
+            "INSERT INTO status_history (model, entity, kind, body) VALUES (?1, ?2, json_extract(?3, '$.kind'), ?3)",
+        )?
+        .execute(params![model.0, record.entity, json(record)?])?;
+        let id = tx.last_insert_rowid();
+        if id % 1000 == 0 {
+            tx.execute(
+                "DELETE FROM status_history WHERE model = ?1 AND id < ?2",
+                params![model.0, id - HISTORY_RECORDS],
+            )?;
+        }
     }
     Ok(())
 }
