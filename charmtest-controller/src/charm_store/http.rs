@@ -11,14 +11,22 @@ use ureq::{Agent, Body, Proxy, http::Response};
 
 use super::CharmStoreError;
 
-/// How long a connection may take to come about.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Until a connection has come about.
+    connect: Duration,
+    /// Until an answer has begun; for answers that are no downloads, until it has ended.
+    answer: Duration,
+    /// A download in all.
+    download: Duration,
+}
 
-/// How long the store may take for an answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a download may take in all.
-const DOWNLOAD_LIMIT: Duration = Duration::from_secs(15 * 60);
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(10),
+    answer: Duration::from_secs(30),
+    download: Duration::from_secs(15 * 60),
+};
 
 /// The longest answer that is read, in bytes; the largest charms have some hundred KiB of metadata.
 const ANSWER_MAX: u64 = 32 << 20;
@@ -45,9 +53,10 @@ pub(crate) const VARIABLES: [&str; 7] = [
 ];
 
 /// Makes requests in the name of a client.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Http {
     env: BTreeMap<String, String>,
+    limits: Limits,
 }
 
 /// What a server answered.
@@ -69,6 +78,7 @@ impl Http {
             env: known
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
+            limits: LIMITS,
         }
     }
 
@@ -78,7 +88,7 @@ impl Http {
     ///
     /// Fails when the server cannot be reached, does not answer in time, or answers something that is no such JSON.
     pub(crate) fn get<T: DeserializeOwned>(&self, url: &str) -> Result<Answer<T>, CharmStoreError> {
-        let agent = self.agent(url, ANSWER_LIMIT)?;
+        let agent = self.agent(url, self.limits.answer)?;
         let answer = agent.get(url).header("Accept", "application/json").call();
         decode("Get", url, answer)
     }
@@ -93,7 +103,7 @@ impl Http {
         url: &str,
         body: &Value,
     ) -> Result<Answer<T>, CharmStoreError> {
-        let agent = self.agent(url, ANSWER_LIMIT)?;
+        let agent = self.agent(url, self.limits.answer)?;
         let answer = agent
             .post(url)
             .header("Accept", "application/json")
@@ -108,7 +118,7 @@ impl Http {
     ///
     /// Fails as [`Http::get`] does, when the server answers with an error, or when `to` cannot be written.
     pub(crate) fn download(&self, url: &str, to: &mut impl Write) -> Result<(), CharmStoreError> {
-        let agent = self.agent(url, DOWNLOAD_LIMIT)?;
+        let agent = self.agent(url, self.limits.download)?;
         let mut answer = agent
             .get(url)
             .call()
@@ -147,8 +157,8 @@ impl Http {
             .tls_config(tls)
             .http_status_as_error(false)
             .user_agent(format!("charmtest/{}", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(CONNECT_LIMIT))
-            .timeout_recv_response(Some(ANSWER_LIMIT))
+            .timeout_connect(Some(self.limits.connect))
+            .timeout_recv_response(Some(self.limits.answer))
             .timeout_global(Some(limit));
         Ok(config.build().into())
     }
@@ -307,6 +317,29 @@ mod tests {
             ("NO_PROXY".to_owned(), "*".to_owned()),
         ]);
         assert_eq!(proxy("https://x", &none), None);
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_given_up() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v2/x", server.local_addr().unwrap());
+        let short = Duration::from_millis(100);
+        let http = Http {
+            env: BTreeMap::new(),
+            limits: Limits {
+                connect: short,
+                answer: short,
+                download: short,
+            },
+        };
+        let expected =
+            format!("Get \"{url}\": 127.0.0.1 does not answer in time; check the network");
+        for error in [
+            http.get::<Value>(&url).unwrap_err(),
+            http.download(&url, &mut Vec::new()).unwrap_err(),
+        ] {
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
     }
 
     #[test]

@@ -10,7 +10,11 @@ mod upgrades;
 mod view;
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod local_tests;
+#[cfg(test)]
+mod remote_tests;
 
 use std::path::Path;
 use std::sync::Arc;
