@@ -68,10 +68,16 @@ pub(crate) fn test_binaries(args: &TestsArgs) -> Result<Vec<TestBinary>> {
     let mut binaries = Vec::new();
     for built in built {
         let juju_version = targets::juju_version(&metadata, built.package)?;
-        let executable = Executable {
+        let stores = targets::charm_stores(&metadata, built.package)?;
+        let mut executable = Executable {
             juju_version,
             ..Executable::from(built)
         };
+        // What the user says at the moment wins over manifests.
+        let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
+        executable
+            .env
+            .extend(stores.into_iter().filter(|(name, _)| unset(name)));
         if let Some(description) = describe(&executable, &args.select, &args.flags)? {
             binaries.push(TestBinary {
                 executable,

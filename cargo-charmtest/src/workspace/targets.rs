@@ -63,6 +63,56 @@ pub(super) fn juju_version(metadata: &Metadata, package: &Package) -> Result<Opt
     Ok(None)
 }
 
+/// Returns the variables that say which charm stores the embedded controller asks for the package's tests: `charm-store`, a list of
+/// directories and `.charm` files below the manifest's own directory, and `charmhub`, in `[package.metadata.charmtest]`, each else in
+/// `[workspace.metadata.charmtest]`.
+///
+/// # Errors
+///
+/// Fails when one of them is of another kind.
+pub(super) fn charm_stores(
+    metadata: &Metadata,
+    package: &Package,
+) -> Result<Vec<(&'static str, String)>> {
+    let dir = package.manifest_path.parent().unwrap_or("".into());
+    let tables = [
+        (&package.metadata, dir, "package"),
+        (
+            &metadata.workspace_metadata,
+            metadata.workspace_root.as_path(),
+            "workspace",
+        ),
+    ];
+    let value = |key: &str| {
+        tables.into_iter().find_map(|(table, dir, owner)| {
+            let value = table.get("charmtest")?.get(key)?;
+            Some((value, dir, owner))
+        })
+    };
+    let wrong = |key: &str, owner: &str, dir: &dyn std::fmt::Display, what: &str| {
+        Error::new(
+            Kind::Usage,
+            format!("{dir}: {key} in [{owner}.metadata.charmtest] is not {what}"),
+        )
+    };
+    let mut variables = Vec::new();
+    if let Some((value, dir, owner)) = value("charm-store") {
+        let paths: Option<Vec<String>> = value.as_array().and_then(|paths| {
+            let path = |path: &serde_json::Value| Some(dir.join(path.as_str()?).to_string());
+            paths.iter().map(path).collect()
+        });
+        let paths = paths.ok_or_else(|| wrong("charm-store", owner, &dir, "a list of paths"))?;
+        variables.push(("CHARMTEST_CHARM_STORE", paths.join(":")));
+    }
+    if let Some((value, dir, owner)) = value("charmhub") {
+        let asked = value
+            .as_bool()
+            .ok_or_else(|| wrong("charmhub", owner, &dir, "true or false"))?;
+        variables.push(("CHARMTEST_CHARMHUB", asked.to_string()));
+    }
+    Ok(variables)
+}
+
 /// Asks cargo for the workspace.
 ///
 /// # Errors
@@ -293,6 +343,52 @@ mod tests {
             ..CargoArgs::default()
         };
         metadata(&cargo).unwrap()
+    }
+
+    #[test]
+    fn charm_stores_are_those_of_the_manifests() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut metadata = workspace(dir.path());
+        let mut charm = metadata
+            .packages
+            .iter()
+            .find(|package| package.name.as_str() == "charm")
+            .unwrap()
+            .clone();
+        assert_eq!(charm_stores(&metadata, &charm).unwrap(), []);
+        let root = metadata.workspace_root.clone();
+        let asked = ("CHARMTEST_CHARMHUB", "true".to_owned());
+        metadata.workspace_metadata =
+            serde_json::json!({"charmtest": {"charm-store": ["shared"], "charmhub": true}});
+        assert_eq!(
+            charm_stores(&metadata, &charm).unwrap(),
+            [
+                ("CHARMTEST_CHARM_STORE", format!("{root}/shared")),
+                asked.clone()
+            ]
+        );
+        charm.metadata = serde_json::json!({"charmtest": {"charm-store": ["a", "/b.charm"]}});
+        assert_eq!(
+            charm_stores(&metadata, &charm).unwrap(),
+            [
+                ("CHARMTEST_CHARM_STORE", format!("{root}/charm/a:/b.charm")),
+                asked
+            ]
+        );
+        for (table, expected) in [
+            (
+                serde_json::json!({"charm-store": "a"}),
+                "charm-store in [package.metadata.charmtest] is not a list of paths",
+            ),
+            (
+                serde_json::json!({"charmhub": "yes"}),
+                "charmhub in [package.metadata.charmtest] is not true or false",
+            ),
+        ] {
+            charm.metadata = serde_json::json!({ "charmtest": table });
+            let error = charm_stores(&metadata, &charm).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]
