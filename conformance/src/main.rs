@@ -68,7 +68,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let scenarios = options.names.is_empty() || options.names.iter().any(|name| name != RECORDED);
-    let recorded = options.juju.is_none() && !options.list && options.names.iter().any(|name| name == RECORDED);
+    let recorded = options.juju.is_none()
+        && !options.list
+        && options.names.iter().any(|name| name == RECORDED);
     let mut good = true;
     if scenarios {
         good &= scenario::run(options, root)?;

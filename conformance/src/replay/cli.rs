@@ -24,7 +24,7 @@ const LATE_LIMIT: Duration = Duration::from_millis(700);
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// How long a status may take to show the units as they were recorded.
-const SAME_STATE: Duration = Duration::from_secs(3);
+const SAME_STATE: Duration = Duration::from_millis(600);
 
 /// What came of the records of one topic.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ struct Tally {
     alike: usize,
     explained: usize,
     unexplained: usize,
+    /// Answered with "not supported by the embedded controller".
+    missing: usize,
     same_words: usize,
 }
 
@@ -47,6 +49,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         juju,
         names: Names::new(&plan.words),
         changed: false,
+        in_vain: None,
     };
     for line in &plan.setup {
         replay.between(line)?;
@@ -54,6 +57,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
     let mut ledger = Ledger::new(&plan);
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     let mut unexplained = 0;
+    let mut absent: BTreeMap<String, usize> = BTreeMap::new();
     for record in &records {
         for line in plan.before(&record.id) {
             replay.between(line)?;
@@ -64,7 +68,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
             continue;
         }
         let since = Instant::now();
-        let (found, same_words) = replay.replay(record, &plan.fragments)?;
+        let (found, same_words, missing) = replay.replay(record, &plan.fragments)?;
         if options.verbose {
             print(&format!(
                 "{} ({}) took {} ms",
@@ -72,6 +76,19 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
                 record.argv.join(" "),
                 since.elapsed().as_millis()
             ));
+        }
+        if let Some(what) = missing {
+            tally.missing += 1;
+            if !plan.absent.contains_key(&what) {
+                print(&format!(
+                    "{} ({}): `{what}` is not there",
+                    record.id,
+                    record.argv.join(" ")
+                ));
+                unexplained += 1;
+            }
+            *absent.entry(what).or_default() += 1;
+            continue;
         }
         let any = !found.is_empty();
         tally.same_words += usize::from(same_words);
@@ -99,8 +116,20 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         .map(|id| format!("replay.toml names {id}, which is not recorded"))
         .collect();
     faults.extend(ledger.stale(true));
+    let there = plan
+        .absent
+        .iter()
+        .filter(|(what, _)| !absent.contains_key(*what));
+    faults.extend(there.map(|(what, why)| format!("`{what}` is there now ({why})")));
     for fault in &faults {
         print(fault);
+    }
+    if !absent.is_empty() {
+        let counts: Vec<String> = absent
+            .iter()
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+        print(&format!("not there: {}", counts.join(", ")));
     }
     summary(&tallies);
     Ok(unexplained == 0 && faults.is_empty())
@@ -108,8 +137,15 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
 
 fn summary(tallies: &BTreeMap<String, Tally>) {
     print(&format!(
-        "{:<14} {:>8} {:>8} {:>6} {:>10} {:>12} {:>10}",
-        "recorded", "replayed", "alike", "share", "explained", "unexplained", "skipped"
+        "{:<14} {:>8} {:>8} {:>6} {:>10} {:>12} {:>10} {:>10}",
+        "recorded",
+        "replayed",
+        "alike",
+        "share",
+        "explained",
+        "unexplained",
+        "not there",
+        "skipped"
     ));
     let mut all = Tally::default();
     for (topic, tally) in tallies {
@@ -118,10 +154,11 @@ fn summary(tallies: &BTreeMap<String, Tally>) {
         all.alike += tally.alike;
         all.explained += tally.explained;
         all.unexplained += tally.unexplained;
+        all.missing += tally.missing;
         all.same_words += tally.same_words;
     }
     line("all", &all);
-    let replayed = all.alike + all.explained + all.unexplained;
+    let replayed = all.alike + all.explained + all.unexplained + all.missing;
     print(&format!(
         "messages equal word for word: {} of {replayed}",
         all.same_words
@@ -129,11 +166,11 @@ fn summary(tallies: &BTreeMap<String, Tally>) {
 }
 
 fn line(topic: &str, tally: &Tally) {
-    let replayed = tally.alike + tally.explained + tally.unexplained;
+    let replayed = tally.alike + tally.explained + tally.unexplained + tally.missing;
     let share = (tally.alike * 100).checked_div(replayed).unwrap_or(100);
     print(&format!(
-        "{topic:<14} {replayed:>8} {:>8} {share:>5}% {:>10} {:>12} {:>10}",
-        tally.alike, tally.explained, tally.unexplained, tally.skipped
+        "{topic:<14} {replayed:>8} {:>8} {share:>5}% {:>10} {:>12} {:>10} {:>10}",
+        tally.alike, tally.explained, tally.unexplained, tally.missing, tally.skipped
     ));
 }
 
@@ -166,12 +203,17 @@ fn prepare(plan: &Plan, root: &Path, juju: &Juju) -> Result {
     Ok(())
 }
 
+/// Units and how they are: workload, agent, and the messages of both.
+type State = BTreeMap<String, [String; 4]>;
+
 /// A replay on its way.
 struct Replay {
     juju: Juju,
     names: Names,
     /// Whether something was asked for that units may still be busy with.
     changed: bool,
+    /// A state of units that did not come; the records after it often show the same in other formats.
+    in_vain: Option<State>,
 }
 
 impl Replay {
@@ -200,13 +242,18 @@ impl Replay {
     }
 
     /// Runs the command of a record again and compares.
-    fn replay(&mut self, record: &Record, fragments: &[String]) -> Result<(Vec<Found>, bool)> {
+    fn replay(
+        &mut self,
+        record: &Record,
+        fragments: &[String],
+    ) -> Result<(Vec<Found>, bool, Option<String>)> {
         if !is_at_once(record) {
             self.settle()?;
         }
         let mut ours = self.ask(record)?;
         if let Some(state) = state(&record.stdout)
             && record.command() == "status"
+            && self.in_vain.as_ref() != Some(&state)
         {
             let mut latest = ours.clone();
             let same = Juju::wait(SAME_STATE, || {
@@ -218,6 +265,8 @@ impl Replay {
             })?;
             if same {
                 ours = latest;
+            } else {
+                self.in_vain = Some(state);
             }
         }
         self.names.learn(&record.stdout, &ours.stdout);
@@ -231,7 +280,11 @@ impl Replay {
             found.retain(|found| found.aspect == compare::Aspect::Exit);
         }
         self.changed |= !record.reads();
-        Ok((found, compare::same_words(&theirs, &ours)))
+        Ok((
+            found,
+            compare::same_words(&theirs, &ours),
+            missing(&ours.stderr),
+        ))
     }
 
     fn ask(&self, record: &Record) -> Result<crate::juju::Said> {
@@ -270,6 +323,15 @@ impl Replay {
     }
 }
 
+/// Returns what the embedded controller says that it does not support.
+fn missing(stderr: &str) -> Option<String> {
+    let line = stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("ERROR "))?;
+    let what = line.strip_suffix(" is not supported by the embedded controller")?;
+    Some(what.replace('"', ""))
+}
+
 /// Returns whether a record shows what is only so for a moment after a command.
 fn is_at_once(record: &Record) -> bool {
     let note = record.note.as_deref().unwrap_or("");
@@ -303,7 +365,7 @@ fn is_settled(status: &Value) -> bool {
 }
 
 /// Returns what units a status shows, and how they are: workload, agent, and what both say.
-fn state(status: &str) -> Option<BTreeMap<String, [String; 4]>> {
+fn state(status: &str) -> Option<State> {
     let value = shape::json(status)
         .filter(Value::is_object)
         .or_else(|| shape::yaml(status));

@@ -103,8 +103,17 @@ impl Names {
                 }
             }
             (Value::Array(theirs), Value::Array(ours)) => {
-                for (theirs, ours) in theirs.iter().zip(ours) {
-                    self.learn_value(key, theirs, ours);
+                for (index, theirs) in theirs.iter().enumerate() {
+                    // Models are listed with those of others between them.
+                    let name = &theirs["short-name"];
+                    let ours = if name.is_null() {
+                        ours.get(index)
+                    } else {
+                        ours.iter().find(|ours| ours["short-name"] == *name)
+                    };
+                    if let Some(ours) = ours {
+                        self.learn_value(key, theirs, ours);
+                    }
                 }
             }
             (Value::String(a), Value::String(b)) if NAMING.contains(&key) && key == "id" => {
@@ -193,6 +202,24 @@ mod tests {
         );
         assert_eq!(names.argument("remove-relation", "5"), "2");
         assert_eq!(names.argument("status", "704951"), "111111");
+    }
+
+    #[test]
+    fn models_are_paired_by_name() {
+        let mut names = Names::default();
+        let uuid = |digit: &str| format!("{}-3415-48fa-8a43-2131c9bf3ae3", digit.repeat(8));
+        let model = |name: &str, digit: &str| {
+            format!(
+                r#"{{"short-name":"{name}","model-uuid":"{}"}}"#,
+                uuid(digit)
+            )
+        };
+        names.learn(
+            &format!("[{},{}]", model("controller", "1"), model("t1", "2")),
+            &format!("[{}]", model("t1", "3")),
+        );
+        assert_eq!(names.argument("status", &uuid("2")), uuid("3"));
+        assert_eq!(names.argument("status", &uuid("1")), uuid("1"));
     }
 
     #[test]

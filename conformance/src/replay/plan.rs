@@ -34,6 +34,9 @@ pub(crate) struct Plan {
     /// Records that cannot apply.
     #[serde(default)]
     pub(crate) skip: Vec<Skip>,
+    /// Commands and options that the embedded controller says it does not have, with the reason.
+    #[serde(default)]
+    pub(crate) absent: BTreeMap<String, String>,
     /// Differences that stay.
     #[serde(default)]
     pub(crate) difference: Vec<Known>,
