@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use charmtest_charm::{Archive, Charm, ResourceKind};
 use jiff::Timestamp;
@@ -36,6 +38,7 @@ pub(crate) struct LocalStore {
 }
 
 /// An archive that was looked into.
+#[derive(Debug)]
 struct Opened {
     charm: Charm,
     metadata_yaml: String,
@@ -159,35 +162,17 @@ impl LocalStore {
                 ..RefreshResult::default()
             }));
         }
-        let wanted = match &request.channel {
-            Some(channel) => channel.full(),
-            None => Channel {
-                track: Some(package.default_track.clone()),
-                ..Channel::default().full()
-            },
-        };
-        for channel in followed(&wanted) {
-            let mut rows: Vec<&ReleaseRow> = package
-                .releases
-                .iter()
-                .filter(|row| row.channel == channel)
-                .collect();
-            rows.sort_by_key(|row| std::cmp::Reverse(row.revision));
-            for row in rows {
-                let opened = open(name, package, row.revision)?;
-                if supports(&opened.bases, request) {
-                    return Ok(Some(RefreshResult {
-                        charm: refresh_charm(name, package, row.revision, Some(row))?,
-                        effective_channel: row.channel.to_string(),
-                        error: None,
-                    }));
-                }
-            }
+        if let Some(row) = choose(package, request)? {
+            return Ok(Some(RefreshResult {
+                charm: refresh_charm(name, package, row.revision, Some(row))?,
+                effective_channel: row.channel.to_string(),
+                error: None,
+            }));
         }
         let mut releases = Vec::new();
         for row in ordered(package) {
             let opened = open(name, package, row.revision)?;
-            for base in opened.bases {
+            for base in opened.bases.clone() {
                 let release = Release {
                     base,
                     channel: row.channel.to_string(),
@@ -198,6 +183,18 @@ impl LocalStore {
             }
         }
         Ok(Some(not_found(releases)))
+    }
+
+    /// Returns the revision that a channel has for a base; `None` when there is none, or no such charm.
+    ///
+    /// # Errors
+    ///
+    /// Fails when an archive cannot be read.
+    pub(super) fn newest(&self, request: &Request) -> Result<Option<u32>, CharmStoreError> {
+        let Some(package) = self.catalogue.get(&request.name) else {
+            return Ok(None);
+        };
+        Ok(choose(package, request)?.map(|row| row.revision))
     }
 
     /// Returns all revisions of a resource; `None` for a charm that is not here.
@@ -222,6 +219,35 @@ impl LocalStore {
             .map(|(revision, content)| store_resource(&opened.charm, resource, *revision, content));
         all.collect::<Result<_, _>>().map(Some)
     }
+}
+
+/// Finds what is released for a request: in its channel, or in the safer one that stands in for it; the newest that fits.
+fn choose<'a>(
+    package: &'a Package,
+    request: &Request,
+) -> Result<Option<&'a ReleaseRow>, CharmStoreError> {
+    let wanted = match &request.channel {
+        Some(channel) => channel.full(),
+        None => Channel {
+            track: Some(package.default_track.clone()),
+            ..Channel::default().full()
+        },
+    };
+    for channel in followed(&wanted) {
+        let mut rows: Vec<&ReleaseRow> = package
+            .releases
+            .iter()
+            .filter(|row| row.channel == channel)
+            .collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.revision));
+        for row in rows {
+            let opened = open(&request.name, package, row.revision)?;
+            if supports(&opened.bases, request) {
+                return Ok(Some(row));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the channels that a wanted one may get its revision from: its branch, itself, and the safer ones, as long as it is closed.
@@ -361,10 +387,10 @@ fn refresh_charm(
     }
     Ok(RefreshCharm {
         kind: "charm".to_owned(),
-        download: opened.download,
+        download: opened.download.clone(),
         name: name.to_owned(),
         resources,
-        bases: opened.bases,
+        bases: opened.bases.clone(),
         revision,
     })
 }
@@ -421,8 +447,15 @@ fn store_resource(
     })
 }
 
-/// Looks into the archive of a revision.
-fn open(name: &str, package: &Package, revision: u32) -> Result<Opened, CharmStoreError> {
+/// What is known of archives, by their path, size and time of change: a status asks again and again, and an archive may be large.
+static KNOWN: Mutex<BTreeMap<(PathBuf, u64, SystemTime), Arc<Opened>>> =
+    Mutex::new(BTreeMap::new());
+
+/// How many archives are known at most.
+const KNOWN_MAX: usize = 1000;
+
+/// Looks into the archive of a revision, unless it was looked into before.
+fn open(name: &str, package: &Package, revision: u32) -> Result<Arc<Opened>, CharmStoreError> {
     let path = package.revisions.get(&revision).ok_or_else(|| {
         CharmStoreError::failed(format!(
             "the charm store has no revision {revision} of {name:?}"
@@ -434,6 +467,15 @@ fn open(name: &str, package: &Package, revision: u32) -> Result<Opened, CharmSto
             path.display()
         ))
     };
+    let found = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
+    let changed = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let key = (path.clone(), found.len(), changed);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(opened) = known().get(&key)
+        && opened.charm.metadata.name.as_str() == name
+    {
+        return Ok(Arc::clone(opened));
+    }
     let archive = Archive::open(path).map_err(|error| bad(error.to_string()))?;
     let charm = Charm::read_archive(&archive).map_err(|error| bad(error.to_string()))?;
     if charm.metadata.name.as_str() != name {
@@ -449,12 +491,7 @@ fn open(name: &str, package: &Package, revision: u32) -> Result<Opened, CharmSto
         Ok::<_, CharmStoreError>(text.unwrap_or_default())
     };
     let (metadata_yaml, config_yaml) = (text("metadata.yaml")?, text("config.yaml")?);
-    let found = fs::metadata(path).map_err(|error| cannot_read(path, &error))?;
-    let modified = found
-        .modified()
-        .ok()
-        .and_then(|time| Timestamp::try_from(time).ok())
-        .unwrap_or_default();
+    let modified = Timestamp::try_from(changed).unwrap_or_default();
     let bases = charm.manifest.bases.iter().flat_map(|base| {
         let mut architectures = base.architectures.clone();
         if architectures.is_empty() {
@@ -466,7 +503,7 @@ fn open(name: &str, package: &Package, revision: u32) -> Result<Opened, CharmSto
             channel: base.channel.clone(),
         })
     });
-    Ok(Opened {
+    let opened = Arc::new(Opened {
         bases: bases.collect(),
         metadata_yaml,
         config_yaml,
@@ -478,7 +515,13 @@ fn open(name: &str, package: &Package, revision: u32) -> Result<Opened, CharmSto
         },
         modified: modified.strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00").to_string(),
         charm,
-    })
+    });
+    let mut known = known();
+    if known.len() >= KNOWN_MAX {
+        known.clear();
+    }
+    known.insert(key, Arc::clone(&opened));
+    Ok(opened)
 }
 
 fn cannot_read(path: &Path, error: &io::Error) -> CharmStoreError {

@@ -207,16 +207,13 @@ impl CharmStore {
         }
     }
 
-    /// Returns the URL of the newest revision that an application could be refreshed to, asking only the stores of this machine.
+    /// Returns the revision that the channel of `request` has for its base, asking only the stores of this machine.
     ///
     /// # Errors
     ///
     /// Fails when an archive cannot be read.
     pub(crate) fn newest_here(&self, request: &Request) -> Result<Option<u32>, CharmStoreError> {
-        let answer = self.local.refresh(request)?;
-        Ok(answer
-            .filter(|result| result.error.is_none())
-            .map(|result| result.charm.revision))
+        self.local.newest(request)
     }
 
     /// Returns a revision of a resource of a charm.
