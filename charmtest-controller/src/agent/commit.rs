@@ -13,7 +13,7 @@ use super::resolver::{config_fingerprint, enters, jitter};
 use super::tidy::elect;
 use crate::model::changes::add_subordinate;
 use crate::model::{
-    AgentStatus, HookFailure, Model, QueuedHook, RelationId, Running, Scope, Status, TaskId,
+    AgentStatus, HookFailure, Life, Model, QueuedHook, RelationId, Running, Scope, Status, TaskId,
     TaskStatus, Timing, Unit, UnitName, Workload,
 };
 use crate::tools::network_settings;
@@ -373,8 +373,8 @@ pub(crate) fn enter_scopes(model: &mut Model, unit: &UnitName, now: Timestamp) {
         .filter(|relation| enters(model, row, relation))
         .map(|relation| relation.id)
         .collect();
-    let addresses = network_settings(model, unit);
     for id in entered {
+        let addresses = network_settings(model, unit, id);
         let Some(relation) = model.relations.get_mut(&id) else {
             continue;
         };
@@ -405,7 +405,7 @@ fn bring_subordinate(model: &mut Model, unit: &UnitName, id: RelationId, now: Ti
     }
 }
 
-/// Leaves the scope of a relation for good; the databag stays readable until the relation goes.
+/// Leaves the scope of a relation, for good unless the relation is suspended; the databag stays readable until the relation goes.
 pub(crate) fn leave_scope(model: &mut Model, unit: &UnitName, id: RelationId) {
     let Some(relation) = model.relations.get_mut(&id) else {
         return;
@@ -413,8 +413,14 @@ pub(crate) fn leave_scope(model: &mut Model, unit: &UnitName, id: RelationId) {
     if let Some(member) = relation.members.get_mut(unit) {
         member.in_scope = false;
     }
+    // A suspended relation may be resumed, or was while the hook ran: then everything begins anew.
+    let comes_again = relation.life == Life::Alive && relation.cross_model.is_some();
     if let Some(row) = model.units.get_mut(unit) {
-        row.progress.relations.entry(id).or_default().done = true;
+        if comes_again && row.life == Life::Alive {
+            row.progress.relations.remove(&id);
+        } else {
+            row.progress.relations.entry(id).or_default().done = true;
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod charm_dir;
 mod commit;
 mod context;
 mod contexts;
+#[cfg(test)]
+mod cross_model_tests;
 mod environment;
 mod hook;
 mod operation;

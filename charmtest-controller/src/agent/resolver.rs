@@ -163,11 +163,13 @@ pub(crate) fn has_hooks(model: &Model, unit: &UnitName, relation: &Relation) -> 
 
 /// Says whether `relation` is going, or an application in it is.
 pub(crate) fn is_going(model: &Model, relation: &Relation) -> bool {
+    // The other model says by the relation's life that its application is going.
     let alive = |name: &str| {
-        model
-            .applications
-            .get(name)
-            .is_some_and(|app| app.life == Life::Alive)
+        relation.is_foreign_application(name)
+            || model
+                .applications
+                .get(name)
+                .is_some_and(|app| app.life == Life::Alive)
     };
     relation.life != Life::Alive
         || !relation
@@ -188,10 +190,11 @@ pub(crate) fn visible_members<'a>(
         .remote_of(unit.application())
         .map(|endpoint| endpoint.application.as_str());
     let alive = |name: &UnitName| {
-        model
-            .units
-            .get(name)
-            .is_some_and(|unit| unit.life == Life::Alive)
+        relation.is_foreign(name)
+            || model
+                .units
+                .get(name)
+                .is_some_and(|unit| unit.life == Life::Alive)
     };
     // Within a container a unit sees its own principal or its own subordinates only. (The recorded 4.0.15 treats such a relation as
     // any other, which is a bug of it.)
@@ -381,6 +384,7 @@ pub(crate) fn enters(model: &Model, unit: &Unit, relation: &Relation) -> bool {
     !inside
         && !done
         && !is_going(model, relation)
+        && relation.suspension().is_none()
         && (implicit || has_hooks(model, &unit.name, relation))
         && concerns(model, unit, relation)
         && !waits_for_subordinate(model, unit, relation)
@@ -392,7 +396,8 @@ fn created_hook(model: &Model, unit: &Unit, relation: &Relation) -> Option<Hook>
         .relations
         .get(&relation.id)
         .is_some_and(|progress| progress.created || progress.done);
-    if created || is_going(model, relation) || !has_hooks(model, &unit.name, relation) {
+    let ends = is_going(model, relation) || relation.suspension().is_some();
+    if created || ends || !has_hooks(model, &unit.name, relation) {
         return None;
     }
     relation_hook(model, unit, relation, RelationEvent::Created, None)
@@ -453,7 +458,8 @@ fn step_in_relation(model: &Model, unit: &Unit, relation: &Relation) -> Option<S
         .members
         .get(&unit.name)
         .is_some_and(|member| member.in_scope);
-    let going = is_going(model, relation) || unit.life != Life::Alive;
+    let going =
+        is_going(model, relation) || relation.suspension().is_some() || unit.life != Life::Alive;
     if local.done || !inside {
         return None;
     }

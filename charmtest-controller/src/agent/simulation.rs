@@ -179,6 +179,8 @@ impl Simulation {
             force_at: None,
             applications: Default::default(),
             members: Default::default(),
+            cross_model: None,
+            egress: Vec::new(),
         };
         self.model.relations.insert(id, relation);
         id

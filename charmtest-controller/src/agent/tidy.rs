@@ -1,6 +1,8 @@
 //! What follows from any commit: empty things that are going go, and applications get leaders.
 
-use crate::model::changes::{drop_relation_if_empty, remove_application_if_empty};
+use crate::model::changes::{
+    drop_relation_if_empty, remove_application_if_empty, remove_remote_application_if_empty,
+};
 use crate::model::{Life, Model, RelationId, Unit, UnitName};
 
 /// Chooses a leader if the application has none and an agent is there to claim it: the lowest unit whose agent is up.
@@ -47,6 +49,10 @@ pub(crate) fn tidy(model: &mut Model) -> bool {
     for id in relations {
         drop_relation_if_empty(model, id);
     }
+    let consumed: Vec<String> = model.remote_applications.keys().cloned().collect();
+    for name in consumed {
+        remove_remote_application_if_empty(model, &name);
+    }
     let applications: Vec<String> = model.applications.keys().cloned().collect();
     for name in applications {
         if !remove_application_if_empty(model, &name) {
@@ -63,6 +69,8 @@ pub(crate) fn needs_tidying(model: &Model) -> bool {
     // By pointer: this is asked after every commit.
     copy.applications
         .each_change(&model.applications, |_, _| differs = true);
+    copy.remote_applications
+        .each_change(&model.remote_applications, |_, _| differs = true);
     copy.relations
         .each_change(&model.relations, |_, _| differs = true);
     differs

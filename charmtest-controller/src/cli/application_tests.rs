@@ -416,7 +416,7 @@ fn relations_come_and_go() {
         ("relate server:server client:server", 1, "", "ERROR no relations found\n"),
         ("relate server:nosuch client", 1, "", "ERROR application \"server\" has no \"nosuch\" relation\n"),
         ("relate Bad_Name client", 2, "", "ERROR application name \"Bad_Name\" not valid\n"),
-        ("relate client admin/m.offer", 2, "", "offers of other models are not supported"),
+        ("relate client admin/m.nosuch", 1, "", "ERROR application offer \"admin/m.nosuch\" not found\n"),
         ("remove-relation abc", 2, "", "ERROR relation ID \"abc\" not valid\n"),
         ("remove-relation", 2, "", "ERROR a relation must involve two applications\n"),
         ("remove-relation 999", 1, "", "ERROR relation 999 not found\n"),

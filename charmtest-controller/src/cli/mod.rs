@@ -21,6 +21,8 @@ mod model_config;
 mod model_constraints;
 mod models;
 mod names;
+mod offer;
+mod offer_list;
 mod refresh;
 mod relate;
 mod removal;
@@ -44,6 +46,8 @@ mod application_tests;
 #[cfg(test)]
 mod charm_fixture;
 #[cfg(test)]
+mod offer_tests;
+#[cfg(test)]
 mod subordinate_tests;
 #[cfg(test)]
 mod task_tests;
@@ -63,6 +67,7 @@ use command::{Command, Cx, Failure, Scope};
 use target::Wanted;
 
 pub(crate) use io::Io;
+pub(crate) use offer_list::offered_charm;
 pub(crate) use target::{CLOUD, CONTROLLER};
 
 /// All commands, family by family.
@@ -81,6 +86,8 @@ const FAMILIES: &[&[Command]] = &[
     model_config::COMMANDS,
     model_constraints::COMMANDS,
     models::COMMANDS,
+    offer::COMMANDS,
+    offer_list::COMMANDS,
     refresh::COMMANDS,
     relate::COMMANDS,
     removal::COMMANDS,

@@ -166,23 +166,30 @@ fn relation_value(
         .members
         .get(&unit.name)
         .filter(|member| with_local && member.in_scope);
+    let foreign = relation
+        .members
+        .iter()
+        .filter(|(name, member)| relation.is_foreign(name) && member.in_scope)
+        .map(|(name, _)| name);
     let remote: BTreeMap<String, Value> = model
         .units_of(&other.application)
-        .filter(|other| other.name != unit.name && !filter.app_only)
-        .filter(|other| {
+        .map(|other| &other.name)
+        .chain(foreign)
+        .filter(|name| **name != unit.name && !filter.app_only)
+        .filter(|name| {
             filter
                 .related_unit
                 .as_ref()
-                .is_none_or(|wanted| other.name.as_str() == wanted)
+                .is_none_or(|wanted| name.as_str() == wanted)
         })
-        .map(|other| {
+        .map(|name| {
             let member = relation
                 .members
-                .get(&other.name)
+                .get(name)
                 .filter(|member| member.in_scope && !member.departing);
             let data = member.map_or(Value::Null, |member| json!(member.bag.data));
             (
-                other.name.to_string(),
+                name.to_string(),
                 json!({ "in-scope": member.is_some(), "data": data }),
             )
         })
@@ -194,6 +201,9 @@ fn relation_value(
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
     put("relation-id", relation.id.into());
     put("endpoint", own.name.clone().into());
+    if relation.cross_model.is_some() {
+        put("cross-model", true.into());
+    }
     put("related-endpoint", other.name.clone().into());
     put("application-data", json!(application_data));
     match local {

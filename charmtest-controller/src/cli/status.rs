@@ -89,7 +89,10 @@ fn status(cx: &Cx) -> Running<'_> {
             let plural = if selectors.len() > 1 { "s" } else { "" };
             cx.info(&format!("Nothing matched specified filter{plural}."))
                 .await;
-        } else if model.machines.is_empty() && model.applications.is_empty() {
+        } else if model.machines.is_empty()
+            && model.applications.is_empty()
+            && model.remote_applications.is_empty()
+        {
             let label = cx
                 .target
                 .as_ref()
@@ -146,4 +149,5 @@ async fn print_machines(cx: &Cx, report: &Report) -> Result<(), Failure> {
 
 fn report(cx: &Cx, model: &Model, selection: &Selection) -> Report {
     Report::of(model, selection, &Host::detect(), cx.hub.now())
+        .with_consumed(&cx.hub.snapshot(), model)
 }

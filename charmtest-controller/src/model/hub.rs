@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::clock::{Clock, Timing};
+use super::cross_model::keep_in_step;
 use super::ids::{ModelUuid, RelationId, TaskId, UnitName, random_uuid};
 use super::log::{LogLevel, LogLine};
 use super::state::{Model, State};
@@ -145,6 +146,7 @@ impl Hub {
         let before = self.snapshot();
         let mut after = (*before).clone();
         let result = change(&mut after).map_err(Transact::Rejected)?;
+        keep_in_step(&before, &mut after);
         let (touched, history) = compare(&before, &after);
         store
             .commit(&before, &after, &history)

@@ -7,11 +7,13 @@
 mod application;
 pub mod changes;
 mod clock;
+mod cross_model;
 mod hub;
 mod ids;
 mod log;
 mod machine;
 mod migrations;
+mod offer;
 mod relation;
 mod state;
 mod status;
@@ -22,6 +24,7 @@ mod unit;
 
 pub use application::{Application, CharmRow, ResourceRow, is_store_url};
 pub use clock::{Clock, Timing};
+pub use cross_model::keep_in_step;
 pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};
 pub use ids::{
     ModelUuid, NameError, RelationId, TaskId, UnitName, application_name, model_name, random_hex,
@@ -29,6 +32,7 @@ pub use ids::{
 };
 pub use log::{LogLevel, LogLine};
 pub use machine::Machine;
+pub use offer::{CrossModel, Offer, RemoteApplication, Suspension};
 pub use relation::{Bag, Endpoint, Member, Relation, Scope};
 pub use state::{Life, Model, ModelInfo, State, config_defaults};
 pub use status::{AgentStatus, Status, StatusKind, StatusRecord, Workload};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{RelationId, UnitName};
+use super::offer::{CrossModel, Suspension};
 use super::state::Life;
 
 use charmtest_charm::Role;
@@ -81,12 +82,57 @@ pub struct Relation {
     pub applications: BTreeMap<String, Bag>,
     /// Units that are or were in scope.
     pub members: BTreeMap<UnitName, Member>,
+    /// Set when the other side lives in another model.
+    #[serde(default)]
+    pub cross_model: Option<CrossModel>,
+    /// The subnets that traffic of the requirer comes from (`juju integrate --via`); none means its address.
+    #[serde(default)]
+    pub egress: Vec<String>,
 }
 
 impl Relation {
     /// Says whether this is a peer relation.
     pub fn is_peer(&self) -> bool {
         self.endpoints.len() == 1
+    }
+
+    /// Says whether a unit in the relation belongs to another model.
+    pub fn is_foreign(&self, unit: &UnitName) -> bool {
+        self.is_foreign_application(unit.application())
+    }
+
+    /// Says whether an application in the relation belongs to another model.
+    pub fn is_foreign_application(&self, name: &str) -> bool {
+        let cross = self.cross_model.as_ref();
+        cross.is_some_and(|cross| cross.application == name)
+    }
+
+    /// Returns the subnets that traffic of this model's units comes from, where the relation says so.
+    pub fn own_egress(&self) -> &[String] {
+        let of_consumer = self
+            .cross_model
+            .as_ref()
+            .is_some_and(|cross| cross.offer.is_some());
+        if of_consumer { &[] } else { &self.egress }
+    }
+
+    /// Returns the suspension of a relation across models, while it lasts.
+    pub fn suspension(&self) -> Option<&Suspension> {
+        self.cross_model.as_ref()?.suspended.as_ref()
+    }
+
+    /// Returns where the relation stands, in the word that Juju prints, with what goes with it.
+    ///
+    /// Juju 3.6 has the leaders say so: `joined` when they enter the scope, `suspended` after their `-broken`.
+    pub fn status(&self) -> (&'static str, &str) {
+        let mut members = self.members.iter();
+        let inside = members.any(|(unit, member)| member.in_scope && !self.is_foreign(unit));
+        match (self.suspension(), inside) {
+            (Some(suspension), true) => ("suspending", &suspension.message),
+            (Some(suspension), false) => ("suspended", &suspension.message),
+            (None, true) => ("joined", ""),
+            (None, false) => ("joining", ""),
+        }
     }
 
     /// Returns the endpoint of `application`.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::application::{Application, CharmRow};
 use super::ids::{ModelUuid, RelationId, TaskId, UnitName};
 use super::machine::Machine;
+use super::offer::{Offer, RemoteApplication};
 use super::relation::Relation;
 use super::table::Table;
 use super::task::{Operation, Task};
@@ -108,6 +109,10 @@ pub struct Model {
     pub machines: Table<String, Machine>,
     /// Relations by number.
     pub relations: Table<RelationId, Relation>,
+    /// Offers by name.
+    pub offers: Table<String, Offer>,
+    /// Applications of other models that this model consumes, by their name here.
+    pub remote_applications: Table<String, RemoteApplication>,
     /// Uploaded charms by URL.
     pub charms: Table<String, CharmRow>,
     /// Operations by number.
@@ -125,6 +130,8 @@ impl Model {
             units: Table::default(),
             machines: Table::default(),
             relations: Table::default(),
+            offers: Table::default(),
+            remote_applications: Table::default(),
             charms: Table::default(),
             operations: Table::default(),
             tasks: Table::default(),

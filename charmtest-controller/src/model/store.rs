@@ -121,6 +121,8 @@ impl Store {
             model.machines = self.table(&uuid, "machine", Some)?;
             model.relations = self.table(&uuid, "relation", |key| key.parse().ok())?;
             model.charms = self.table(&uuid, "charm", Some)?;
+            model.offers = self.table(&uuid, "offer", Some)?;
+            model.remote_applications = self.table(&uuid, "remote-application", Some)?;
             model.operations = self.table(&uuid, "operation", |key| key.parse().ok())?;
             model.tasks = self.table(&uuid, "task", |key| key.parse().ok())?;
             state.models.insert(uuid, Arc::new(model));
@@ -379,6 +381,14 @@ fn write(
         write_table(tx, uuid, "machine", &old.machines, &model.machines)?;
         write_table(tx, uuid, "relation", &old.relations, &model.relations)?;
         write_table(tx, uuid, "charm", &old.charms, &model.charms)?;
+        write_table(tx, uuid, "offer", &old.offers, &model.offers)?;
+        write_table(
+            tx,
+            uuid,
+            "remote-application",
+            &old.remote_applications,
+            &model.remote_applications,
+        )?;
         write_table(tx, uuid, "operation", &old.operations, &model.operations)?;
         write_table(tx, uuid, "task", &old.tasks, &model.tasks)?;
     }

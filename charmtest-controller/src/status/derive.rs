@@ -98,6 +98,13 @@ pub(super) fn model_status(info: &ModelInfo) -> Shown {
     }
 }
 
+/// Says whether a relation was made by another model to an offer of this one: status shows it with the offer, not as a relation (Juju
+/// 3.6).
+pub(super) fn is_of_consumer(relation: &Relation) -> bool {
+    let cross = relation.cross_model.as_ref();
+    cross.is_some_and(|cross| cross.offer.is_some())
+}
+
 /// Returns the row of a relation in the relation table; a relation without endpoints has none.
 pub(super) fn relation_row(relation: &Relation) -> Option<RelationPart> {
     let provider = relation.endpoints.first()?;
@@ -107,13 +114,19 @@ pub(super) fn relation_row(relation: &Relation) -> Option<RelationPart> {
         Scope::Container => "subordinate",
         Scope::Global => "regular",
     };
-    let joined = relation.is_peer() || relation.members.values().any(|member| member.in_scope);
+    let message = match relation.status() {
+        ("joined", _) => String::new(),
+        _ if relation.is_peer() => String::new(),
+        (word, "") => word.to_owned(),
+        // Juju puts the reason into a column of its own.
+        (word, why) => format!("{word}   - {why}"),
+    };
     Some(RelationPart {
         provider: format!("{}:{}", provider.application, provider.name),
         requirer: format!("{}:{}", requirer.application, requirer.name),
         interface: provider.interface.clone(),
         kind,
-        message: if joined { "" } else { "joining" },
+        message,
     })
 }
 

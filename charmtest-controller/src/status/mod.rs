@@ -2,6 +2,7 @@
 //!
 //! [`Report::of`] derives a [`Report`] from a model, the renderers turn it into JSON and YAML values or text. All of it is pure.
 
+mod cross_model;
 mod derive;
 mod lines;
 mod report;

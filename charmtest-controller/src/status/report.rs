@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::cross_model::{self, ConsumedPart, OfferPart};
 use super::derive;
 use super::selection::Selection;
 use crate::JujuVersion;
@@ -72,6 +73,9 @@ pub(crate) struct Report {
     pub(crate) machines: Vec<MachinePart>,
     pub(crate) applications: Vec<ApplicationPart>,
     pub(crate) relations: Vec<RelationPart>,
+    /// Consumed applications; see [`Report::with_consumed`].
+    pub(crate) consumed: Vec<ConsumedPart>,
+    pub(crate) offers: Vec<OfferPart>,
     pub(crate) at: Timestamp,
 }
 
@@ -140,7 +144,7 @@ pub(crate) struct RelationPart {
     pub(crate) requirer: String,
     pub(crate) interface: String,
     pub(crate) kind: &'static str,
-    pub(crate) message: &'static str,
+    pub(crate) message: String,
 }
 
 impl Report {
@@ -157,6 +161,7 @@ impl Report {
         let mut relations: Vec<RelationPart> = model
             .relations
             .values()
+            .filter(|relation| !derive::is_of_consumer(relation))
             .filter(|relation| {
                 relation
                     .endpoints
@@ -177,6 +182,8 @@ impl Report {
                 .map(|app| application_part(model, app, selection))
                 .collect(),
             relations,
+            consumed: Vec::new(),
+            offers: cross_model::offers(model),
             at,
         }
     }
@@ -218,7 +225,10 @@ fn application_part(model: &Model, app: &Application, selection: &Selection) -> 
     let mut relations: BTreeMap<String, Vec<RelatedPart>> = BTreeMap::new();
     let mut subordinate_to = Vec::new();
     let is_subordinate = metadata.is_some_and(|metadata| metadata.subordinate);
-    for relation in model.relations_of(&app.name) {
+    for relation in model
+        .relations_of(&app.name)
+        .filter(|relation| !derive::is_of_consumer(relation))
+    {
         let (Some(own), Some(other)) = (
             relation.endpoint_of(&app.name),
             relation.remote_of(&app.name),

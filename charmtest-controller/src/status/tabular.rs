@@ -51,6 +51,9 @@ impl Report {
         let mut header = TextTable::new(shown.clone().map(|(name, _)| *name));
         header.row(shown.map(|(_, value)| *value));
         let mut parts = vec![header.render()];
+        if !self.consumed.is_empty() {
+            parts.push(self.consumed_table());
+        }
         if !self.applications.is_empty() {
             parts.push(self.applications_table());
         }
@@ -59,6 +62,9 @@ impl Report {
         }
         if !self.machines.is_empty() {
             parts.push(machines_table(self));
+        }
+        if !self.offers.is_empty() {
+            parts.push(self.offers_table());
         }
         if sections.relations && !self.relations.is_empty() {
             parts.push(self.relations_table());
@@ -163,7 +169,7 @@ impl Report {
                 &relation.requirer,
                 &relation.interface,
                 relation.kind,
-                relation.message,
+                &relation.message,
             ]);
         }
         table.render()

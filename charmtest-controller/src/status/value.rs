@@ -11,13 +11,18 @@ use crate::model::{Life, is_store_url};
 impl Report {
     /// Returns the value that `juju status` prints.
     pub(crate) fn to_value(&self, times: &Times) -> Value {
-        json!({
-            "model": self.model_value(times),
-            "machines": self.machines_value(times),
-            "applications": keyed(self.applications.iter().map(|app| (app.name.clone(), app.to_value(times, self.juju)))),
-            "storage": {},
-            "controller": { "timestamp": times.of_day(self.at) },
-        })
+        let applications = self.applications.iter();
+        let applications =
+            applications.map(|app| (app.name.clone(), app.to_value(times, self.juju)));
+        let mut map = Map::new();
+        map.insert("model".to_owned(), self.model_value(times));
+        map.insert("machines".to_owned(), self.machines_value(times));
+        map.insert("applications".to_owned(), keyed(applications));
+        self.put_cross_model(&mut map, times);
+        map.insert("storage".to_owned(), json!({}));
+        let controller = json!({ "timestamp": times.of_day(self.at) });
+        map.insert("controller".to_owned(), controller);
+        map.into()
     }
 
     /// Returns the machines by id.
@@ -47,7 +52,7 @@ impl Report {
 }
 
 impl Shown {
-    fn to_value(&self, times: &Times) -> Value {
+    pub(super) fn to_value(&self, times: &Times) -> Value {
         Value::Object(self.to_map(times))
     }
 

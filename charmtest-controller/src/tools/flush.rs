@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ports;
 use crate::JujuVersion;
 use crate::agent::{HookContext, Pending};
-use crate::model::{Bag, Model, RelationId, UnitName};
+use crate::model::{Bag, Model, Relation, RelationId, UnitName};
 
 /// The longest key of `state-set`, in bytes (Juju 3.6, controller configuration `max-charm-state-size` and friends).
 pub(super) const STATE_KEY_MAX: usize = 256;
@@ -50,7 +50,6 @@ pub fn flush(model: &mut Model, context: &HookContext) -> Result<(), String> {
 ///
 /// Juju's agent does so in the flush of `config-changed`, before what the charm wrote.
 pub fn refresh_network(model: &mut Model, unit: &UnitName) {
-    let settings = network_settings(model, unit);
     let ids: Vec<RelationId> = model
         .relations_of(unit.application())
         .filter(|relation| {
@@ -62,18 +61,30 @@ pub fn refresh_network(model: &mut Model, unit: &UnitName) {
         .map(|relation| relation.id)
         .collect();
     for id in ids {
+        let settings = network_settings(model, unit, id);
         merge_unit(model, id, unit, &settings);
     }
 }
 
 /// Returns what a unit's databag holds when the unit enters a relation: `ingress-address`, `egress-subnets`, and in Juju 3.6
 /// `private-address`.
-pub fn network_settings(model: &Model, unit: &UnitName) -> BTreeMap<String, String> {
+///
+/// Egress is the unit's address, unless the relation was made with `--via`.
+pub fn network_settings(
+    model: &Model,
+    unit: &UnitName,
+    id: RelationId,
+) -> BTreeMap<String, String> {
     let Some(address) = model.address_of(unit) else {
         return BTreeMap::new();
     };
+    let via = model.relations.get(&id).map(Relation::own_egress);
+    let egress = match via {
+        Some(via) if !via.is_empty() => via.join(","),
+        _ => format!("{address}/32"),
+    };
     let mut settings = BTreeMap::from([
-        ("egress-subnets".to_owned(), format!("{address}/32")),
+        ("egress-subnets".to_owned(), egress),
         ("ingress-address".to_owned(), address.to_string()),
     ]);
     if model.info.juju == JujuVersion::V3_6 {

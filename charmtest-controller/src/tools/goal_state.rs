@@ -43,7 +43,8 @@ fn units(model: &Model, unit: &UnitName, application: &str) -> Map<String, Value
         .collect()
 }
 
-/// Returns, by endpoint, the applications on the other sides with their units. Peers are among the units already.
+/// Returns, by endpoint, the applications on the other sides with their units; of a consumed application its URL and no units.
+/// Peers are among the units already.
 fn relations(model: &Model, unit: &UnitName) -> Map<String, Value> {
     let own = unit.application();
     let mut found: Vec<_> = model
@@ -51,12 +52,17 @@ fn relations(model: &Model, unit: &UnitName) -> Map<String, Value> {
         .filter(|relation| !relation.is_peer())
         .filter_map(|relation| {
             let remote = &relation.remote_of(own)?.application;
-            let joined = relation.members.values().any(|member| member.in_scope);
+            let name = match &relation.cross_model {
+                None => remote,
+                // The side of the offer does not show who is connected (Juju 3.6).
+                Some(cross) if cross.offer.is_some() => return None,
+                Some(_) => &model.remote_applications.get(remote)?.url,
+            };
+            let since = relation
+                .suspension()
+                .map_or(relation.since, |suspension| suspension.since);
             let mut goals = Map::new();
-            goals.insert(
-                remote.clone(),
-                goal(if joined { "joined" } else { "joining" }, relation.since),
-            );
+            goals.insert(name.clone(), goal(relation.status().0, since));
             goals.extend(units(model, unit, remote));
             Some((relation.endpoint_of(own)?.name.clone(), goals))
         })

@@ -1,12 +1,13 @@
 //! `network-get`.
 //!
-//! Every unit has one address on the loopback interface, for all bindings; egress is that address.
+//! Every unit has one address on the loopback interface, for all bindings; egress is that address, unless a relation says otherwise.
 
 use serde_json::{Map, Value, json};
 
 use super::format::Shown;
 use super::tool::{Answered, OutputKind, RELATION, Scene, Tool, ToolError, at_most};
 use crate::flags::{Flag, Parsed};
+use crate::model::{Relation, RelationId};
 
 /// The options that ask for one part, with the keys under which several parts are shown.
 const BIND: &str = "bind-address";
@@ -37,7 +38,7 @@ pub(super) const TOOLS: &[Tool] = &[Tool {
 }];
 
 fn network_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
-    scene.relation_id(parsed)?;
+    let relation = scene.relation_id(parsed)?;
     let binding = parsed
         .positionals
         .first()
@@ -64,9 +65,9 @@ fn network_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolE
             "no network config found for binding {binding:?}"
         )));
     };
-    let egress = format!("{address}/32");
+    let egress = egress(scene, relation, &address);
     let part = |name: &str| match name {
-        EGRESS => json!([egress]),
+        EGRESS => json!(egress),
         _ => json!(address),
     };
     Ok(match asked.as_slice() {
@@ -80,6 +81,16 @@ fn network_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolE
     })
 }
 
+/// Returns the subnets of outgoing traffic: those that the relation was made with, else the address.
+fn egress(scene: &Scene<'_>, relation: Option<RelationId>, address: &str) -> Vec<String> {
+    let relation = relation.and_then(|id| scene.model.relations.get(&id));
+    let via = relation.map(Relation::own_egress).unwrap_or_default();
+    if via.is_empty() {
+        return vec![format!("{address}/32")];
+    }
+    via.to_vec()
+}
+
 fn has_binding(scene: &Scene<'_>, binding: &str) -> bool {
     let charm = scene.model.charm_of(scene.context.unit.application());
     binding == "juju-info"
@@ -91,8 +102,8 @@ fn has_binding(scene: &Scene<'_>, binding: &str) -> bool {
 }
 
 /// Shows all parts. YAML repeats some under the names they had in Juju 2.
-fn everything(address: &str, egress: &str) -> Answered {
-    let whole = |interface: Value| json!({"bind-addresses": [interface], "egress-subnets": [egress], "ingress-addresses": [address]});
+fn everything(address: &str, egress: &[String]) -> Answered {
+    let whole = |interface: Value| json!({"bind-addresses": [interface], "egress-subnets": egress, "ingress-addresses": [address]});
     let json = whole(json!({
         "mac-address": MAC,
         "interface-name": INTERFACE,

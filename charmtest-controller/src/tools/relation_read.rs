@@ -131,10 +131,12 @@ fn members(context: &HookContext, id: RelationId) -> BTreeSet<String> {
 }
 
 fn relation_model_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolError> {
-    scene.require_relation(parsed)?;
+    let id = scene.require_relation(parsed)?;
     at_most(parsed, 0)?;
-    // Relations across models are not there, so the other side lives in the same model.
-    Ok(Answered::value(json!({"uuid": scene.context.model.0})))
+    let relation = scene.context.base.relations.get(&id);
+    let cross = relation.and_then(|relation| relation.cross_model.as_ref());
+    let model = cross.map_or(&scene.context.model, |cross| &cross.model);
+    Ok(Answered::value(json!({"uuid": model.0})))
 }
 
 /// Whose databag is read.

@@ -83,6 +83,9 @@ pub fn deploy(
     if model.applications.contains(&new.name) {
         return Err(ChangeError::ApplicationExists(new.name));
     }
+    if model.remote_applications.contains(&new.name) {
+        return Err(ChangeError::RemoteApplicationExists(new.name));
+    }
     let charm = model
         .charms
         .get(&new.charm)
@@ -226,6 +229,8 @@ pub(super) fn add_relation_record(
         members: BTreeMap::new(),
         since: now,
         force_at: None,
+        cross_model: None,
+        egress: Vec::new(),
     };
     model.relations.insert(id, relation);
     id

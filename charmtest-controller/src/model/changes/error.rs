@@ -118,6 +118,17 @@ pub enum ChangeError {
         /// The endpoint.
         endpoint: String,
     },
+    /// Other models are connected to the application.
+    #[error("cannot destroy application {application:?}: application is used by {consumers} consumer{}", if *consumers == 1 { "" } else { "s" })]
+    UsedByConsumers {
+        /// The application.
+        application: String,
+        /// How many relations there are.
+        consumers: usize,
+    },
+    /// A consumed application has the name.
+    #[error("cannot add application {0:?}: saas application with same name already exists")]
+    RemoteApplicationExists(String),
     /// The relation is there.
     #[error("cannot add relation {0:?}: relation {0} already exists")]
     RelationExists(String),

@@ -11,6 +11,8 @@ mod charm;
 mod config;
 mod deploy;
 mod error;
+mod offer;
+mod offer_url;
 mod relate;
 mod removal;
 mod schema;
@@ -28,11 +30,16 @@ pub use charm::{Refresh, add_charm, add_store_charm, follow_channel, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
 pub use deploy::{NewApplication, Placement, add_subordinate, add_units, deploy};
 pub use error::ChangeError;
+pub use offer::{
+    OfferError, consume, find_offer, offer, relate, remove_offer, remove_remote_application,
+    set_suspended,
+};
+pub use offer_url::{OfferUrl, OfferUrlError};
 pub use relate::{EndpointName, add_relation, find_relation};
 pub use removal::{
     Haste, destroy_model, destroy_subordinates, destroy_unit, drop_relation_if_empty,
-    remove_application, remove_application_if_empty, remove_relation, remove_unit,
-    remove_unit_record,
+    remove_application, remove_application_if_empty, remove_relation,
+    remove_remote_application_if_empty, remove_unit, remove_unit_record,
 };
 pub use schema::SchemaError;
 pub use support::{Force, check_supported, choose_base};

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::ChangeError;
 use super::deploy::add_relation_record;
+use super::offer::endpoints_of;
 use crate::model::{Endpoint, Life, Model, NameError, Relation, RelationId, application_name};
 
 /// One side of a relation as a user names it, `app` or `app:endpoint`.
@@ -69,27 +70,47 @@ pub fn add_relation(
     b: &EndpointName,
     now: Timestamp,
 ) -> Result<RelationId, ChangeError> {
+    let (endpoints, scope) = plan_relation(model, a, b)?;
+    Ok(add_relation_record(model, endpoints, scope, now))
+}
+
+/// Returns the endpoints, provider first, and the scope of the relation that [`add_relation`] would make; one of the applications may
+/// be a consumed one.
+pub(super) fn plan_relation(
+    model: &Model,
+    a: &EndpointName,
+    b: &EndpointName,
+) -> Result<(Vec<Endpoint>, Scope), ChangeError> {
     let implicit = CharmEndpoint::juju_info();
-    let charms = [a, b].map(|side| {
-        model
-            .charm_of(&side.application)
-            .map(|row| row.charm.clone())
-    });
-    let [Some(charm_a), Some(charm_b)] = &charms else {
-        let missing = if charms[0].is_none() { a } else { b };
+    let declared = [a, b].map(|side| endpoints_of(model, &side.application));
+    let [Some(mut of_a), Some(mut of_b)] = declared else {
+        let missing = if declared[0].is_none() { a } else { b };
         return Err(ChangeError::ApplicationNotFound(
             missing.application.clone(),
         ));
     };
-    let left = candidates(a, &charm_a.metadata.endpoints, &implicit)?;
-    let right = candidates(b, &charm_b.metadata.endpoints, &implicit)?;
+    if [a, b]
+        .iter()
+        .any(|side| model.remote_applications.contains(&side.application))
+    {
+        // Units of different models are never on one machine.
+        for endpoints in [&mut of_a, &mut of_b] {
+            endpoints.retain(|endpoint| endpoint.scope != Scope::Container);
+        }
+    }
+    let left = candidates(a, &of_a, &implicit)?;
+    let right = candidates(b, &of_b, &implicit)?;
     let (provider, requirer) = choose(model, a, b, &left, &right)?;
 
     let endpoints = vec![record(provider), record(requirer)];
     let key = key(provider, requirer);
     for side in [provider, requirer] {
         let application = model.applications.get(side.application);
-        if application.is_some_and(|application| application.life != Life::Alive) {
+        let remote = model.remote_applications.get(side.application);
+        let life = application
+            .map(|row| row.life)
+            .or(remote.map(|row| row.life));
+        if life.is_some_and(|life| life != Life::Alive) {
             return Err(ChangeError::ApplicationDying(side.application.to_owned()));
         }
     }
@@ -110,7 +131,7 @@ pub fn add_relation(
     for side in [provider, requirer] {
         check_limit(model, side, &key)?;
     }
-    Ok(add_relation_record(model, endpoints, scope, now))
+    Ok((endpoints, scope))
 }
 
 /// Returns the scope of a relation: if either side declares that it stays within a container, so it is for both.
@@ -164,7 +185,7 @@ pub fn find_relation(
     b: &EndpointName,
 ) -> Result<RelationId, ChangeError> {
     for side in [a, b] {
-        if !model.applications.contains(&side.application) {
+        if !model.knows_application(&side.application) {
             return Err(ChangeError::ApplicationNotFound(side.application.clone()));
         }
     }

@@ -111,13 +111,14 @@ pub fn destroy_subordinates(model: &mut Model, principal: &UnitName, now: Timest
 ///
 /// # Errors
 ///
-/// Fails when there is no such application.
+/// Fails when there is no such application, and without force when other models are connected to its offers.
 pub fn remove_application(
     model: &mut Model,
     name: &str,
     haste: Haste,
     now: Timestamp,
 ) -> Result<(), ChangeError> {
+    remove_offers_of(model, name, haste)?;
     let application = model
         .applications
         .get_mut(name)
@@ -160,6 +161,7 @@ pub fn remove_relation(model: &mut Model, id: RelationId, haste: Haste) -> Resul
 /// once no applications and machines are left.
 pub fn destroy_model(model: &mut Model, haste: Haste, now: Timestamp) {
     model.info_mut().life = Life::Dying;
+    leave_other_models(model, haste);
     let applications: Vec<String> = model.applications.keys().cloned().collect();
     for name in &applications {
         // An application can go together with another one's relation, but never without being asked.
@@ -213,7 +215,12 @@ pub fn drop_relation_if_empty(model: &mut Model, id: RelationId) -> bool {
     let Some(relation) = model.relations.get(&id) else {
         return false;
     };
-    if relation.life == Life::Alive || relation.members.values().any(|member| member.in_scope) {
+    // The other model sees to its own units.
+    let mut own = relation
+        .members
+        .iter()
+        .filter(|(unit, _)| !relation.is_foreign(unit));
+    if relation.life == Life::Alive || own.any(|(_, member)| member.in_scope) {
         return false;
     }
     drop_relation(model, id);
@@ -247,6 +254,17 @@ pub fn remove_application_if_empty(model: &mut Model, name: &str) -> bool {
     true
 }
 
+/// Removes a consumed application that is going and has no relations any more; says whether it did.
+pub fn remove_remote_application_if_empty(model: &mut Model, name: &str) -> bool {
+    let row = model.remote_applications.get(name);
+    let dying = row.is_some_and(|row| row.life != Life::Alive);
+    if !dying || model.relations_of(name).next().is_some() {
+        return false;
+    }
+    model.remote_applications.remove(name);
+    true
+}
+
 /// Says whether no agent has ever done anything for the unit.
 fn is_unborn(unit: &Unit) -> bool {
     let progress = &unit.progress;
@@ -256,7 +274,7 @@ fn is_unborn(unit: &Unit) -> bool {
         && progress.running.is_none()
 }
 
-fn end_relation(model: &mut Model, id: RelationId, haste: Haste) {
+pub(super) fn end_relation(model: &mut Model, id: RelationId, haste: Haste) {
     if haste == Haste::Forced {
         drop_relation(model, id);
         return;
@@ -285,6 +303,58 @@ fn drop_relation(model: &mut Model, id: RelationId) {
             }
         }
         remove_application_if_empty(model, &endpoint.application);
+        remove_remote_application_if_empty(model, &endpoint.application);
+    }
+}
+
+/// Takes back the offers of an application that goes.
+fn remove_offers_of(model: &mut Model, name: &str, haste: Haste) -> Result<(), ChangeError> {
+    let offers: Vec<String> = model
+        .offers
+        .values()
+        .filter(|offer| offer.application == name)
+        .map(|offer| offer.name.clone())
+        .collect();
+    let used = offers
+        .iter()
+        .filter_map(|offer| model.offers.get(offer))
+        .map(|offer| offer.connections(model).count())
+        .sum();
+    if used > 0 && haste == Haste::Orderly {
+        return Err(ChangeError::UsedByConsumers {
+            application: name.to_owned(),
+            consumers: used,
+        });
+    }
+    for offer in &offers {
+        model.offers.remove(offer);
+    }
+    Ok(())
+}
+
+/// Takes back the offers of a model that goes, and gives up what it consumes.
+fn leave_other_models(model: &mut Model, haste: Haste) {
+    let offers: Vec<String> = model.offers.keys().cloned().collect();
+    for name in &offers {
+        model.offers.remove(name);
+    }
+    let consumed: Vec<String> = model.remote_applications.keys().cloned().collect();
+    for name in &consumed {
+        if let Some(row) = model.remote_applications.get_mut(name) {
+            row.life = Life::Dying;
+        }
+    }
+    let crossing: Vec<RelationId> = model
+        .relations
+        .values()
+        .filter(|relation| relation.cross_model.is_some())
+        .map(|relation| relation.id)
+        .collect();
+    for id in crossing {
+        end_relation(model, id, haste);
+    }
+    for name in &consumed {
+        remove_remote_application_if_empty(model, name);
     }
 }
 
