@@ -18,7 +18,7 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
 
 const USAGE: &str = "usage: cargo xtask conformance [OPTIONS] [NAME]...
 
-  NAME                 run only what has this in its name: `recorded`, or scenarios (`/x` for the scenario called x)
+  NAME                 run only scenarios with this in their name (`/x` for the one called x); `recorded` replays the recordings
   --list               list the scenarios, and run nothing
   -v, --verbose        also tell what agrees
   --jobs N             scenarios side by side

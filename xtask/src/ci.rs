@@ -19,6 +19,7 @@ pub(crate) fn run() -> Result {
         ],
         &["test", "--workspace"],
         &["charmtest"],
+        &["xtask", "conformance"],
     ] {
         let since = Instant::now();
         cargo(step).run()?;

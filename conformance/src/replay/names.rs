@@ -51,7 +51,10 @@ impl Names {
     /// Returns recorded text with the names of this run; a name counts only as a whole word.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut result = text.to_owned();
-        for (theirs, ours) in &self.words {
+        // A longer name first: a shorter one may be its beginning.
+        let mut words: Vec<(&String, &String)> = self.words.iter().collect();
+        words.sort_by_key(|(theirs, _)| std::cmp::Reverse(theirs.len()));
+        for (theirs, ours) in words {
             result = replace_word(&result, theirs, ours);
         }
         result
@@ -224,13 +227,21 @@ mod tests {
 
     #[test]
     fn only_whole_words_are_replaced() {
-        let words = BTreeMap::from([("real".to_owned(), "embedded".to_owned())]);
+        let words = [
+            ("real", "embedded"),
+            ("jm", "local"),
+            ("jm/default", "local/local"),
+        ];
+        let words = words.map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()));
+        let words = BTreeMap::from(words);
         let names = Names::new(&words);
         for (theirs, ours) in [
             ("real:t1", "embedded:t1"),
             ("really", "really"),
             ("un-real", "un-real"),
             ("a real b", "a embedded b"),
+            ("jm", "local"),
+            ("jm/default", "local/local"),
         ] {
             assert_eq!(names.text(theirs), ours);
         }
