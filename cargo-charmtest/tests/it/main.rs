@@ -10,3 +10,4 @@ mod durability;
 mod hooks;
 mod life_cycle;
 mod readme;
+mod subordinate;
