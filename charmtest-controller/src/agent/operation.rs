@@ -18,6 +18,7 @@ use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script, find_script, start_hint};
 use super::processes::kill_by_environment;
 use super::worker::{Turn, Worker, cancelled};
+use crate::model::changes::params_at_unit;
 use crate::model::{
     Hub, LogLevel, Model, ModelUuid, State, Task, TaskId, TaskStatus, UnitName, random_hex,
 };
@@ -255,13 +256,22 @@ impl Worker {
 
     /// Runs an action or a command and commits what came of it.
     pub(super) async fn run_task(&mut self, id: TaskId, turn: Turn) {
-        let Some(task) = self
-            .shared
-            .hub
-            .model(&self.model)
-            .and_then(|model| model.tasks.get(&id).cloned())
-        else {
+        let Some((task, params)) = self.shared.hub.model(&self.model).and_then(|model| {
+            let task = model.tasks.get(&id)?;
+            Some((task.clone(), params_at_unit(&model, task)))
+        }) else {
             return;
+        };
+        let params = match params {
+            Ok(params) => params,
+            Err(why) => {
+                return self
+                    .commit(|model, unit, now| {
+                        let end = TaskEnd::without_results(TaskStatus::Error, why.as_str());
+                        commit::finish_task(model, unit, id, end, now)
+                    })
+                    .await;
+            }
         };
         let context_id = self.context_id(&task.action);
         self.commit(|model, unit, now| commit::begin_task(model, unit, id, &context_id, now))
@@ -272,7 +282,7 @@ impl Worker {
         let action = ActionContext {
             task: id,
             name: task.action.clone(),
-            params: task.params.clone(),
+            params,
             ..ActionContext::default()
         };
         let Some(context) = self.open(context_id, None, Some(action)) else {

@@ -44,5 +44,6 @@ pub use removal::{
 pub use schema::SchemaError;
 pub use support::{Force, check_supported, choose_base};
 pub use task::{
-    Cancelled, NewTask, Queued, Receiver, cancel_task, plan_action, plan_exec, queue_operation,
+    Cancelled, NewTask, Queued, Receiver, cancel_task, params_at_unit, plan_action, plan_exec,
+    queue_operation,
 };

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::ChangeError;
 use super::schema::check_params;
+use crate::JujuVersion;
 use crate::model::{
     Life, Model, NameError, Operation, Task, TaskId, TaskStatus, UnitName, application_name,
 };
@@ -102,8 +103,32 @@ pub fn plan_action(
         let declared = charm.and_then(|charm| charm.actions.0.get(action));
         let declared = declared
             .ok_or_else(|| format!("action {action:?} not defined on unit {:?}", unit.as_str()))?;
+        // Juju 4.0 leaves that to the unit, see `params_at_unit`.
+        if model.info.juju == JujuVersion::V4_0 {
+            return Ok(params.clone());
+        }
         check_params(action, &declared.schema, params).map_err(|error| error.to_string())
     })
+}
+
+/// Returns the parameters with which a unit runs a task: as they were queued, and in Juju 4.0, where nobody has looked at them before,
+/// checked and with the defaults inserted.
+///
+/// # Errors
+///
+/// Fails with the message of a task that cannot be run (Juju 4.0): `cannot run "say" action: validation failed: ...`.
+pub fn params_at_unit(model: &Model, task: &Task) -> Result<Map<String, Value>, String> {
+    let charm = model
+        .charm_of(task.unit.application())
+        .map(|row| &row.charm);
+    let declared = charm.and_then(|charm| charm.actions.0.get(&task.action));
+    match declared {
+        Some(declared) if model.info.juju == JujuVersion::V4_0 => {
+            check_params(&task.action, &declared.schema, &task.params)
+                .map_err(|error| format!("cannot run {:?} action: {error}", task.action))
+        }
+        _ => Ok(task.params.clone()),
+    }
 }
 
 /// Decides what `juju exec` can schedule: the tasks, and for every receiver that gets none, why.
@@ -322,6 +347,32 @@ mod tests {
         model.applications.get_mut("a").unwrap().leader = Some(UnitName::new("a", 1));
         let (tasks, reasons) = plan_action(&model, &receivers(&["a/leader", "a/7"]), "say", &none);
         assert_eq!((tasks[0].unit.as_str(), reasons.len()), ("a/1", 1));
+    }
+
+    #[test]
+    fn parameters_are_checked_by_the_controller_in_3_6_and_by_the_unit_in_4_0() {
+        let bad = json!({"times": "x"});
+        let bad = bad.as_object().unwrap();
+        let why = "validation failed: (root).times : must be of type integer, given \"x\"";
+        let mut model = app();
+        assert_eq!(
+            plan_action(&model, &receivers(&["a/0"]), "say", bad).1,
+            [why]
+        );
+
+        model.info_mut().juju = JujuVersion::V4_0;
+        let at_unit = |model: &mut Model, params: &Map<String, Value>| {
+            let (tasks, reasons) = plan_action(model, &receivers(&["a/0"]), "say", params);
+            assert!(reasons.is_empty(), "{reasons:?}");
+            let queued = queue_operation(model, String::new(), "say", tasks, &[], NOW);
+            params_at_unit(model, model.tasks.get(&queued.tasks[0].0).unwrap())
+        };
+        assert_eq!(
+            at_unit(&mut model, bad),
+            Err(format!("cannot run \"say\" action: {why}"))
+        );
+        let params = at_unit(&mut model, &Map::new()).unwrap();
+        assert_eq!(Value::from(params), json!({"times": 1}));
     }
 
     #[test]
