@@ -19,6 +19,7 @@
 //! that names the file (and the line where there is one); nothing is trusted to be small or well-formed.
 
 pub mod archive;
+pub mod bundle;
 pub mod pack;
 pub mod yaml;
 pub mod yaml_writer;

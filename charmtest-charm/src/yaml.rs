@@ -40,6 +40,15 @@ pub fn parse_value(file: &str, text: &str) -> Result<serde_json::Value, FileErro
     parse(file, text)
 }
 
+/// Parses all documents of a text; documents that are null are left out.
+///
+/// # Errors
+///
+/// Names line and column when the text is not YAML or a document has another shape than `T`.
+pub(crate) fn parse_documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, FileError> {
+    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| describe("", &error))
+}
+
 fn options() -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     options.legacy_octal_numbers = true;
@@ -89,6 +98,11 @@ pub(crate) struct Located<T> {
 }
 
 impl<T> Located<T> {
+    /// Returns the line where the value stands; 0 when it is not known.
+    pub(crate) fn line(&self) -> u64 {
+        self.position.map_or(0, |position| position.line)
+    }
+
     /// Makes the error that `message` is wrong at this place.
     pub(crate) fn error(&self, file: &str, message: impl Into<String>) -> FileError {
         FileError {
