@@ -60,6 +60,8 @@ impl Simulation {
             config: Default::default(),
             trust: false,
             exposed: false,
+            exposed_endpoints: Default::default(),
+            annotations: Default::default(),
             base: "ubuntu@24.04".to_owned(),
             channel: None,
             constraints: Default::default(),
@@ -122,6 +124,7 @@ impl Simulation {
             life: Life::Alive,
             since: self.now,
             constraints: Default::default(),
+            annotations: Default::default(),
         };
         self.model.machines.insert(machine.id.clone(), machine);
         let row = Unit {

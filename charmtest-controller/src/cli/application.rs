@@ -3,7 +3,7 @@
 use super::command::{Command, Cx, Failure, first_of};
 use crate::flags::{Flag, Parsed};
 use crate::model::changes::{self, ChangeError};
-use crate::model::{Resolved, UnitName};
+use crate::model::{ExposedTo, Resolved, UnitName};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -19,18 +19,15 @@ pub(super) const COMMANDS: &[Command] = &[
         Flag::text(
             &["endpoints"],
             "Expose only the ports that charms have opened for this list of endpoints",
-        )
-        .unsupported(),
+        ),
         Flag::text(
             &["to-cidrs"],
             "A list of CIDRs that should be able to access the application ports",
-        )
-        .unsupported(),
+        ),
         Flag::text(
             &["to-spaces"],
             "A list of spaces that should be able to access the application ports",
-        )
-        .unsupported(),
+        ),
     ]),
     Command::new(
         "unexpose",
@@ -43,8 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
     .flags(&[Flag::text(
         &["endpoints"],
         "Unexpose only the ports that charms have opened for this list of endpoints",
-    )
-    .unsupported()]),
+    )]),
     Command::new(
         "resolved",
         "Marks unit errors resolved and re-executes failed hooks.",
@@ -59,11 +55,23 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 async fn expose(cx: &Cx) -> Result<(), Failure> {
-    cx.change(|model| changes::expose(model, &cx.positionals()[0]))
+    let list = |name: &str| cx.args.list(name).map(str::to_owned).collect::<Vec<_>>();
+    let to = ExposedTo {
+        spaces: list("to-spaces"),
+        cidrs: list("to-cidrs"),
+    };
+    let mut endpoints = list("endpoints");
+    if endpoints.is_empty() {
+        // All of them.
+        endpoints.push(String::new());
+    }
+    let exposed = endpoints.into_iter().map(|name| (name, to.clone()));
+    cx.change(|model| changes::expose(model, &cx.positionals()[0], exposed.collect()))
 }
 
 async fn unexpose(cx: &Cx) -> Result<(), Failure> {
-    cx.change(|model| changes::unexpose(model, &cx.positionals()[0]))
+    let endpoints: Vec<String> = cx.args.list("endpoints").map(str::to_owned).collect();
+    cx.change(|model| changes::unexpose(model, &cx.positionals()[0], &endpoints))
 }
 
 fn check_resolved(args: &Parsed) -> Result<(), String> {

@@ -606,6 +606,24 @@ fn exposing_constraints_and_resources() {
     assert!(c.model().applications.get("server").unwrap().exposed);
     c.juju("unexpose server").silent();
     assert!(!c.model().applications.get("server").unwrap().exposed);
+    c.juju("expose server --endpoints ring,server --to-cidrs 10.0.0.0/24")
+        .silent();
+    let shown = c.juju("show-application server --format json").ok().json();
+    let to = json!({"expose-to-cidrs": ["10.0.0.0/24"]});
+    assert_eq!(
+        shown["server"]["exposed-endpoints"],
+        json!({"ring": to, "server": to})
+    );
+    c.juju("unexpose server --endpoints ring").silent();
+    c.juju("unexpose server").silent();
+    let yaml = c.juju("show-application server").ok().stdout;
+    assert!(
+        yaml.contains("  constraints:\n    arch: amd64\n  principal: true\n"),
+        "{yaml}"
+    );
+    c.juju("set-constraints server").silent();
+    let yaml = c.juju("show-application server").ok().stdout;
+    assert!(!yaml.contains("constraints"), "{yaml}");
     c.juju("set-constraints server mem=1G cores=2").silent();
     assert_eq!(
         c.juju("constraints server").ok().stdout,
@@ -648,7 +666,19 @@ fn exposing_constraints_and_resources() {
             "expose server --endpoints x",
             1,
             "",
-            "not supported by the embedded controller",
+            "ERROR endpoint \"x\" not found\n",
+        ),
+        (
+            "unexpose server --endpoints ring",
+            1,
+            "",
+            "ERROR endpoint \"ring\" is not exposed\n",
+        ),
+        (
+            "set-constraints server arch=arm64",
+            1,
+            "",
+            "ERROR cannot set constraints: changing architecture not supported\n",
         ),
         (
             "set-constraints server bogus=1",

@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 use super::command::{Command, Cx, Failure, Running};
 use super::constraints;
 use crate::flags::{Flag, Parsed};
-use crate::model::{Application, Bag, Model, Relation, Unit, UnitName, application_name};
+use crate::model::changes;
+use crate::model::{
+    Application, Bag, ExposedTo, Model, Relation, Unit, UnitName, application_name,
+};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("show-unit", "Displays information about a unit.", show_unit)
@@ -232,13 +235,16 @@ fn show_application(cx: &Cx) -> Running<'_> {
                 .applications
                 .get(name)
                 .ok_or_else(|| Failure::Failed(format!("application {name:?} not found")))?;
-            shown.insert(name.clone(), application_value(&model, app));
+            shown.insert(
+                name.clone(),
+                application_value(&model, app, cx.format == "yaml"),
+            );
         }
         cx.print_value(&json!(shown), |_| String::new()).await
     })
 }
 
-fn application_value(model: &Model, app: &Application) -> Value {
+fn application_value(model: &Model, app: &Application, is_yaml: bool) -> Value {
     let metadata = model.charms.get(&app.charm).map(|row| &row.charm.metadata);
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
@@ -253,31 +259,53 @@ fn application_value(model: &Model, app: &Application) -> Value {
     if let Some(channel) = &app.channel {
         put("channel", channel.clone().into());
     }
-    put("constraints", constraints::describe(&app.constraints));
+    // A struct: JSON shows it although it is empty, YAML does not.
+    if !is_yaml || !app.constraints.is_empty() {
+        put("constraints", constraints::describe(&app.constraints));
+    }
     put(
         "principal",
         metadata.is_none_or(|metadata| !metadata.subordinate).into(),
     );
     put("exposed", app.exposed.into());
     if app.exposed {
-        put(
-            "exposed-endpoints",
-            json!({ "": { "expose-to-cidrs": ["0.0.0.0/0", "::/0"] } }),
-        );
+        put("exposed-endpoints", exposed_endpoints(app));
     }
     put("remote", false.into());
     put("life", app.life.as_str().into());
-    let endpoints = metadata.into_iter().flat_map(|metadata| {
-        let declared = metadata
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.name.clone());
-        declared.chain(metadata.extra_bindings.iter().cloned())
-    });
-    let bindings: BTreeMap<String, &str> = endpoints
+    let bindings: BTreeMap<String, &str> = changes::bindable(model, &app.name)
+        .into_iter()
         .chain([String::new()])
-        .map(|name| (name, "alpha"))
+        .map(|name| (name, changes::ALPHA))
         .collect();
     put("endpoint-bindings", json!(bindings));
     map.into()
+}
+
+/// Describes to whom an application is exposed.
+fn exposed_endpoints(app: &Application) -> Value {
+    let world = || BTreeMap::from([(String::new(), ExposedTo::everybody())]);
+    let mut endpoints = app.exposed_endpoints.clone();
+    if endpoints.is_empty() {
+        // It was exposed by a version that knew no endpoints.
+        endpoints = world();
+    }
+    let describe = |to: &ExposedTo| {
+        let lists = [
+            ("expose-to-spaces", &to.spaces),
+            ("expose-to-cidrs", &to.cidrs),
+        ];
+        let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        Value::Object(
+            given
+                .map(|(key, list)| (key.to_owned(), json!(list)))
+                .collect(),
+        )
+    };
+    Value::Object(
+        endpoints
+            .iter()
+            .map(|(name, to)| (name.clone(), describe(to)))
+            .collect(),
+    )
 }

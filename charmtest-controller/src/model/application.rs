@@ -52,6 +52,25 @@ pub struct ResourceRow {
     pub store_revision: Option<u32>,
 }
 
+/// To whom an endpoint is exposed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExposedTo {
+    /// Names of spaces, sorted.
+    pub spaces: Vec<String>,
+    /// Networks, sorted.
+    pub cidrs: Vec<String>,
+}
+
+impl ExposedTo {
+    /// Returns what `juju expose` means without more words: the whole world.
+    pub fn everybody() -> Self {
+        Self {
+            spaces: Vec::new(),
+            cidrs: ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 /// An application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Application {
@@ -69,6 +88,12 @@ pub struct Application {
     pub trust: bool,
     /// Whether it is exposed.
     pub exposed: bool,
+    /// To whom its endpoints are exposed, by endpoint; the empty name means all of them.
+    #[serde(default)]
+    pub exposed_endpoints: BTreeMap<String, ExposedTo>,
+    /// Annotations, which only bundles set.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
     /// The base of its units, `ubuntu@22.04`.
     pub base: String,
     /// The channel that a charm from a store follows, `latest/stable`; for an uploaded charm the one given at deploy.

@@ -23,4 +23,7 @@ pub struct Machine {
     /// The constraints it was made with.
     #[serde(default)]
     pub constraints: std::collections::BTreeMap<String, String>,
+    /// Annotations, which only bundles set.
+    #[serde(default)]
+    pub annotations: std::collections::BTreeMap<String, String>,
 }

@@ -22,7 +22,7 @@ mod table;
 mod task;
 mod unit;
 
-pub use application::{Application, CharmRow, ResourceRow, is_store_url};
+pub use application::{Application, CharmRow, ExposedTo, ResourceRow, is_store_url};
 pub use clock::{Clock, Timing};
 pub use cross_model::keep_in_step;
 pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};

@@ -1,4 +1,4 @@
-//! Small changes of applications and units: exposing, resources, constraints, resolving.
+//! Small changes of applications and units: resources, constraints, resolving.
 
 use std::collections::BTreeMap;
 
@@ -10,37 +10,29 @@ use super::charm::check_resources;
 use crate::JujuVersion;
 use crate::model::{Application, Model, ModelUuid, Resolved, ResourceRow, UnitName};
 
-/// Marks an application as exposed (Juju 3.6, `juju expose`).
-///
-/// # Errors
-///
-/// Fails when there is no such application.
-pub fn expose(model: &mut Model, application: &str) -> Result<(), ChangeError> {
-    find(model, application)?.exposed = true;
-    Ok(())
-}
-
-/// Marks an application as not exposed (Juju 3.6, `juju unexpose`).
-///
-/// # Errors
-///
-/// Fails when there is no such application.
-pub fn unexpose(model: &mut Model, application: &str) -> Result<(), ChangeError> {
-    find(model, application)?.exposed = false;
-    Ok(())
-}
+/// The architecture of applications and models that name none (Juju 3.6).
+pub const DEFAULT_ARCH: &str = "amd64";
 
 /// Replaces the constraints of an application (Juju 3.6, `juju set-constraints`); they count for machines to come.
 ///
 /// # Errors
 ///
-/// Fails when there is no such application.
+/// Fails when there is no such application, and when another architecture is asked for than the application has.
 pub fn set_constraints(
     model: &mut Model,
     application: &str,
     constraints: BTreeMap<String, String>,
 ) -> Result<(), ChangeError> {
-    find(model, application)?.constraints = constraints;
+    let row = find(model, application)?;
+    if let Some(wanted) = constraints.get("arch") {
+        let current = row.constraints.get("arch");
+        if wanted != current.map_or(DEFAULT_ARCH, String::as_str) {
+            return Err(ChangeError::Architecture(
+                current.map(|arch| format!(" ({arch})")).unwrap_or_default(),
+            ));
+        }
+    }
+    row.constraints = constraints;
     Ok(())
 }
 
@@ -143,7 +135,10 @@ fn unit_uuid(model: &ModelUuid, unit: &UnitName) -> String {
     )
 }
 
-fn find<'a>(model: &'a mut Model, application: &str) -> Result<&'a mut Application, ChangeError> {
+pub(super) fn find<'a>(
+    model: &'a mut Model,
+    application: &str,
+) -> Result<&'a mut Application, ChangeError> {
     model
         .applications
         .get_mut(application)
@@ -270,18 +265,5 @@ mod tests {
         let failure = &model.units.get(&name).unwrap().progress.failure;
         let failure = failure.as_ref().unwrap();
         assert_eq!((failure.attempts, failure.retry_at.as_second()), (1, 105));
-    }
-
-    #[test]
-    fn exposing_needs_an_application() {
-        let mut model = app();
-        expose(&mut model, "a").unwrap();
-        assert!(model.applications.get("a").unwrap().exposed);
-        unexpose(&mut model, "a").unwrap();
-        assert!(!model.applications.get("a").unwrap().exposed);
-        assert_eq!(
-            expose(&mut model, "b").unwrap_err().to_string(),
-            "application \"b\" not found"
-        );
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use charmtest_charm::{Endpoint as CharmEndpoint, Role};
 use jiff::Timestamp;
 
+use super::application::DEFAULT_ARCH;
 use super::charm::check_resources;
 use super::config::{Setting, apply, parse_settings};
 use super::{Addresses, ChangeError};
@@ -97,6 +98,13 @@ pub fn deploy(
     let mut config = BTreeMap::new();
     apply(&mut config, &settings);
 
+    let mut constraints = new.constraints;
+    if !charm.metadata.subordinate {
+        // Juju writes the architecture down at once.
+        constraints
+            .entry("arch".to_owned())
+            .or_insert_with(|| DEFAULT_ARCH.to_owned());
+    }
     let application = Application {
         name: new.name.clone(),
         charm: new.charm,
@@ -105,9 +113,11 @@ pub fn deploy(
         config,
         trust: new.trust || settings.trust.unwrap_or_default(),
         exposed: false,
+        exposed_endpoints: BTreeMap::new(),
+        annotations: BTreeMap::new(),
         base: new.base,
         channel: new.channel,
-        constraints: new.constraints,
+        constraints,
         status: None,
         leader: None,
         next_unit: model
@@ -296,6 +306,7 @@ fn add_machine(
             life: Life::Alive,
             since: now,
             constraints,
+            annotations: BTreeMap::new(),
         },
     );
     Ok(id)

@@ -207,6 +207,21 @@ pub enum ChangeError {
         /// The relation's key.
         relation: String,
     },
+    /// Endpoints that the charm does not have.
+    #[error("endpoint {:?} not found", .0.first().map(String::as_str).unwrap_or_default())]
+    UnknownEndpoints(Vec<String>),
+    /// The endpoint is not exposed.
+    #[error("endpoint {0:?} is not exposed")]
+    NotExposed(String),
+    /// There is no such space.
+    #[error("space {0:?} not found")]
+    SpaceNotFound(String),
+    /// The text is no network.
+    #[error("unable to parse {0:?} as a CIDR: invalid CIDR address: {0}")]
+    Cidr(String),
+    /// The architecture of an application cannot change; the current one in brackets, if there is one.
+    #[error("cannot set constraints: changing architecture{0} not supported")]
+    Architecture(String),
     /// There is no such task.
     #[error("task {0} not found")]
     TaskNotFound(TaskId),

@@ -11,6 +11,7 @@ mod charm;
 mod config;
 mod deploy;
 mod error;
+mod expose;
 mod offer;
 mod offer_url;
 mod relate;
@@ -24,12 +25,13 @@ pub(crate) mod fixture;
 
 pub use address::Addresses;
 pub use application::{
-    attach_resource, expose, resolve, resolve_all, restart_retries, set_constraints, unexpose,
+    DEFAULT_ARCH, attach_resource, resolve, resolve_all, restart_retries, set_constraints,
 };
 pub use charm::{Refresh, add_charm, add_store_charm, follow_channel, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
 pub use deploy::{NewApplication, Placement, add_subordinate, add_units, deploy};
 pub use error::ChangeError;
+pub use expose::{ALPHA, bindable, expose, is_network, unexpose};
 pub use offer::{
     OfferError, consume, find_offer, offer, relate, remove_offer, remove_remote_application,
     set_suspended,
