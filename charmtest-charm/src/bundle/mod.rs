@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub use placement::{Placement, PlacementError};
+pub use placement::{On, Placement, PlacementError};
 pub use read::{Unknown, parse};
 pub use resolve::IncludeError;
 pub use verify::{Checks, verify};

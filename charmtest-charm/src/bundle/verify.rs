@@ -5,8 +5,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::placement::{On, is_application, is_number};
-use super::{Application, Bundle, KUBERNETES, Placement, natural};
+use super::placement::{is_application, is_number};
+use super::{Application, Bundle, KUBERNETES, On, Placement, natural};
 use crate::Base;
 
 /// What [`verify`] asks others.
