@@ -10,6 +10,7 @@
 //! survives SIGKILL of the daemon.
 
 pub mod agent;
+mod bundle;
 mod charm_store;
 mod cli;
 mod client;

@@ -4,6 +4,7 @@
 mod author;
 mod bad_input;
 mod bed;
+mod bundle;
 mod charm_store;
 mod clients;
 mod durability;

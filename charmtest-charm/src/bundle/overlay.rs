@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Application, Bundle, ExposedEndpoint, Machine, Offer, Saas};
+use super::{Bundle, ExposedEndpoint, Machine, Offer};
+
+/// What can be laid over another of its kind.
+pub(super) trait Layer {
+    /// Takes over what the overlay gives.
+    fn lay(&mut self, overlay: Self);
+}
 
 /// How a field of an overlay changes that of the bundle below.
 pub(super) trait Merge {
@@ -83,16 +89,10 @@ impl Bundle {
     /// Relations are added, machines replaced.
     pub fn overlay(&mut self, overlay: Self) {
         for (name, app) in overlay.applications {
-            lay(
-                &mut self.applications,
-                &mut self.relations,
-                name,
-                app,
-                Application::merge,
-            );
+            lay(&mut self.applications, &mut self.relations, name, app);
         }
         for (name, saas) in overlay.saas {
-            lay(&mut self.saas, &mut self.relations, name, saas, Saas::merge);
+            lay(&mut self.saas, &mut self.relations, name, saas);
         }
         if !overlay.default_base.is_empty() {
             self.default_base = overlay.default_base;
@@ -154,12 +154,11 @@ impl Bundle {
 }
 
 /// Lays one entry over those below; null takes it away with its relations.
-fn lay<T>(
+fn lay<T: Layer>(
     below: &mut BTreeMap<String, Option<T>>,
     relations: &mut Vec<Vec<String>>,
     name: String,
     above: Option<T>,
-    merge: impl Fn(&mut T, T),
 ) {
     let Some(above) = above else {
         below.remove(&name);
@@ -167,7 +166,7 @@ fn lay<T>(
         return;
     };
     match below.get_mut(&name) {
-        Some(Some(below)) => merge(below, above),
+        Some(Some(below)) => below.lay(above),
         _ => {
             below.insert(name, Some(above));
         }

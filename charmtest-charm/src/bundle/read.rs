@@ -44,10 +44,8 @@ macro_rules! spec {
             pub(super) unknown: Vec<Unknown>,
         }
 
-        impl $name {
-            /// Takes over what the overlay gives.
-            #[allow(dead_code, reason = "bundles themselves are laid over by other rules")]
-            pub(super) fn merge(&mut self, overlay: Self) {
+        impl $crate::bundle::overlay::Layer for $name {
+            fn lay(&mut self, overlay: Self) {
                 $(if overlay.given.contains($key) {
                     $crate::bundle::overlay::Merge::merge(&mut self.$field, overlay.$field);
                     self.given.insert($key);

@@ -81,16 +81,10 @@ fn included(
     dir: &Path,
     read: &impl Fn(&Path) -> io::Result<Vec<u8>>,
 ) -> Result<Option<String>, String> {
-    let (path, encode): (&str, fn(Vec<u8>) -> Result<String, String>) =
-        if let Some(path) = text.strip_prefix("include-file://") {
-            (path, |bytes| {
-                String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
-            })
-        } else if let Some(path) = text.strip_prefix("include-base64://") {
-            (path, |bytes| Ok(STANDARD.encode(bytes)))
-        } else {
-            return Ok(None);
-        };
+    let in_base64 = text.strip_prefix("include-base64://");
+    let Some(path) = in_base64.or_else(|| text.strip_prefix("include-file://")) else {
+        return Ok(None);
+    };
     let full = clean(&dir.join(path));
     let shown = full.display().to_string();
     let fail = |why: String| format!("resolving include {path:?}: {why}");
@@ -101,9 +95,12 @@ fn included(
             _ => error.to_string(),
         })
     })?;
-    encode(bytes)
+    if in_base64.is_some() {
+        return Ok(Some(STANDARD.encode(bytes)));
+    }
+    String::from_utf8(bytes)
         .map(Some)
-        .map_err(|why| fail(format!("{shown:?} {why}")))
+        .map_err(|_| fail(format!("{shown:?} is not UTF-8 text")))
 }
 
 /// Takes `.` and `..` out of a path without looking at files.

@@ -127,6 +127,7 @@ fn deploy_refuses() {
         &[("charmcraft.yaml", "name: source\ntype: charm\n")],
     );
     fs::write(c.dir.path().join("text.charm"), "no zip\n").unwrap();
+    fs::write(c.dir.path().join("binary.charm"), [0, 255, 0]).unwrap();
     fs::write(c.dir.path().join("bundle.yaml"), "applications: {}\n").unwrap();
     c.assert_refusals(&[
         ("deploy", 2, "", "ERROR no charm or bundle specified\n"),
@@ -138,8 +139,9 @@ fn deploy_refuses() {
         ("deploy ./nosuch", 1, "", "ERROR no charm was found at \"./nosuch\"\n"),
         ("deploy tracer", 1, "", "ERROR The charm or bundle \"tracer\" is ambiguous.\nTo deploy a local charm or bundle, run `juju deploy ./tracer`.\n"),
         ("deploy postgresql", 1, "", "has no charm store: list directories"),
-        ("deploy ./bundle.yaml", 1, "", "bundles are not supported by the embedded controller"),
-        ("deploy ./text.charm", 1, "", "ERROR invalid charm or bundle provided at \"./text.charm\": "),
+        ("deploy ./bundle.yaml", 1, "", "ERROR cannot deploy bundle: the provided bundle has the following errors:\nat least one application must be specified\n"),
+        ("deploy ./text.charm", 1, "", "ERROR cannot deploy bundle: the provided bundle has the following errors:\nat least one application must be specified\n"),
+        ("deploy ./binary.charm", 1, "", "ERROR invalid charm or bundle provided at \"./binary.charm\": "),
         ("deploy ./broken", 1, "", "ERROR attempting to deploy \"./broken\": metadata.yaml:"),
         ("deploy ./nameless", 1, "", "metadata.yaml: "),
         ("deploy ./idle", 1, "", "ERROR invalid charm \"idle\": has no hooks nor dispatch file\n"),

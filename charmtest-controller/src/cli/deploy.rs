@@ -1,7 +1,7 @@
 //! `deploy`, and `add-unit`, which places units by the same rules.
 
 use super::command::{Command, Cx, Failure, first_of};
-use super::{charmhub, constraints, settings, upload};
+use super::{bundle, charmhub, constraints, settings, upload};
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, Addresses, ChangeError, Force, NewApplication, Placement};
@@ -89,6 +89,7 @@ fn check(args: &Parsed) -> Result<(), String> {
         application_name(name).map_err(|error| error.to_string())?;
     }
     check_count(args)?;
+    bundle::machine_map(args)?;
     check_resources(args)
 }
 
@@ -136,6 +137,9 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     let Some(path) = local_path(cx, &cx.positionals()[0])? else {
         return charmhub::deploy(cx).await;
     };
+    if let Some(source) = bundle::Source::find(cx, path)? {
+        return bundle::deploy(cx, source).await;
+    }
     check_charm_options(args)?;
     check_bindings(args.text("bind").unwrap_or_default())?;
     let constraints = constraints::parse(args.all("constraints")).map_err(Failure::Failed)?;

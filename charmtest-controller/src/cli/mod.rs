@@ -5,6 +5,7 @@
 
 mod actions;
 mod application;
+mod bundle;
 mod charmhub;
 mod client;
 mod command;
@@ -74,6 +75,7 @@ pub(crate) use target::{CLOUD, CONTROLLER};
 const FAMILIES: &[&[Command]] = &[
     actions::COMMANDS,
     application::COMMANDS,
+    bundle::COMMANDS,
     charmhub::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,

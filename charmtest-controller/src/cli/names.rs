@@ -8,8 +8,8 @@ const FOREIGN: &str = "\
     add-user agree agreements application-storage attach-storage autoload-credentials bind bootstrap \
     change-user-password clouds controller-config create-backup create-storage-pool \
     credentials dashboard debug-code debug-hook debug-hooks default-credential default-region destroy-controller \
-    detach-storage diff-bundle disable-command disable-user disabled-commands documentation \
-    download-backup enable-command enable-destroy-controller enable-ha enable-user export-bundle \
+    detach-storage disable-command disable-user disabled-commands documentation \
+    download-backup enable-command enable-destroy-controller enable-ha enable-user \
     firewall-rules grant grant-cloud grant-secret help-action-commands help-hook-commands hook-tool hook-tools \
     import-filesystem import-ssh-key kill-controller list-agreements list-clouds \
     list-credentials list-disabled-commands list-firewall-rules list-payloads list-regions \

@@ -183,11 +183,6 @@ fn store_charm(data: &DataDir, source: &Path, named: &str) -> Result<Package, Fa
         check_packed(source, named)?;
         pack_directory(source, &temporary.0).map_err(|error| refuse(named, &error))?;
     } else {
-        if is_bundle(source) {
-            return Err(Failure::failed(format!(
-                "{named:?}: bundles are not supported by the embedded controller; deploy its charms one by one"
-            )));
-        }
         fs::copy(source, &temporary.0)
             .map_err(|error| Failure::failed(format!("cannot copy {named:?}: {error}")))?;
     }
@@ -218,11 +213,6 @@ fn check_packed(dir: &Path, named: &str) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-fn is_bundle(file: &Path) -> bool {
-    file.extension()
-        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 fn refuse(named: &str, error: &dyn Error) -> Failure {

@@ -9,6 +9,7 @@ use super::application::DEFAULT_ARCH;
 use super::charm::check_resources;
 use super::config::{Setting, apply, parse_settings};
 use super::{Addresses, ChangeError};
+use crate::JujuVersion;
 use crate::model::{
     AgentStatus, Application, Bag, Endpoint, Life, Machine, Model, Relation, RelationId,
     ResourceRow, Scope, Status, Unit, UnitName, UnitProgress, Workload, application_name,
@@ -100,7 +101,14 @@ pub fn deploy(
 
     let mut constraints = new.constraints;
     if !charm.metadata.subordinate {
-        // Juju writes the architecture down at once.
+        // Juju writes the architecture down at once, and 4.0 all constraints of the model with it.
+        for (name, value) in &model.info.constraints {
+            if name == "arch" || model.info.juju == JujuVersion::V4_0 {
+                constraints
+                    .entry(name.clone())
+                    .or_insert_with(|| value.clone());
+            }
+        }
         constraints
             .entry("arch".to_owned())
             .or_insert_with(|| DEFAULT_ARCH.to_owned());
@@ -260,7 +268,7 @@ fn place_units(
             let machine = match placement.next() {
                 Some(Placement::Machine(id)) => alive_machine(model, id)?,
                 Some(Placement::NewMachine) | None => {
-                    add_machine(model, addresses, application, now)?
+                    machine_for(model, addresses, application, now)?
                 }
             };
             Ok(add_unit(model, application, machine, None, now))
@@ -276,10 +284,30 @@ fn alive_machine(model: &Model, id: String) -> Result<String, ChangeError> {
     }
 }
 
-fn add_machine(
+/// Adds a machine for units of an application.
+fn machine_for(
     model: &mut Model,
     addresses: &mut Addresses,
     application: &str,
+    now: Timestamp,
+) -> Result<String, ChangeError> {
+    let row = model.applications.get(application);
+    let (base, constraints) = row
+        .map(|row| (row.base.clone(), row.constraints.clone()))
+        .unwrap_or_default();
+    add_machine(model, addresses, &base, constraints, now)
+}
+
+/// Adds a machine (Juju 3.6, `juju add-machine`) and returns its id; constraints of the model count where none are given.
+///
+/// # Errors
+///
+/// Fails when no address is left.
+pub fn add_machine(
+    model: &mut Model,
+    addresses: &mut Addresses,
+    base: &str,
+    mut constraints: BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<String, ChangeError> {
     let number = model.info.next_machine;
@@ -287,10 +315,6 @@ fn add_machine(
         .take(&model.info.uuid, number)
         .ok_or(ChangeError::NoAddress)?;
     model.info_mut().next_machine += 1;
-    let row = model.applications.get(application);
-    let (base, mut constraints) = row
-        .map(|row| (row.base.clone(), row.constraints.clone()))
-        .unwrap_or_default();
     for (key, value) in &model.info.constraints {
         constraints
             .entry(key.clone())
@@ -302,7 +326,7 @@ fn add_machine(
         Machine {
             id: id.clone(),
             address,
-            base,
+            base: base.split('/').next().unwrap_or_default().to_owned(),
             life: Life::Alive,
             since: now,
             constraints,

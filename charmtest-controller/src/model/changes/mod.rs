@@ -6,6 +6,7 @@
 //! Leaders are not chosen here: the agents do that.
 
 mod address;
+mod annotate;
 mod application;
 mod charm;
 mod config;
@@ -24,12 +25,13 @@ mod task;
 pub(crate) mod fixture;
 
 pub use address::Addresses;
+pub use annotate::{annotate_application, annotate_machine};
 pub use application::{
     DEFAULT_ARCH, attach_resource, resolve, resolve_all, restart_retries, set_constraints,
 };
 pub use charm::{Refresh, add_charm, add_store_charm, follow_channel, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
-pub use deploy::{NewApplication, Placement, add_subordinate, add_units, deploy};
+pub use deploy::{NewApplication, Placement, add_machine, add_subordinate, add_units, deploy};
 pub use error::ChangeError;
 pub use expose::{ALPHA, bindable, expose, is_network, unexpose};
 pub use offer::{
