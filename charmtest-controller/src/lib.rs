@@ -20,6 +20,7 @@ mod flags;
 pub mod model;
 mod paths;
 mod protocol;
+mod secret_content;
 mod status;
 pub mod tools;
 mod version;

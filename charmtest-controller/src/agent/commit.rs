@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::hook::{Hook, RelationEvent, RelationHook};
 use super::resolver::{config_fingerprint, enters, jitter};
+use super::secrets;
 use super::tidy::elect;
 use crate::model::changes::add_subordinate;
 use crate::model::{
@@ -173,6 +174,7 @@ pub(crate) fn finish_hook(
             row.workload = Status::new(Workload::Terminated, "", now);
         }
         Hook::Relation(hook) => finish_relation_hook(model, unit, hook, base),
+        Hook::Secret(hook) => secrets::finish(model, unit, hook, now),
     }
 }
 
@@ -522,6 +524,14 @@ fn show_failure(row: &mut Unit, now: Timestamp) {
             status
                 .data
                 .insert("remote-unit".to_owned(), Value::from(remote.as_str()));
+        }
+    }
+    if let Hook::Secret(hook) = &failure.hook {
+        let mut put =
+            |key: &str, value: &str| status.data.insert(key.to_owned(), Value::from(value));
+        put("secret-uri", &hook.uri);
+        if !hook.label.is_empty() {
+            put("secret-label", &hook.label);
         }
     }
     row.agent = status;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::hook::{Hook, RelationHook};
+use super::pending_secrets::PendingSecrets;
 use crate::model::{Model, ModelUuid, PortRange, RelationId, Status, TaskId, UnitName, Workload};
 
 /// The context of one running hook or action. Hook tools read it and write into it; what is pending in it is committed by one
@@ -62,6 +63,8 @@ pub struct Pending {
     pub close_ports: BTreeMap<String, BTreeSet<PortRange>>,
     /// `state-set` (`Some`) and `state-delete` (`None`).
     pub charm_state: BTreeMap<String, Option<String>>,
+    /// The `secret-*` tools.
+    pub secrets: PendingSecrets,
     /// `juju-reboot` was called without `--now`.
     pub reboot: bool,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::context::HookContext;
-use super::hook::RelationEvent;
+use super::hook::{Hook, RelationEvent};
 use crate::JujuVersion;
 use crate::model::{Model, Task, Unit};
 use crate::paths::DataDir;
@@ -71,6 +71,7 @@ pub(crate) fn environment(
     env.set("PATH", format!("{}:{SYSTEM_PATH}", data.tools().display()));
     add_proxies(&mut env, model);
     add_relation(&mut env, context);
+    add_secret(&mut env, context);
     add_action(&mut env, context);
     if let Some(path) = dispatch_path(context) {
         env.set("JUJU_DISPATCH_PATH", path);
@@ -140,6 +141,17 @@ fn add_relation(env: &mut Variables, context: &HookContext) {
     env.set("JUJU_REMOTE_UNIT", unit_name(&hook.remote_unit));
     if hook.event == RelationEvent::Departed {
         env.set("JUJU_DEPARTING_UNIT", unit_name(&hook.departing_unit));
+    }
+}
+
+fn add_secret(env: &mut Variables, context: &HookContext) {
+    let Some(Hook::Secret(hook)) = &context.hook else {
+        return;
+    };
+    env.set("JUJU_SECRET_ID", &hook.uri);
+    env.set("JUJU_SECRET_LABEL", &hook.label);
+    if let Some(revision) = hook.numbered() {
+        env.set("JUJU_SECRET_REVISION", revision.to_string());
     }
 }
 

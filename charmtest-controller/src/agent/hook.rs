@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RelationId, UnitName};
+use crate::model::{RelationId, SecretId, UnitName};
 
 /// A hook that a unit's agent runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum Hook {
     Remove,
     /// `X-relation-*`
     Relation(RelationHook),
+    /// `secret-*`
+    Secret(SecretHook),
 }
 
 /// A relation hook with what it is about.
@@ -45,6 +47,35 @@ pub struct RelationHook {
     pub remote_unit: Option<UnitName>,
     /// For departed: the unit that leaves, which may be this one.
     pub departing_unit: Option<UnitName>,
+}
+
+/// A secret hook with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretHook {
+    /// Which of them.
+    pub event: SecretEvent,
+    /// The secret.
+    pub secret: SecretId,
+    /// The secret as the charm is told of it.
+    pub uri: String,
+    /// The revision that is obsolete or expired; for the other events the newest one when the hook became due.
+    pub revision: u32,
+    /// The unit's label for the secret; may be empty.
+    pub label: String,
+}
+
+/// The secret events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretEvent {
+    /// `secret-changed`
+    Changed,
+    /// `secret-expired`
+    Expired,
+    /// `secret-remove`
+    Remove,
+    /// `secret-rotate`
+    Rotate,
 }
 
 /// The relation events.
@@ -68,6 +99,7 @@ impl Hook {
     pub fn name(&self) -> String {
         match self {
             Self::Relation(hook) => format!("{}-relation-{}", hook.endpoint, hook.event.as_str()),
+            Self::Secret(hook) => format!("secret-{}", hook.event.as_str()),
             Self::Install => "install".to_owned(),
             Self::LeaderElected => "leader-elected".to_owned(),
             Self::LeaderSettingsChanged => "leader-settings-changed".to_owned(),
@@ -90,6 +122,15 @@ impl Hook {
 
     /// Returns the message of the agent's status while the hook runs (Juju 3.6): `running db-relation-joined hook for db/0`.
     pub fn running_message(&self) -> String {
+        if let Self::Secret(hook) = self {
+            let revision = hook.numbered().map(|revision| format!("/{revision}"));
+            return format!(
+                "running {} hook for {}{}",
+                self.name(),
+                hook.uri,
+                revision.unwrap_or_default()
+            );
+        }
         let remote = self.relation().and_then(|hook| hook.remote_unit.as_ref());
         let remote = remote
             .map(|unit| format!(" for {unit}"))
@@ -102,6 +143,25 @@ impl Hook {
         match self {
             Self::Relation(hook) => Some(hook),
             _ => None,
+        }
+    }
+}
+
+impl SecretHook {
+    /// Returns the revision if the charm is told of it.
+    pub fn numbered(&self) -> Option<u32> {
+        matches!(self.event, SecretEvent::Expired | SecretEvent::Remove).then_some(self.revision)
+    }
+}
+
+impl SecretEvent {
+    /// Returns the last part of the hook's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Expired => "expired",
+            Self::Remove => "remove",
+            Self::Rotate => "rotate",
         }
     }
 }

@@ -17,10 +17,12 @@ mod environment;
 mod hook;
 mod operation;
 mod output;
+mod pending_secrets;
 mod persist;
 mod process;
 mod processes;
 mod resolver;
+mod secrets;
 mod shared;
 #[cfg(test)]
 mod simulation;
@@ -41,7 +43,8 @@ use tokio::task::JoinHandle;
 
 pub use context::{ActionContext, HookContext, Pending};
 pub use contexts::{Contexts, SharedContext};
-pub use hook::{Hook, RelationEvent, RelationHook};
+pub use hook::{Hook, RelationEvent, RelationHook, SecretEvent, SecretHook};
+pub use pending_secrets::{NewSecret, PendingSecrets};
 pub(crate) use resolver::{Step, due};
 
 use crate::model::{Hub, Touched};

@@ -145,7 +145,7 @@ impl Worker {
                     if hook == Hook::ConfigChanged {
                         tools::refresh_network(model, unit);
                     }
-                    tools::flush(model, &context)?;
+                    tools::flush(model, &context, now)?;
                     commit::finish_hook(model, unit, &hook, &base, now);
                     if context.pending.reboot {
                         commit::reboot(model, unit, now);
@@ -325,7 +325,7 @@ impl Worker {
         };
         if exit.is_ok_and(|exit| commits(&action, &exit)) {
             let committed = self.try_commit::<String>(|model, unit, now| {
-                tools::flush(model, &context)?;
+                tools::flush(model, &context, now)?;
                 commit::finish_task(model, unit, id, end.clone(), now);
                 Ok(())
             });

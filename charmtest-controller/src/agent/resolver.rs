@@ -1,7 +1,7 @@
 //! What a unit's agent does next: a pure function of the model.
 //!
-//! The order is Juju 3.6's (its uniter's resolvers): a queued or failed hook first, then `relation-created`, leadership, actions,
-//! and on the idle path upgrade, `config-changed`, relation hooks, `update-status`. A step is never remembered: after every commit
+//! The order is Juju 3.6's (its uniter's resolvers): a queued or failed hook first, then `relation-created`, leadership, secrets,
+//! actions, and on the idle path upgrade, `config-changed`, relation hooks, `update-status`. A step is never remembered: after every commit
 //! the model is looked at afresh.
 
 use std::collections::BTreeSet;
@@ -11,11 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::hook::{Hook, RelationEvent, RelationHook};
+use super::secrets;
 use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
-    HookFailure, Life, Model, Relation, RelationId, RelationProgress, Resolved, Scope, TaskId,
-    TaskStatus, Unit, UnitName,
+    HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved, Scope,
+    TaskId, TaskStatus, TimeScale, Unit, UnitName,
 };
 
 /// What an agent does next.
@@ -49,7 +50,9 @@ pub(crate) enum Step {
 }
 
 /// Returns what the agent of `unit` does next.
-pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
+pub(crate) fn next(model: &Model, unit: &Unit, moment: impl Into<Moment>) -> Step {
+    let moment = moment.into();
+    let now = moment.now;
     if unit.force_at.is_some_and(|at| at <= now) {
         return Step::Remove;
     }
@@ -70,7 +73,7 @@ pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
             at => limit = limit.into_iter().chain(at).min(),
         }
     }
-    match (free_step(model, unit, now), limit) {
+    match (free_step(model, unit, moment), limit) {
         (Step::Wait { until }, Some(limit)) => Step::Wait {
             until: until.into_iter().chain([limit]).min(),
         },
@@ -79,7 +82,8 @@ pub(crate) fn next(model: &Model, unit: &Unit, now: Timestamp) -> Step {
 }
 
 /// Returns what the agent does next while nothing is forced.
-fn free_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
+fn free_step(model: &Model, unit: &Unit, moment: Moment) -> Step {
+    let now = moment.now;
     let progress = &unit.progress;
     let dying = unit.life != Life::Alive;
     if unit.life == Life::Dead || progress.removed {
@@ -119,7 +123,7 @@ fn free_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     if dying {
         dying_step(model, unit)
     } else {
-        alive_step(model, unit, now)
+        alive_step(model, unit, moment)
     }
 }
 
@@ -310,11 +314,12 @@ fn is_obsolete(model: &Model, unit: &Unit, hook: &Hook) -> bool {
     match hook {
         Hook::Relation(hook) => !model.relations.contains(&hook.relation),
         Hook::LeaderElected => !model.is_leader(&unit.name),
+        Hook::Secret(hook) => secrets::is_obsolete(model, &unit.name, hook),
         _ => false,
     }
 }
 
-fn alive_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
+fn alive_step(model: &Model, unit: &Unit, moment: Moment) -> Step {
     if in_turn(model, unit).any(|relation| enters(model, unit, relation)) {
         return Step::EnterScopes;
     }
@@ -329,6 +334,9 @@ fn alive_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     if let Some(hook) = leadership_hook(model, unit) {
         return Step::Run(hook);
     }
+    if let Some(hook) = secrets::next_hook(model, unit, moment) {
+        return Step::Run(hook);
+    }
     if let Some(task) = next_task(model, unit) {
         return Step::Action(task);
     }
@@ -341,9 +349,14 @@ fn alive_step(model: &Model, unit: &Unit, now: Timestamp) -> Step {
     if let Some(step) = relation_step(model, unit) {
         return step;
     }
-    match update_status_at(model, unit) {
-        Some(at) if at <= now => Step::Run(Hook::UpdateStatus),
-        until => Step::Wait { until },
+    match update_status_at(model, unit, moment.scale) {
+        Some(at) if at <= moment.now => Step::Run(Hook::UpdateStatus),
+        update_status => {
+            let timed = [update_status, secrets::next_due(model, unit, moment)];
+            Step::Wait {
+                until: timed.into_iter().flatten().min(),
+            }
+        }
     }
 }
 
@@ -551,13 +564,13 @@ fn relation_hook(
 }
 
 /// Returns when `update-status` is due: the interval after the last hook, give or take 20 %.
-fn update_status_at(model: &Model, unit: &Unit) -> Option<Timestamp> {
+fn update_status_at(model: &Model, unit: &Unit, scale: TimeScale) -> Option<Timestamp> {
     let last = unit.progress.last_hook?;
     let interval = interval(model.config("update-status-hook-interval")?)?;
     let percent = 100 + jitter(&unit.name, last, 20);
     let wait =
         SignedDuration::try_from_secs_f64(interval.as_secs_f64() * percent as f64 / 100.0).ok()?;
-    last.checked_add(wait).ok()
+    last.checked_add(scale.shorten(wait)).ok()
 }
 
 #[cfg(test)]

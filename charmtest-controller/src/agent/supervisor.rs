@@ -246,6 +246,14 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
         let going = model.units.values().filter(|unit| unit.life != Life::Alive);
         units.extend(going.map(|unit| unit.name.clone()));
     }
+    let secrets = touched
+        .secrets
+        .iter()
+        .filter_map(|id| model.secrets.get(id));
+    for secret in secrets {
+        applications.extend(secret.owner.application());
+        units.extend(secret.consumers.keys().cloned());
+    }
     units.extend(
         touched
             .tasks
@@ -336,6 +344,7 @@ mod tests {
             units: Vec::new(),
             relations: Vec::new(),
             tasks: Vec::new(),
+            secrets: Vec::new(),
         };
         let cases = [
             (nothing.clone(), ""),

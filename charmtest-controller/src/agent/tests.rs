@@ -58,7 +58,7 @@ fn timing() -> Timing {
         hook_retry_first: Duration::from_millis(50),
         hook_retry_max: Duration::from_millis(400),
         killed_hook: Duration::from_millis(50),
-        drain: Duration::from_millis(100),
+        ..Timing::default()
     }
 }
 

@@ -102,7 +102,11 @@ impl Worker {
 
     fn look(&self) -> Option<(Arc<Model>, Step)> {
         let model = self.shared.hub.model(&self.model)?;
-        let step = resolver::next(&model, model.units.get(&self.unit)?, self.shared.hub.now());
+        let step = resolver::next(
+            &model,
+            model.units.get(&self.unit)?,
+            self.shared.hub.moment(),
+        );
         Some((model, step))
     }
 

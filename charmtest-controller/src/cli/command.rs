@@ -93,6 +93,14 @@ impl Command {
         Self { formats, ..self }
     }
 
+    /// Says that only one version of Juju has the command.
+    pub(super) const fn only(self, version: JujuVersion) -> Self {
+        Self {
+            versions: Versions::Only(version),
+            ..self
+        }
+    }
+
     /// Says what it works on.
     pub(super) const fn scope(self, scope: Scope) -> Self {
         Self { scope, ..self }

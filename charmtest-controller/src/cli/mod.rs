@@ -29,6 +29,9 @@ mod relate;
 mod removal;
 mod resources;
 mod run;
+mod secret_backends;
+mod secret_view;
+mod secrets;
 mod settings;
 mod show;
 mod status;
@@ -48,6 +51,8 @@ mod application_tests;
 mod charm_fixture;
 #[cfg(test)]
 mod offer_tests;
+#[cfg(test)]
+mod secret_tests;
 #[cfg(test)]
 mod subordinate_tests;
 #[cfg(test)]
@@ -95,6 +100,9 @@ const FAMILIES: &[&[Command]] = &[
     removal::COMMANDS,
     resources::COMMANDS,
     run::COMMANDS,
+    secret_backends::COMMANDS,
+    secret_view::COMMANDS,
+    secrets::COMMANDS,
     show::COMMANDS,
     status::COMMANDS,
     tasks::COMMANDS,

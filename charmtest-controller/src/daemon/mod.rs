@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::agent::Agents;
 use crate::client::{ask_daemon, build_id};
-use crate::model::{Clock, Hub, Timing};
+use crate::model::{Clock, Hub, TimeScale, Timing};
 use crate::paths::DataDir;
 use crate::protocol::Kind;
 use clients::Clients;
@@ -164,8 +164,10 @@ fn take_lock(lock: &File, socket: &Path, limit: Duration) -> io::Result<Turn> {
 }
 
 async fn serve_locked(data: &DataDir) -> io::Result<()> {
+    let scale = std::env::var(TimeScale::VARIABLE).ok();
+    let scale = TimeScale::parse(scale.as_deref()).map_err(io::Error::other)?;
     let (hub, touched) =
-        Hub::open(data.clone(), Clock::System, Timing::default()).map_err(io::Error::other)?;
+        Hub::open(data.clone(), Clock::System, Timing::scaled(scale)).map_err(io::Error::other)?;
     let socket = data.socket();
     layout::sweep(data, &hub.snapshot());
     data.prepare_socket_dir()?;

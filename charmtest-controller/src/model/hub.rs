@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use super::clock::{Clock, Timing};
+use super::clock::{Clock, Moment, Timing};
 use super::cross_model::keep_in_step;
 use super::ids::{ModelUuid, RelationId, TaskId, UnitName, random_uuid};
 use super::log::{LogLevel, LogLine};
+use super::secret::SecretId;
 use super::state::{Model, State};
 use super::status::{StatusKind, StatusRecord};
 use super::store::{LogQuery, Store, StoreError};
@@ -52,6 +53,8 @@ pub struct TouchedModel {
     pub relations: Vec<RelationId>,
     /// Tasks that changed or came.
     pub tasks: Vec<TaskId>,
+    /// Secrets that changed, came or went.
+    pub secrets: Vec<SecretId>,
 }
 
 /// The state, its database, and who wants to hear of changes.
@@ -119,6 +122,14 @@ impl Hub {
     /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns the current time with the scale of the waits, for decisions.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            now: self.now(),
+            scale: self.timing.scale,
+        }
     }
 
     /// Returns a receiver that is woken by every commit and always holds the newest state.
@@ -276,6 +287,7 @@ impl TouchedModel {
             units: Vec::new(),
             relations: Vec::new(),
             tasks: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }
@@ -339,6 +351,8 @@ fn compare_models(
         .each_change(&old.relations, |id, _| touched.relations.push(*id));
     new.tasks
         .each_change(&old.tasks, |id, _| touched.tasks.push(*id));
+    new.secrets
+        .each_change(&old.secrets, |id, _| touched.secrets.push(id.clone()));
     touched
 }
 

@@ -15,6 +15,7 @@ mod machine;
 mod migrations;
 mod offer;
 mod relation;
+mod secret;
 mod state;
 mod status;
 mod store;
@@ -23,7 +24,7 @@ mod task;
 mod unit;
 
 pub use application::{Application, CharmRow, ExposedTo, ResourceRow, is_store_url};
-pub use clock::{Clock, Timing};
+pub use clock::{Clock, Deadline, Moment, TimeScale, Timing};
 pub use cross_model::keep_in_step;
 pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};
 pub use ids::{
@@ -34,11 +35,16 @@ pub use log::{LogLevel, LogLine};
 pub use machine::Machine;
 pub use offer::{CrossModel, Offer, RemoteApplication, Suspension};
 pub use relation::{Bag, Endpoint, Member, Relation, Scope};
+pub use secret::{
+    Content, Grant, GrantScope, RotatePolicy, Secret, SecretConsumer, SecretId, SecretOwner,
+    SecretRevision, SecretUri, Subject,
+};
 pub use state::{Life, Model, ModelInfo, State, config_defaults};
 pub use status::{AgentStatus, Status, StatusKind, StatusRecord, Workload};
 pub use store::{LogQuery, Store, StoreError};
 pub use table::Table;
 pub use task::{Operation, Task, TaskStatus};
 pub use unit::{
-    HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, Unit, UnitProgress,
+    HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, SecretProgress, Unit,
+    UnitProgress,
 };

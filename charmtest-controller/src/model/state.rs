@@ -11,6 +11,7 @@ use super::ids::{ModelUuid, RelationId, TaskId, UnitName};
 use super::machine::Machine;
 use super::offer::{Offer, RemoteApplication};
 use super::relation::Relation;
+use super::secret::{Secret, SecretId};
 use super::table::Table;
 use super::task::{Operation, Task};
 use super::unit::Unit;
@@ -119,6 +120,8 @@ pub struct Model {
     pub operations: Table<TaskId, Operation>,
     /// Tasks by number.
     pub tasks: Table<TaskId, Task>,
+    /// Secrets by id.
+    pub secrets: Table<SecretId, Secret>,
 }
 
 impl Model {
@@ -135,6 +138,7 @@ impl Model {
             charms: Table::default(),
             operations: Table::default(),
             tasks: Table::default(),
+            secrets: Table::default(),
         }
     }
 

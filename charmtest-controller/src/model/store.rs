@@ -1,5 +1,7 @@
 //! The database: rows as JSON, the log, the status history.
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::ids::ModelUuid;
 use super::log::{LogLevel, LogLine};
 use super::migrations;
+use super::secret::SecretId;
 use super::state::{Model, State};
 use super::status::{StatusKind, StatusRecord};
 use super::table::Table;
@@ -30,6 +33,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
+    },
+    /// The file cannot be kept from other users.
+    #[error("cannot make the database {path} private to its owner: {source}")]
+    Private {
+        /// The database file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// The file is damaged, or a row in it is.
     #[error(
@@ -78,6 +89,10 @@ impl Store {
     /// Fails when the file cannot be opened or written, is damaged, or was made by a newer charmtest; it is never reset.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let sqlite = |source| classify(path, source);
+        make_private(path).map_err(|source| StoreError::Private {
+            path: path.to_owned(),
+            source,
+        })?;
         let db = Connection::open(path).map_err(sqlite)?;
         let found = migrations::version(&db).map_err(sqlite)?;
         if found > migrations::NEWEST {
@@ -125,6 +140,7 @@ impl Store {
             model.remote_applications = self.table(&uuid, "remote-application", Some)?;
             model.operations = self.table(&uuid, "operation", |key| key.parse().ok())?;
             model.tasks = self.table(&uuid, "task", |key| key.parse().ok())?;
+            model.secrets = self.table(&uuid, "secret", |key| SecretId::parse(&key))?;
             state.models.insert(uuid, Arc::new(model));
         }
         state.current_model = self
@@ -391,6 +407,7 @@ fn write(
         )?;
         write_table(tx, uuid, "operation", &old.operations, &model.operations)?;
         write_table(tx, uuid, "task", &old.tasks, &model.tasks)?;
+        write_table(tx, uuid, "secret", &old.secrets, &model.secrets)?;
     }
     for (model, record) in history {
         tx.prepare_cached(
@@ -459,6 +476,26 @@ fn put_text(
 fn json<V: Serialize>(row: &V) -> rusqlite::Result<String> {
     serde_json::to_string(row)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// Makes the database file, and its journals of an earlier run, readable by their owner only: secrets are in them.
+///
+/// SQLite gives journals that it makes the mode of the database.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)?;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::set_permissions(&name, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn classify(path: &Path, source: rusqlite::Error) -> StoreError {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{RelationId, TaskId, UnitName};
+use super::secret::SecretId;
 use super::state::Life;
 use super::status::{AgentStatus, Status, Workload};
 use crate::agent::Hook;
@@ -84,6 +85,28 @@ pub struct RelationProgress {
     pub done: bool,
 }
 
+/// What a unit's agent has told its charm about secrets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SecretProgress {
+    /// The revision that the last committed `secret-changed` was about.
+    pub changed: BTreeMap<SecretId, u32>,
+    /// Revisions for which `secret-remove` was committed.
+    pub removed: BTreeMap<SecretId, BTreeSet<u32>>,
+}
+
+impl SecretProgress {
+    /// Says whether there is anything about the secret.
+    pub fn knows(&self, id: &SecretId) -> bool {
+        self.changed.contains_key(id) || self.removed.contains_key(id)
+    }
+
+    /// Forgets a secret that is gone.
+    pub fn forget(&mut self, id: &SecretId) {
+        self.changed.remove(id);
+        self.removed.remove(id);
+    }
+}
+
 /// What a unit's agent has committed: everything the resolver needs beside the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitProgress {
@@ -118,6 +141,9 @@ pub struct UnitProgress {
     /// The machine was rebooted and the charm has not been told yet: `start` runs again.
     #[serde(default)]
     pub rebooted: bool,
+    /// Secrets.
+    #[serde(default)]
+    pub secrets: SecretProgress,
     /// A hook that failed.
     pub failure: Option<HookFailure>,
     /// The hook that was started and has not ended: after a crash it runs again.

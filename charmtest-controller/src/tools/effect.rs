@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::resources;
 use super::tool::{Effect, ToolError};
 use crate::agent::HookContext;
-use crate::model::{Hub, LogLevel, LogLine, Model, Status, Transact};
+use crate::model::changes::{self, SecretError, SecretUpdate};
+use crate::model::{Hub, LogLevel, LogLine, Model, SecretId, Status, Transact, UnitName};
 
 /// Does what a tool asked for and returns what it prints.
 ///
@@ -113,10 +114,44 @@ pub(super) fn change(
                 .ok_or_else(|| ToolError::failed("not running an action"))?;
             task.log.push((now, message));
         }
+        Effect::TrackSecret {
+            id,
+            revision,
+            label,
+        } => track_secret(model, unit, &id, revision, label, now)
+            .map_err(|error| ToolError::failed(error.to_string()))?,
         // These do not change the model, see `apply`.
         Effect::Log(_) | Effect::FetchResource(_) | Effect::KillHook => {}
     }
     Ok(())
+}
+
+/// Notes which revision of a secret a unit reads, and the label that it gave.
+///
+/// The label of whoever looks after the secret is the secret's own; the other units of an application that owns it have no label of
+/// their own for it; that of anybody else is its private one (Juju 3.6).
+fn track_secret(
+    model: &mut Model,
+    unit: &UnitName,
+    id: &SecretId,
+    revision: Option<u32>,
+    label: Option<String>,
+    now: Timestamp,
+) -> Result<(), SecretError> {
+    let leads = model.is_leader(unit);
+    let secret = model.secrets.get(id);
+    let manages = secret.is_some_and(|secret| secret.is_managed_by(unit, leads));
+    let owns = secret.is_some_and(|secret| secret.owner.application() == Some(unit.application()));
+    let new_label = label.filter(|label| secret.is_some_and(|secret| secret.label != *label));
+    if manages && new_label.is_some() {
+        let change = SecretUpdate {
+            label: new_label.clone(),
+            ..SecretUpdate::default()
+        };
+        changes::update_secret(model, id, change, now)?;
+    }
+    let own_label = new_label.filter(|_| !manages && !owns);
+    changes::track_secret(model, unit, id, revision, own_label.as_deref())
 }
 
 /// Writes log lines. This is the tool that charms call most, so there is no transaction on the state.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::ports;
+use jiff::Timestamp;
+
+use super::{ports, secret_flush};
 use crate::JujuVersion;
 use crate::agent::{HookContext, Pending};
 use crate::model::{Bag, Model, Relation, RelationId, UnitName};
@@ -14,19 +16,20 @@ pub(super) const STATE_VALUE_MAX: usize = 64 << 10;
 /// The most that a unit may keep with `state-set`, in bytes.
 const STATE_TOTAL_MAX: usize = 2 << 20;
 
-/// Writes what is pending in `context` into the model: relation settings, ports, charm state.
+/// Writes what is pending in `context` into the model: relation settings, ports, charm state, secrets.
 ///
 /// For the transaction that commits the hook, which must be given up on an error: nothing of the hook is written then.
 ///
 /// # Errors
 ///
 /// Fails when the unit wrote application data and leads no longer, when ports were opened for an unknown endpoint or collide with
-/// ports opened meanwhile, and when the charm state is too large.
-pub fn flush(model: &mut Model, context: &HookContext) -> Result<(), String> {
+/// ports opened meanwhile, when the charm state is too large, and when a secret is not the unit's to change or its label is taken.
+pub fn flush(model: &mut Model, context: &HookContext, now: Timestamp) -> Result<(), String> {
     let Pending {
         unit_settings,
         app_settings,
         charm_state,
+        secrets,
         ..
     } = &context.pending;
     if !app_settings.is_empty() && !model.is_leader(&context.unit) {
@@ -43,7 +46,8 @@ pub fn flush(model: &mut Model, context: &HookContext) -> Result<(), String> {
         merge_application(model, *id, context.unit.application(), settings);
     }
     ports::flush(model, &context.unit, &context.pending)?;
-    flush_state(model, &context.unit, charm_state)
+    flush_state(model, &context.unit, charm_state)?;
+    secret_flush::flush(model, &context.unit, secrets, now)
 }
 
 /// Puts the unit's address into its databags of all relations it is in, over what the charm may have put there.

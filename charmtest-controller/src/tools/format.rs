@@ -1,6 +1,6 @@
 //! The output formats of hook tools: `smart`, `yaml` and `json`.
 
-use charmtest_charm::yaml_writer::{to_yaml, to_yaml_sorted};
+use charmtest_charm::yaml_writer::{Times, YamlStyle, to_yaml, to_yaml_sorted, to_yaml_with};
 use serde_json::Value;
 
 use crate::encode::{go_json, sorted};
@@ -17,6 +17,8 @@ pub(super) enum Shown {
         /// The value for `yaml` and `smart`.
         yaml: Value,
     },
+    /// A record with moments in it, which YAML shows without quotes.
+    Timed(Value),
 }
 
 /// An output format.
@@ -46,6 +48,14 @@ impl Format {
         match (self, shown) {
             (Self::Json, Shown::Map(value)) => go_json(&sorted(value)) + "\n",
             (Self::Json, Shown::Record { json, .. }) => go_json(json) + "\n",
+            (Self::Json, Shown::Timed(value)) => go_json(value) + "\n",
+            (_, Shown::Timed(value)) => to_yaml_with(
+                value,
+                YamlStyle {
+                    times: Times::Plain,
+                    ..YamlStyle::default()
+                },
+            ),
             (Self::Yaml, Shown::Map(value)) => to_yaml_sorted(value),
             (Self::Yaml, Shown::Record { yaml, .. }) => to_yaml(yaml),
             (Self::Smart, Shown::Map(value)) => {

@@ -18,6 +18,11 @@ mod ports;
 mod relation_read;
 mod relation_write;
 mod resources;
+mod secret_flush;
+mod secret_read;
+#[cfg(test)]
+mod secret_tests;
+mod secret_write;
 mod state;
 mod status;
 mod tool;
@@ -37,6 +42,8 @@ use crate::agent::SharedContext;
 use crate::flags::{self, Flag, Parsed, Placement};
 use crate::model::Hub;
 use crate::protocol::LIMIT;
+
+pub(crate) use secret_read::time as secret_time;
 
 pub use flush::{flush, network_settings, refresh_network};
 use format::{Format, Shown};
@@ -156,6 +163,8 @@ const FAMILIES: &[&[Tool]] = &[
     relation_read::TOOLS,
     relation_write::TOOLS,
     resources::TOOLS,
+    secret_read::TOOLS,
+    secret_write::TOOLS,
     state::TOOLS,
     status::TOOLS,
 ];
@@ -174,7 +183,7 @@ pub fn run(hub: &Hub, context: &SharedContext, call: &Call) -> Answer {
         Ok(parsed) => parsed,
         Err(error) => return failed(&error),
     };
-    if parsed.text("file") == Some("-") && call.stdin.is_none() {
+    if parsed.text("file") == Some("-") && call.stdin.is_none() && !reads_own_files(tool) {
         return Answer::NeedsStdin;
     }
     let answer = run_parsed(hub, context, call, tool, &parsed);
@@ -195,7 +204,10 @@ fn run_parsed(
     tool: &Tool,
     parsed: &Parsed,
 ) -> Result<String, ToolError> {
-    let file = read_file(call, parsed)?;
+    let file = match reads_own_files(tool) {
+        true => None,
+        false => read_file(call, parsed)?,
+    };
     let mut context = context.lock().unwrap_or_else(PoisonError::into_inner);
     let context = context.as_mut().ok_or_else(|| {
         ToolError::failed("bad request: wrong context ID; the hook of this one has ended")
@@ -208,11 +220,16 @@ fn run_parsed(
             context,
             model: &model,
             file,
+            now: hub.now(),
+            read_file: read_for_agent,
         },
         parsed,
     )?;
     if let Some(effect) = answered.effect {
-        return effect::apply(hub, context, effect);
+        let said = effect::apply(hub, context, effect)?;
+        if answered.shown.is_none() {
+            return Ok(said);
+        }
     }
     let text = print(tool, parsed, answered.shown.as_ref());
     match parsed.text("output") {
@@ -260,6 +277,16 @@ fn warnings(tool: &Tool, parsed: &Parsed) -> String {
         return format!("--format flag deprecated for command {:?}", tool.name);
     }
     String::new()
+}
+
+/// Says whether the tool reads files by itself: those of secrets are the agent's to open, not the caller's.
+fn reads_own_files(tool: &Tool) -> bool {
+    matches!(tool.name, "secret-add" | "secret-set")
+}
+
+/// Reads a file as a real agent would, whose working directory is the root.
+fn read_for_agent(path: &Path) -> io::Result<Vec<u8>> {
+    read_regular(&Path::new("/").join(path))
 }
 
 /// Reads what `--file` names, before the context is locked.

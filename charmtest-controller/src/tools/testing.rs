@@ -156,7 +156,7 @@ impl World {
         let committed = self
             .hub
             .transact_model(&ModelUuid(UUID.to_owned()), |model| {
-                self.context(|context| flush(model, context))
+                self.context(|context| flush(model, context, now()))
                     .map_err(|error| {
                         refused = Some(error.clone());
                         super::ToolError::failed(error)

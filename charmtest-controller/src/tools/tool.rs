@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::format::Shown;
 use crate::agent::HookContext;
 use crate::flags::{Flag, FlagError, Kind, Parsed};
-use crate::model::{LogLevel, Model, Rejected, RelationId, Workload};
+use crate::model::{LogLevel, Model, Rejected, RelationId, SecretId, Workload};
+use crate::secret_content::ReadFile;
 
 /// A hook tool.
 #[derive(Debug)]
@@ -48,6 +50,10 @@ pub(super) struct Scene<'a> {
     pub(super) model: &'a Model,
     /// The text that `--file` names, if it was given.
     pub(super) file: Option<String>,
+    /// The time.
+    pub(super) now: Timestamp,
+    /// Reads a file that the agent opens, not the caller.
+    pub(super) read_file: ReadFile,
 }
 
 /// What a tool answers, and what has to be done at once for it.
@@ -74,6 +80,15 @@ pub(super) enum Effect {
     ActionLog(String),
     /// Write to the model's log.
     Log(Vec<(LogLevel, String)>),
+    /// Note which revision of a secret the unit reads from now on, and its label for it.
+    TrackSecret {
+        /// The secret.
+        id: SecretId,
+        /// The revision, if it changes.
+        revision: Option<u32>,
+        /// The label, if one was given.
+        label: Option<String>,
+    },
     /// Bring a resource to the unit and print its path.
     FetchResource(String),
     /// Kill the hook, reboot the machine, run the hook again.

@@ -18,6 +18,7 @@ mod offer_url;
 mod relate;
 mod removal;
 mod schema;
+mod secret;
 mod support;
 mod task;
 
@@ -46,6 +47,10 @@ pub use removal::{
     remove_remote_application_if_empty, remove_unit, remove_unit_record,
 };
 pub use schema::SchemaError;
+pub use secret::{
+    SecretError, SecretUpdate, consumed_by_label, create_secret, grant_secret, missing,
+    owned_by_label, remove_secret, revoke_secret, scope_tag, track_secret, update_secret,
+};
 pub use support::{Force, check_supported, choose_base};
 pub use task::{
     Cancelled, NewTask, Queued, Receiver, cancel_task, params_at_unit, plan_action, plan_exec,

@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::ChangeError;
+use super::secret::{forget_application, forget_relation, forget_unit};
 use crate::model::{
     AgentStatus, Life, Model, Relation, RelationId, Task, TaskStatus, Unit, UnitName,
 };
@@ -190,6 +191,7 @@ pub fn remove_unit_record(model: &mut Model, name: &UnitName, now: Timestamp) {
         remove_unit_record(model, subordinate, now);
     }
     end_tasks(model, name, now);
+    forget_unit(model, name);
     for id in relations_with(model, name) {
         let member = model
             .relations
@@ -245,6 +247,7 @@ pub fn remove_application_if_empty(model: &mut Model, name: &str) -> bool {
     for id in peers {
         model.relations.remove(&id);
     }
+    forget_application(model, name);
     if let Some(application) = model.applications.remove(name) {
         model
             .info_mut()
@@ -291,6 +294,7 @@ fn drop_relation(model: &mut Model, id: RelationId) {
     let Some(relation) = model.relations.remove(&id) else {
         return;
     };
+    forget_relation(model, id);
     for endpoint in &relation.endpoints {
         let knowing: Vec<UnitName> = model
             .units_of(&endpoint.application)
