@@ -10,5 +10,6 @@ mod clients;
 mod durability;
 mod hooks;
 mod life_cycle;
+mod random;
 mod readme;
 mod subordinate;

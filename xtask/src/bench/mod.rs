@@ -1,5 +1,7 @@
 //! Measurements, as ratios to something else measured in the same run: the machines are noisy.
 
+mod scale;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -26,11 +28,12 @@ type Bench = fn(&Bed) -> Result;
 
 /// Runs the benchmarks whose names are given, or all of them.
 pub(crate) fn run(names: &[&str]) -> Result {
-    let all: [(&str, Bench); 6] = [
+    let all: [(&str, Bench); 7] = [
         ("tool", tool),
         ("status", status),
         ("deploy", deploy),
         ("log", log),
+        ("scale", scale::scale),
         ("empty", empty_tests),
         ("build", author_build),
     ];
