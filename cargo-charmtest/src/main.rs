@@ -1,7 +1,7 @@
 //! `cargo charmtest`; by its name it also answers as `juju` and as every hook tool.
 //!
-//! [`main`] looks at `argv[0]` first and goes one of four ways: hook tool, `juju`, the controller's daemon, or the cargo subcommand
-//! ([`cli`]).
+//! [`main`] goes one of four ways: the controller's daemon by its argument, then by `argv[0]` hook tool, `juju`, or the cargo
+//! subcommand ([`cli`]).
 //!
 //! Invariant: the way of a hook tool loads neither an argument framework nor an async runtime. Charms call tools hundreds of times.
 
@@ -26,18 +26,41 @@ fn main() -> ExitCode {
         .file_name()
         .and_then(OsStr::to_str)
         .unwrap_or_default();
-    if charmtest_controller::TOOL_NAMES.contains(&name) {
-        return charmtest_controller::tool_main(name, texts(args)).into();
+    match Way::of(name, &args) {
+        Way::Daemon(root) => charmtest_controller::daemon_main(root).into(),
+        Way::Tool => charmtest_controller::tool_main(name, texts(args)).into(),
+        Way::Juju => charmtest_controller::juju_main(texts(args)).into(),
+        Way::Cargo => cli::main(args),
     }
-    if name == "juju" {
-        return charmtest_controller::juju_main(texts(args)).into();
-    }
-    match args.as_slice() {
-        [first, rest @ ..] if first == charmtest_controller::DAEMON_ARGUMENT => {
-            let root = rest.first().map(Path::new).unwrap_or(Path::new(""));
-            charmtest_controller::daemon_main(root).into()
+}
+
+/// What this process is.
+#[derive(Debug, PartialEq)]
+enum Way<'a> {
+    /// The controller's daemon for a data directory.
+    Daemon(&'a Path),
+    /// A hook tool.
+    Tool,
+    /// The `juju` program.
+    Juju,
+    /// The cargo subcommand.
+    Cargo,
+}
+
+impl<'a> Way<'a> {
+    /// Decides by the name under which the program was called and by its arguments.
+    ///
+    /// The daemon's argument counts first: a copy of the program may itself be called `juju`, and `juju` starts the daemon by running
+    /// its own file. Asked by name it would start another one, and so on without end.
+    fn of(name: &str, args: &'a [OsString]) -> Self {
+        match args {
+            [first, rest @ ..] if first == charmtest_controller::DAEMON_ARGUMENT => {
+                Self::Daemon(rest.first().map(Path::new).unwrap_or(Path::new("")))
+            }
+            _ if charmtest_controller::TOOL_NAMES.contains(&name) => Self::Tool,
+            _ if name == "juju" => Self::Juju,
+            _ => Self::Cargo,
         }
-        _ => cli::main(args),
     }
 }
 
@@ -46,4 +69,27 @@ fn texts(args: Vec<OsString>) -> Vec<String> {
     args.iter()
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_daemon_is_the_daemon_under_every_name() {
+        let daemon = [charmtest_controller::DAEMON_ARGUMENT.into(), "/data".into()];
+        let other = ["status".into()];
+        for (name, way) in [
+            ("juju", Way::Juju),
+            ("config-get", Way::Tool),
+            ("cargo-charmtest", Way::Cargo),
+        ] {
+            assert_eq!(
+                Way::of(name, &daemon),
+                Way::Daemon(Path::new("/data")),
+                "{name}"
+            );
+            assert_eq!(Way::of(name, &other), way, "{name}");
+        }
+    }
 }
