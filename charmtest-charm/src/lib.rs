@@ -43,6 +43,6 @@ pub use manifest::{Base, BaseError, Manifest};
 pub use metadata::{
     Assumes, CharmName, CharmNameError, CharmUser, Comparison, Container, Device, Endpoint,
     Metadata, Mount, Requirement, Resource, ResourceKind, Role, Scope, Storage, StorageCount,
-    StorageKind,
+    StorageKind, parse_size,
 };
 pub use pack::{PackError, PackOptions, Packed, pack};

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::model::{ModelUuid, UnitName};
+use crate::model::{ModelUuid, StorageId, UnitName};
 use crate::version::{JujuVersion, UnknownVersion};
 
 /// The file that marks a directory as ours.
@@ -221,6 +221,12 @@ impl DataDir {
     /// Returns the directory of everything that a model's units have on disk.
     pub(crate) fn model(&self, model: &ModelUuid) -> PathBuf {
         self.root.join("models").join(&model.0)
+    }
+
+    /// Returns the directory of a storage instance: its own, whatever location its charm names, so that units of this host never share
+    /// one; outside of any unit's directory, so that it outlives them.
+    pub(crate) fn storage(&self, model: &ModelUuid, id: &StorageId) -> PathBuf {
+        self.model(model).join("storage").join(id.to_string())
     }
 
     /// Returns the agent directory of a unit; `charm/` and `resources/` are below it.

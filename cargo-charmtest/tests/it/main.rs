@@ -12,4 +12,5 @@ mod hooks;
 mod life_cycle;
 mod random;
 mod readme;
+mod storage;
 mod subordinate;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use assumes::{Assumes, Comparison, Requirement};
 pub use endpoint::{Endpoint, Role, Scope};
 pub(crate) use raw::RawMetadata;
-pub use storage::{Storage, StorageCount, StorageKind};
+pub use storage::{Storage, StorageCount, StorageKind, parse_size};
 
 use crate::error::FileError;
 use crate::yaml;

@@ -187,8 +187,8 @@ fn scalar(value: &Value) -> String {
     }
 }
 
-/// Parses a size with a unit (`512M`, `1.5G`, `2TiB`) into MiB, rounded up.
-fn parse_size(text: &str) -> Option<u64> {
+/// Parses a size with a unit (`512M`, `1.5G`, `2TiB`) into MiB, rounded up; `None` when the text is no such size.
+pub fn parse_size(text: &str) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(split);
     let unit = unit

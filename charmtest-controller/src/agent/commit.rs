@@ -175,6 +175,7 @@ pub(crate) fn finish_hook(
         }
         Hook::Relation(hook) => finish_relation_hook(model, unit, hook, base),
         Hook::Secret(hook) => secrets::finish(model, unit, hook, now),
+        Hook::Storage(hook) => super::storage::finish_storage_hook(model, unit, hook, now),
     }
 }
 

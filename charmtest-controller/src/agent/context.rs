@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use super::hook::{Hook, RelationHook};
+use super::hook::{Hook, RelationHook, StorageHook};
 use super::pending_secrets::PendingSecrets;
 use crate::model::{Model, ModelUuid, PortRange, RelationId, Status, TaskId, UnitName, Workload};
 
@@ -65,6 +65,8 @@ pub struct Pending {
     pub charm_state: BTreeMap<String, Option<String>>,
     /// The `secret-*` tools.
     pub secrets: PendingSecrets,
+    /// `storage-add`: storage by name with how many instances, call by call.
+    pub storage: Vec<(String, u32)>,
     /// `juju-reboot` was called without `--now`.
     pub reboot: bool,
 }
@@ -90,6 +92,11 @@ impl HookContext {
             pending: Pending::default(),
             kill: Arc::default(),
         }
+    }
+
+    /// Returns the storage part of a storage hook.
+    pub fn storage(&self) -> Option<&StorageHook> {
+        self.hook.as_ref().and_then(Hook::storage)
     }
 
     /// Returns the relation part of a relation hook.

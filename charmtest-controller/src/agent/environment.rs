@@ -72,6 +72,7 @@ pub(crate) fn environment(
     add_proxies(&mut env, model);
     add_relation(&mut env, context);
     add_secret(&mut env, context);
+    add_storage(&mut env, context);
     add_action(&mut env, context);
     if let Some(path) = dispatch_path(context) {
         env.set("JUJU_DISPATCH_PATH", path);
@@ -152,6 +153,20 @@ fn add_secret(env: &mut Variables, context: &HookContext) {
     env.set("JUJU_SECRET_LABEL", &hook.label);
     if let Some(revision) = hook.numbered() {
         env.set("JUJU_SECRET_REVISION", revision.to_string());
+    }
+}
+
+/// Names the storage of a storage hook; nothing when it is not there any more.
+fn add_storage(env: &mut Variables, context: &HookContext) {
+    let instance = context
+        .storage()
+        .and_then(|hook| context.base.storage.get(&hook.storage));
+    let held = instance.and_then(|instance| instance.attachment_of(&context.unit));
+    let location = held.and_then(|held| held.location.as_deref());
+    if let (Some(instance), Some(location)) = (instance, location) {
+        env.set("JUJU_STORAGE_ID", instance.id.to_string());
+        env.set("JUJU_STORAGE_LOCATION", location);
+        env.set("JUJU_STORAGE_KIND", instance.kind.as_str());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RelationId, SecretId, UnitName};
+use crate::model::{RelationId, SecretId, StorageId, UnitName};
 
 /// A hook that a unit's agent runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,27 @@ pub enum Hook {
     Relation(RelationHook),
     /// `secret-*`
     Secret(SecretHook),
+    /// `X-storage-*`
+    Storage(StorageHook),
+}
+
+/// A storage hook with what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageHook {
+    /// Which of them.
+    pub event: StorageEvent,
+    /// The instance.
+    pub storage: StorageId,
+}
+
+/// The storage events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageEvent {
+    /// `-storage-attached`
+    Attached,
+    /// `-storage-detaching`
+    Detaching,
 }
 
 /// A relation hook with what it is about.
@@ -100,6 +121,9 @@ impl Hook {
         match self {
             Self::Relation(hook) => format!("{}-relation-{}", hook.endpoint, hook.event.as_str()),
             Self::Secret(hook) => format!("secret-{}", hook.event.as_str()),
+            Self::Storage(hook) => {
+                format!("{}-storage-{}", hook.storage.name(), hook.event.as_str())
+            }
             Self::Install => "install".to_owned(),
             Self::LeaderElected => "leader-elected".to_owned(),
             Self::LeaderSettingsChanged => "leader-settings-changed".to_owned(),
@@ -116,6 +140,7 @@ impl Hook {
     pub fn kind(&self) -> String {
         match self {
             Self::Relation(hook) => format!("relation-{}", hook.event.as_str()),
+            Self::Storage(hook) => format!("storage-{}", hook.event.as_str()),
             _ => self.name(),
         }
     }
@@ -136,6 +161,14 @@ impl Hook {
             .map(|unit| format!(" for {unit}"))
             .unwrap_or_default();
         format!("running {} hook{remote}", self.name())
+    }
+
+    /// Returns the storage part of a storage hook.
+    pub fn storage(&self) -> Option<&StorageHook> {
+        match self {
+            Self::Storage(hook) => Some(hook),
+            _ => None,
+        }
     }
 
     /// Returns the relation part of a relation hook.
@@ -162,6 +195,16 @@ impl SecretEvent {
             Self::Expired => "expired",
             Self::Remove => "remove",
             Self::Rotate => "rotate",
+        }
+    }
+}
+
+impl StorageEvent {
+    /// Returns the last part of the hook's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Attached => "attached",
+            Self::Detaching => "detaching",
         }
     }
 }

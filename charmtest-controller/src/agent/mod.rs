@@ -28,6 +28,7 @@ mod shared;
 mod simulation;
 #[cfg(test)]
 mod stage_tests;
+mod storage;
 #[cfg(test)]
 mod subordinate_tests;
 mod supervisor;
@@ -43,7 +44,9 @@ use tokio::task::JoinHandle;
 
 pub use context::{ActionContext, HookContext, Pending};
 pub use contexts::{Contexts, SharedContext};
-pub use hook::{Hook, RelationEvent, RelationHook, SecretEvent, SecretHook};
+pub use hook::{
+    Hook, RelationEvent, RelationHook, SecretEvent, SecretHook, StorageEvent, StorageHook,
+};
 pub use pending_secrets::{NewSecret, PendingSecrets};
 pub(crate) use resolver::{Step, due};
 

@@ -1,7 +1,7 @@
 //! What a unit's agent does next: a pure function of the model.
 //!
 //! The order is Juju 3.6's (its uniter's resolvers): a queued or failed hook first, then `relation-created`, leadership, secrets,
-//! actions, and on the idle path upgrade, `config-changed`, relation hooks, `update-status`. A step is never remembered: after every commit
+//! actions, storage, and on the idle path upgrade, `config-changed`, relation hooks, `update-status`. A step is never remembered: after every commit
 //! the model is looked at afresh.
 
 use std::collections::BTreeSet;
@@ -10,13 +10,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::hook::{Hook, RelationEvent, RelationHook};
+use super::hook::{Hook, RelationEvent, RelationHook, StorageEvent, StorageHook};
 use super::secrets;
 use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
     HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved, Scope,
-    TaskId, TaskStatus, TimeScale, Unit, UnitName,
+    StorageId, TaskId, TaskStatus, TimeScale, Unit, UnitName,
 };
 
 /// What an agent does next.
@@ -40,6 +40,10 @@ pub(crate) enum Step {
     DestroySubordinates,
     /// Ask this subordinate to go: nothing ties it to its principal any more.
     Destroy,
+    /// Make the directories of storage that is to be attached.
+    ProvisionStorage(Vec<StorageId>),
+    /// Let go of storage without a hook: its `storage-attached` never ran.
+    DropStorage(StorageId),
     /// Remove the unit's record: nothing is left to do.
     Remove,
     /// Wait until something changes, or until that moment.
@@ -94,7 +98,7 @@ fn free_step(model: &Model, unit: &Unit, moment: Moment) -> Step {
         };
     }
     // A unit that is asked to go before its `install` was begun just goes.
-    if dying && !progress.installed && progress.failure.is_none() {
+    if dying && !progress.installed && progress.failure.is_none() && progress.storage.is_empty() {
         return Step::Remove;
     }
     if progress.unpacking || progress.charm.is_none() {
@@ -109,6 +113,14 @@ fn free_step(model: &Model, unit: &Unit, moment: Moment) -> Step {
     }
     if let Some(failure) = &progress.failure {
         return after_failure(model, unit, failure, now);
+    }
+    // `install` waits for the storage that the unit was deployed with; no other hook that comes next does.
+    let before_install = progress
+        .queued
+        .as_ref()
+        .map_or(!progress.installed, |queued| queued.hook == Hook::Install);
+    if before_install && let Some(step) = storage_step(model, unit) {
+        return step;
     }
     if let Some(queued) = &progress.queued {
         return match queued.not_before {
@@ -315,6 +327,10 @@ fn is_obsolete(model: &Model, unit: &Unit, hook: &Hook) -> bool {
         Hook::Relation(hook) => !model.relations.contains(&hook.relation),
         Hook::LeaderElected => !model.is_leader(&unit.name),
         Hook::Secret(hook) => secrets::is_obsolete(model, &unit.name, hook),
+        Hook::Storage(hook) => {
+            let instance = model.storage.get(&hook.storage);
+            instance.is_none_or(|instance| instance.attachment_of(&unit.name).is_none())
+        }
         _ => false,
     }
 }
@@ -339,6 +355,9 @@ fn alive_step(model: &Model, unit: &Unit, moment: Moment) -> Step {
     }
     if let Some(task) = next_task(model, unit) {
         return Step::Action(task);
+    }
+    if let Some(step) = storage_step(model, unit) {
+        return step;
     }
     if charm_is_old(model, unit) {
         return Step::Unpack;
@@ -369,6 +388,10 @@ fn dying_step(model: &Model, unit: &Unit) -> Step {
         .any(|other| other.life == Life::Alive)
     {
         return Step::DestroySubordinates;
+    }
+    // Before the relations are torn down, though Juju's documentation names `stop` first.
+    if let Some(step) = storage_step(model, unit) {
+        return step;
     }
     if let Some(step) = relation_step(model, unit) {
         return step;
@@ -430,6 +453,38 @@ fn leadership_hook(model: &Model, unit: &Unit) -> Option<Hook> {
         .leader_settings
         .version;
     (progress.leader_settings_seen != Some(version)).then_some(Hook::LeaderSettingsChanged)
+}
+
+/// Returns what comes next for the storage that the unit holds. Juju takes instances in Go's random map order; here it is the order of
+/// their ids.
+fn storage_step(model: &Model, unit: &Unit) -> Option<Step> {
+    let hook = |event, storage: &StorageId| {
+        Step::Run(Hook::Storage(StorageHook {
+            event,
+            storage: storage.clone(),
+        }))
+    };
+    let attachments = || {
+        let held = model.storage_of(&unit.name);
+        held.filter_map(|instance| Some((&instance.id, instance.attachment.as_ref()?)))
+    };
+    let is_staying = |life: Life| life == Life::Alive && unit.life == Life::Alive;
+    let missing: Vec<StorageId> = attachments()
+        .filter(|(_, held)| is_staying(held.life) && held.location.is_none())
+        .map(|(id, _)| id.clone())
+        .collect();
+    if !missing.is_empty() {
+        return Some(Step::ProvisionStorage(missing));
+    }
+    attachments().find_map(|(id, held)| {
+        let seen = unit.progress.storage.contains(id);
+        match (is_staying(held.life), seen) {
+            (true, false) => Some(hook(StorageEvent::Attached, id)),
+            (true, true) => None,
+            (false, true) => Some(hook(StorageEvent::Detaching, id)),
+            (false, false) => Some(Step::DropStorage(id.clone())),
+        }
+    })
 }
 
 /// Returns the unit's oldest task that has not started.

@@ -601,3 +601,155 @@ fn durations_are_read_as_go_writes_them() {
         assert_eq!(interval(text), None, "{text}");
     }
 }
+
+const STORAGE: &str = "peers: {ring: {interface: ring}}\nprovides: {db: {interface: sql}}\n\
+                       storage: {data: {type: filesystem, multiple: {range: 0-3}}, cache: {type: filesystem}}";
+
+/// Adds storage to a unit and returns its id.
+fn add_storage(sim: &mut Simulation, to: &str, name: &str) -> StorageId {
+    let request = changes::StorageRequest::of_count(1);
+    let now = sim.now;
+    let added = changes::add_storage(&mut sim.model, &unit(to), name, &request, now);
+    added.unwrap().remove(0)
+}
+
+/// `srv` (one unit) at rest, deployed with `cache/0` and `data/1`.
+fn with_storage() -> Simulation {
+    let mut sim = Simulation::new();
+    sim.deploy("srv", STORAGE, 1);
+    add_storage(&mut sim, "srv/0", "cache");
+    add_storage(&mut sim, "srv/0", "data");
+    sim.settle();
+    sim
+}
+
+#[test]
+fn storage_is_attached_before_install() {
+    let mut sim = Simulation::new();
+    sim.deploy("srv", STORAGE, 1);
+    add_storage(&mut sim, "srv/0", "cache");
+    add_storage(&mut sim, "srv/0", "data");
+    assert_eq!(
+        sim.settle(),
+        [
+            "srv/0 cache-storage-attached cache/0",
+            "srv/0 data-storage-attached data/1",
+            "srv/0 install",
+            "srv/0 ring-relation-created srv",
+            "srv/0 leader-elected",
+            "srv/0 config-changed",
+            "srv/0 start"
+        ]
+    );
+    // Later it comes after actions.
+    add_storage(&mut sim, "srv/0", "data");
+    sim.queue_task("srv/0");
+    assert_eq!(
+        sim.settle(),
+        ["srv/0 action", "srv/0 data-storage-attached data/2"]
+    );
+}
+
+#[test]
+fn storage_has_its_directory_before_its_hook() {
+    let mut sim = settled();
+    sim.add_charm("local:srv-0", "srv", STORAGE);
+    let id = add_storage(&mut sim, "srv/0", "data");
+    assert_eq!(sim.next("srv/0"), Step::ProvisionStorage(vec![id]));
+    sim.step(&unit("srv/0"));
+    assert!(matches!(sim.next("srv/0"), Step::Run(hook) if hook.name() == "data-storage-attached"));
+}
+
+#[test]
+fn detaching_runs_a_hook_only_after_attached_did() {
+    let mut sim = with_storage();
+    let (id, fresh) = (
+        StorageId::new("data", 1),
+        add_storage(&mut sim, "srv/0", "data"),
+    );
+    for id in [&id, &fresh] {
+        changes::detach_storage(&mut sim.model, id, false, Timestamp::UNIX_EPOCH).unwrap();
+    }
+    assert_eq!(sim.settle(), ["srv/0 data-storage-detaching data/1"]);
+    let row = sim.model.storage.get(&id).unwrap();
+    assert_eq!(
+        (row.attachment.is_none(), row.status.current.as_str()),
+        (true, "detached")
+    );
+    assert!(sim.model.storage.get(&fresh).unwrap().attachment.is_none());
+    changes::attach_storage(&mut sim.model, &unit("srv/0"), &id, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(sim.settle(), ["srv/0 data-storage-attached data/1"]);
+}
+
+#[test]
+fn a_dying_unit_lets_go_of_its_storage_before_its_relations() {
+    let mut sim = with_storage();
+    sim.deploy("cli", CLIENT, 1);
+    sim.relate("srv:db", "cli:store");
+    sim.settle();
+    sim.remove_unit("srv/0");
+    assert_eq!(
+        sim.settle_for("srv/0"),
+        [
+            "cache-storage-detaching cache/0",
+            "data-storage-detaching data/1",
+            "db-relation-departed cli/0 (leaving: self)",
+            "db-relation-broken cli",
+            "stop",
+            "remove",
+            "gone"
+        ]
+    );
+    assert_eq!(sim.model.storage.len(), 2, "the storage stays");
+}
+
+#[test]
+fn a_unit_that_goes_before_its_install_lets_go_of_what_it_has() {
+    let mut sim = Simulation::new();
+    sim.deploy("srv", STORAGE, 1);
+    add_storage(&mut sim, "srv/0", "cache");
+    add_storage(&mut sim, "srv/0", "data");
+    while sim.unit("srv/0").progress.storage.is_empty() {
+        sim.step(&unit("srv/0"));
+    }
+    sim.remove_unit("srv/0");
+    sim.ran.clear();
+    assert_eq!(
+        sim.settle(),
+        ["srv/0 cache-storage-detaching cache/0", "srv/0 gone"]
+    );
+}
+
+#[test]
+fn a_failed_storage_hook_holds_install_back_until_it_is_resolved() {
+    let mut sim = Simulation::new();
+    sim.deploy("srv", STORAGE, 1);
+    let id = add_storage(&mut sim, "srv/0", "cache");
+    while !matches!(sim.next("srv/0"), Step::Run(Hook::Storage(_))) {
+        sim.step(&unit("srv/0"));
+    }
+    sim.fail("srv/0");
+    let status = &sim.unit("srv/0").agent;
+    assert_eq!(status.message, "hook failed: \"storage-attached\"");
+    assert_eq!(status.data["hook"], "cache-storage-attached");
+    assert!(matches!(sim.next("srv/0"), Step::Wait { .. }));
+    changes::resolve(&mut sim.model, &unit("srv/0"), Resolved::Skip).unwrap();
+    assert_eq!(sim.settle()[..1], ["srv/0 install"]);
+    assert!(
+        sim.unit("srv/0").progress.storage.contains(&id),
+        "it counts as done"
+    );
+}
+
+#[test]
+fn a_failed_storage_hook_is_forgotten_when_its_storage_is_taken_away() {
+    let mut sim = with_storage();
+    let id = add_storage(&mut sim, "srv/0", "data");
+    while !matches!(sim.next("srv/0"), Step::Run(Hook::Storage(_))) {
+        sim.step(&unit("srv/0"));
+    }
+    sim.fail("srv/0");
+    changes::detach_storage(&mut sim.model, &id, true, Timestamp::UNIX_EPOCH).unwrap();
+    assert!(sim.settle().is_empty());
+    assert!(sim.unit("srv/0").progress.failure.is_none());
+}

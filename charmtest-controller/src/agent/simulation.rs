@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::commit;
 use super::hook::Hook;
 use super::resolver::{self, Step};
+use super::storage;
 use crate::JujuVersion;
 use crate::model::changes;
 use crate::model::{
@@ -72,6 +73,7 @@ impl Simulation {
             resources: Default::default(),
             leader_settings: Default::default(),
             force_charm: false,
+            storage: Default::default(),
         };
         self.model.applications.insert(name.to_owned(), app);
         let charm = Arc::clone(&self.model.charms.get(&url).unwrap().charm);
@@ -292,6 +294,15 @@ impl Simulation {
                 changes::destroy_unit(&mut self.model, name, changes::Haste::Orderly, self.now)
             }
             Step::LeaveScope(id) => commit::leave_scope(&mut self.model, name, id),
+            Step::ProvisionStorage(ids) => {
+                for id in ids {
+                    let location = format!("/storage/{id}");
+                    storage::provisioned(&mut self.model, name, &id, &location, 2048, self.now);
+                }
+            }
+            Step::DropStorage(id) => {
+                changes::storage::release(&mut self.model, &id, self.now);
+            }
             Step::Remove => {
                 self.ran.push(format!("{name} gone"));
                 changes::remove_unit_record(&mut self.model, name, self.now);
@@ -351,7 +362,10 @@ impl Simulation {
                 (Some(remote), _) => format!(" {remote}"),
                 (None, _) => format!(" {}", hook.remote_application),
             },
-            None => String::new(),
+            None => hook
+                .storage()
+                .map(|hook| format!(" {}", hook.storage))
+                .unwrap_or_default(),
         };
         self.ran.push(format!("{name} {}{remote}", hook.name()));
     }

@@ -111,6 +111,14 @@ impl Supervisor {
                 self.end(&touched.uuid, unit);
             }
         }
+        for id in touched
+            .storage
+            .iter()
+            .filter(|id| !model.storage.contains(*id))
+        {
+            let dir = self.shared.hub.data.storage(&touched.uuid, id);
+            self.cleaning.spawn_blocking(move || remove_dir(&dir));
+        }
         for unit in concerned(&model, touched) {
             if let Some(handle) = self.workers.get(&(touched.uuid.clone(), unit)) {
                 handle.wake.notify_one();
@@ -261,6 +269,15 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
             .filter_map(|id| model.tasks.get(id))
             .map(|task| task.unit.clone()),
     );
+    let storage = touched
+        .storage
+        .iter()
+        .filter_map(|id| model.storage.get(id));
+    units.extend(
+        storage
+            .filter_map(|instance| instance.attachment.as_ref())
+            .map(|attachment| attachment.unit.clone()),
+    );
     units.extend(
         model
             .units
@@ -304,6 +321,12 @@ fn remove_strays(hub: &Hub, state: &State) {
             };
             clean_up(hub, &uuid, &unit);
         }
+        for dir in super::storage::strays(
+            &hub.data.model(&uuid).join("storage"),
+            model.map(Arc::as_ref),
+        ) {
+            remove_dir(&dir);
+        }
         if model.is_none() {
             remove_dir(&hub.data.model(&uuid));
         }
@@ -345,6 +368,7 @@ mod tests {
             relations: Vec::new(),
             tasks: Vec::new(),
             secrets: Vec::new(),
+            storage: Vec::new(),
         };
         let cases = [
             (nothing.clone(), ""),

@@ -11,6 +11,7 @@ use super::commit;
 use super::output::{UnitLog, complain};
 use super::resolver::{self, Step};
 use super::shared::{Shared, transact};
+use crate::model::changes::storage::release;
 use crate::model::changes::{Haste, destroy_subordinates, destroy_unit, remove_unit_record};
 use crate::model::{Model, ModelUuid, Task, Transact, UnitName};
 
@@ -90,6 +91,10 @@ impl Worker {
                 Step::LeaveScope(id) => {
                     self.commit(|model, unit, _| commit::leave_scope(model, unit, id))
                         .await
+                }
+                Step::ProvisionStorage(ids) => self.provision_storage(ids).await,
+                Step::DropStorage(id) => {
+                    self.commit(|model, _, now| release(model, &id, now)).await
                 }
                 Step::SkipFailed(hook) => {
                     self.commit(|model, unit, now| commit::skip_failed(model, unit, &hook, now))

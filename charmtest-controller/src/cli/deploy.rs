@@ -1,11 +1,16 @@
 //! `deploy`, and `add-unit`, which places units by the same rules.
 
+use std::collections::BTreeMap;
+
 use super::command::{Command, Cx, Failure, first_of};
 use super::{bundle, charmhub, constraints, settings, upload};
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
-use crate::model::changes::{self, Addresses, ChangeError, Force, NewApplication, Placement};
-use crate::model::{Model, Rejected, application_name};
+use crate::model::changes::{
+    self, Addresses, ChangeError, Force, NewApplication, Placement, Places, StorageError,
+    StorageRequest,
+};
+use crate::model::{Model, Rejected, StorageId, Transact, application_name};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -24,8 +29,7 @@ pub(super) const COMMANDS: &[Command] = &[
         Flag::text(
             &["attach-storage"],
             "Existing storage to attach to the deployed unit",
-        )
-        .unsupported(),
+        ),
         Flag::of(Kind::Int, &["n", "num-units"], "Number of units to add"),
         Flag::text(&["to"], "The machine to deploy the unit to"),
     ]),
@@ -38,8 +42,7 @@ const FLAGS: &[Flag] = &[
     Flag::text(
         &["attach-storage"],
         "Existing storage to attach to the deployed unit",
-    )
-    .unsupported(),
+    ),
     Flag::text(&["base"], "The base on which to deploy"),
     Flag::text(
         &["bind"],
@@ -75,7 +78,7 @@ const FLAGS: &[Flag] = &[
     Flag::text(&["series"], "The series on which to deploy")
         .unsupported()
         .only(JujuVersion::V3_6),
-    Flag::text(&["storage"], "Charm storage directives").unsupported(),
+    Flag::text(&["storage"], "Charm storage directives"),
     Flag::text(&["to"], "The machine to deploy the unit to"),
     Flag::switch(
         &["trust"],
@@ -90,12 +93,14 @@ fn check(args: &Parsed) -> Result<(), String> {
     }
     check_count(args)?;
     bundle::machine_map(args)?;
+    check_storage(args)?;
     check_resources(args)
 }
 
 fn check_add_unit(args: &Parsed) -> Result<(), String> {
     first_of(args, 1, "no application specified")?;
-    check_count(args)
+    check_count(args)?;
+    check_storage(args)
 }
 
 fn check_count(args: &Parsed) -> Result<(), String> {
@@ -106,6 +111,46 @@ fn check_count(args: &Parsed) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Refuses storage directives and storage ids that are none, and `--attach-storage` for more than one unit.
+fn check_storage(args: &Parsed) -> Result<(), String> {
+    storage_requests(args)?;
+    let ids = storage_ids(args)?;
+    if !ids.is_empty() && count(args) != Some(1) {
+        return Err("--attach-storage cannot be used with -n".to_owned());
+    }
+    Ok(())
+}
+
+/// Reads the values of `--storage`, `name=pool,count,size`.
+///
+/// # Errors
+///
+/// Fails with Juju 3.6's words when one is no directive.
+pub(super) fn storage_requests(args: &Parsed) -> Result<BTreeMap<String, StorageRequest>, String> {
+    let mut requests = BTreeMap::new();
+    for value in args.all("storage") {
+        let wrong = |why: &str| format!("invalid value {value:?} for option --storage: {why}");
+        let (name, text) = value
+            .split_once('=')
+            .ok_or_else(|| wrong("expected [<application>:]<store>=<constraints>"))?;
+        let request = StorageRequest::parse(text)
+            .map_err(|why| wrong(&format!("cannot parse disk constraints: {why}")))?;
+        requests.insert(name.to_owned(), request);
+    }
+    Ok(requests)
+}
+
+/// Reads the values of `--attach-storage`: storage ids, separated by commas.
+pub(super) fn storage_ids(args: &Parsed) -> Result<Vec<StorageId>, String> {
+    args.list("attach-storage")
+        .map(|text| {
+            StorageId::parse(text).map_err(|_| {
+                format!("invalid value {text:?} for option --attach-storage: storage ID {text:?} not valid")
+            })
+        })
+        .collect()
 }
 
 /// Refuses `--resource` without a value.
@@ -209,9 +254,13 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
         constraints,
         resources,
         placement,
+        storage: storage_requests(args).map_err(Failure::usage)?,
+        attach_storage: storage_ids(args).map_err(Failure::usage)?,
     };
+    let label = new.name.clone();
     let now = cx.hub.now();
-    with_addresses(cx, |model, addresses| {
+    let refused = |error| storage_refused(&label, error);
+    with_addresses(cx, refused, |model, addresses| {
         changes::deploy(model, addresses, new, now)
     })?;
     Ok(())
@@ -236,12 +285,32 @@ pub(super) fn check_charm_options(args: &Parsed) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Words the refusal of storage as Juju 4.0.15 was recorded to; other refusals stay as they are.
+pub(super) fn storage_refused(name: &str, failure: ChangeError) -> Failure {
+    let why = match &failure {
+        ChangeError::Storage(StorageError::NotFound(id)) => {
+            format!("storage instance \"{id}\" does not exist")
+        }
+        ChangeError::Storage(error @ StorageError::NotInCharm(_)) => format!(
+            "preparing application args: validating create application args: invalid storage directive overrides: {error}"
+        ),
+        ChangeError::Storage(error) => error.to_string(),
+        other => return Failure::failed(other),
+    };
+    Failure::failed(format!("cannot deploy {name:?}: {why}"))
+}
+
 async fn add_unit(cx: &Cx) -> Result<(), Failure> {
     let units = count(&cx.args).unwrap_or(1);
     let placement = placement(cx, units).await?;
     let (name, now) = (&cx.positionals()[0], cx.hub.now());
-    with_addresses(cx, |model, addresses| {
-        changes::add_units(model, addresses, name, units, placement, now)
+    let places = Places {
+        count: units,
+        placement,
+        attach_storage: storage_ids(&cx.args).map_err(Failure::usage)?,
+    };
+    with_addresses(cx, Failure::failed, |model, addresses| {
+        changes::add_units(model, addresses, name, places, now)
     })?;
     Ok(())
 }
@@ -298,9 +367,10 @@ pub(super) async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, Fai
     Ok(places)
 }
 
-/// Changes the command's model with the addresses of all models at hand.
+/// Changes the command's model with the addresses of all models at hand; `refused` words what is refused.
 pub(super) fn with_addresses<R>(
     cx: &Cx,
+    refused: impl FnOnce(ChangeError) -> Failure,
     change: impl FnOnce(&mut Model, &mut Addresses) -> Result<R, ChangeError>,
 ) -> Result<R, Failure> {
     let uuid = cx.model_uuid();
@@ -311,7 +381,10 @@ pub(super) fn with_addresses<R>(
             .ok_or_else(|| Rejected(uuid.clone()))?;
         change(model, &mut addresses)
     });
-    outcome.map_err(Failure::failed)
+    outcome.map_err(|error| match error {
+        Transact::Rejected(error) => refused(error),
+        Transact::Store(error) => error.into(),
+    })
 }
 
 /// Copies the values of an option.

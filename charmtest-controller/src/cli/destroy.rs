@@ -61,6 +61,10 @@ fn run(cx: &Cx) -> Running<'_> {
         if !cx.args.switch("no-prompt") && !confirm(cx, model).await {
             return Err(Failure::failed("model destruction: aborted"));
         }
+        let decided = cx.args.switch("destroy-storage") || cx.args.switch("release-storage");
+        if !decided && !force {
+            check_storage(model)?;
+        }
         let uuid = model.info.uuid.clone();
         cx.info("Destroying model").await;
         begin(
@@ -76,6 +80,23 @@ fn run(cx: &Cx) -> Running<'_> {
         cx.info("Model destroyed.").await;
         Ok(())
     })
+}
+
+/// Refuses to destroy a model with storage when nobody said what becomes of it.
+fn check_storage(model: &Model) -> Result<(), Failure> {
+    let plural = match model.storage.len() {
+        0 => return Ok(()),
+        1 => "",
+        _ => "s",
+    };
+    Err(Failure::failed(format!(
+        "cannot destroy model {:?}\n\nThe model has persistent storage remaining:\n\t{} filesystem{plural}\n\n\
+         To destroy the storage, run the destroy-model\ncommand again with the \"--destroy-storage\" option.\n\n\
+         To release the storage from Juju's management\nwithout destroying it, use the \"--release-storage\"\noption instead. \
+         The storage can then be imported\ninto another Juju model.\n\n",
+        model.info.name,
+        model.storage.len(),
+    )))
 }
 
 /// Shows what would go and asks for the model's name.
@@ -97,6 +118,16 @@ async fn confirm(cx: &Cx, model: &Model) -> bool {
     text += &format!(
         " - {applications} application{} will be removed\n",
         if applications > 1 { "s" } else { "" }
+    );
+    let filesystems = model.storage.len();
+    let fate = if cx.args.switch("release-storage") {
+        "released"
+    } else {
+        "destroyed"
+    };
+    text += &format!(
+        " - {filesystems} filesystem{} and 0 volume will be {fate}\n",
+        if filesystems > 1 { "s" } else { "" }
     );
     text += "\nTo continue, enter the name of the model to be unregistered: ";
     cx.ask(&text).await.as_ref() == Some(name)

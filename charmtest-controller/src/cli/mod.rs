@@ -35,6 +35,9 @@ mod secrets;
 mod settings;
 mod show;
 mod status;
+mod storage;
+mod storage_changes;
+mod storage_pools;
 mod store;
 pub(crate) mod table;
 mod target;
@@ -53,6 +56,8 @@ mod charm_fixture;
 mod offer_tests;
 #[cfg(test)]
 mod secret_tests;
+#[cfg(test)]
+mod storage_tests;
 #[cfg(test)]
 mod subordinate_tests;
 #[cfg(test)]
@@ -105,6 +110,9 @@ const FAMILIES: &[&[Command]] = &[
     secrets::COMMANDS,
     show::COMMANDS,
     status::COMMANDS,
+    storage::COMMANDS,
+    storage_changes::COMMANDS,
+    storage_pools::COMMANDS,
     tasks::COMMANDS,
 ];
 

@@ -4,25 +4,25 @@ use super::command::Command;
 
 /// Commands of Juju 3.6 that the embedded controller does not have.
 const FOREIGN: &str = "\
-    add-cloud add-credential add-k8s add-machine add-secret-backend add-space add-ssh-key add-storage \
-    add-user agree agreements application-storage attach-storage autoload-credentials bind bootstrap \
-    change-user-password clouds controller-config create-backup create-storage-pool \
+    add-cloud add-credential add-k8s add-machine add-secret-backend add-space add-ssh-key \
+    add-user agree agreements application-storage autoload-credentials bind bootstrap \
+    change-user-password clouds controller-config create-backup \
     credentials dashboard debug-code debug-hook debug-hooks default-credential default-region destroy-controller \
-    detach-storage disable-command disable-user disabled-commands documentation \
+    disable-command disable-user disabled-commands documentation \
     download-backup enable-command enable-destroy-controller enable-ha enable-user \
     firewall-rules grant grant-cloud help-action-commands help-hook-commands hook-tool hook-tools \
     import-filesystem import-ssh-key kill-controller list-agreements list-clouds \
     list-credentials list-disabled-commands list-firewall-rules list-payloads list-regions \
-    list-spaces list-ssh-keys list-storage list-storage-pools list-subnets \
+    list-spaces list-ssh-keys list-subnets \
     list-users login logout migrate model-default model-defaults move-to-space \
     payloads regions register reload-spaces remove-cloud remove-credential remove-k8s remove-machine \
-    remove-secret-backend remove-space remove-ssh-key remove-storage remove-storage-pool \
+    remove-secret-backend remove-space remove-ssh-key \
     remove-user rename-space retry-provisioning revoke revoke-cloud scale-application \
     scp set-application-base set-application-storage set-credential set-default-credentials \
     set-default-region set-firewall-rule show-cloud show-credential show-credentials \
-    show-secret-backend show-space show-storage show-user spaces ssh ssh-keys storage storage-pools subnets \
+    show-secret-backend show-space show-user spaces ssh ssh-keys subnets \
     sync-agent-binary unregister update-cloud update-credential update-credentials update-k8s \
-    update-public-clouds update-secret-backend update-storage-pool upgrade-controller upgrade-machine \
+    update-public-clouds update-secret-backend upgrade-controller upgrade-machine \
     upgrade-model users wait-for";
 
 /// Returns what to say about a command that was not found: that we lack it, or what Juju says about an unknown one.

@@ -3,7 +3,7 @@
 use charmtest_charm::Charm;
 
 use super::command::{Command, Cx, Failure, first_of};
-use super::deploy::{check_bindings, check_resources, owned};
+use super::deploy::{check_bindings, check_resources, owned, storage_requests};
 use super::{charmhub, settings, upload};
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, ChangeError, Force, Refresh};
@@ -56,7 +56,7 @@ pub(super) const COMMANDS: &[Command] =
                 &["revision"],
                 "Explicit revision of current charm",
             ),
-            Flag::text(&["storage"], "Charm storage directives").unsupported(),
+            Flag::text(&["storage"], "Charm storage directives"),
             Flag::text(&["switch"], "Crossgrade to a different charm"),
             Flag::switch(
                 &["trust"],
@@ -73,6 +73,7 @@ fn check(args: &Parsed) -> Result<(), String> {
     if let [first, second, ..] = exclusive.collect::<Vec<_>>()[..] {
         return Err(format!("--{first} and --{second} are mutually exclusive"));
     }
+    storage_requests(args)?;
     check_resources(args)
 }
 
@@ -144,6 +145,7 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
         base: Some(base),
         channel: args.text("channel").map(str::to_owned),
         force_units: args.switch("force-units"),
+        storage: storage_requests(args).map_err(Failure::usage)?,
     };
     let now = cx.hub.now();
     cx.change(|model| changes::refresh(model, name, change, now))?;

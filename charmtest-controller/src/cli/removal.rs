@@ -1,9 +1,10 @@
 //! `remove-unit` and `remove-application`.
 
 use super::command::{Command, Cx, Failure};
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, ChangeError, Haste};
-use crate::model::{Model, UnitName, application_name};
+use crate::model::{Life, Model, UnitName, application_name};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -91,15 +92,37 @@ impl Entity {
         }
     }
 
+    /// Lists the storage that is destroyed or detached. Juju 4.0 says nothing about storage (recorded).
+    fn storage_plan(self, model: &Model, name: &str, destroy: bool) -> String {
+        if model.info.juju == JujuVersion::V4_0 {
+            return String::new();
+        }
+        let concerns = |unit: &UnitName| match self {
+            Self::Unit => unit.as_str() == name,
+            Self::Application => unit.application() == name,
+        };
+        let ids = |destroyed: bool| {
+            let of_units = model.storage.values().filter(move |instance| {
+                let held = instance.attachment.as_ref();
+                held.is_some_and(|held| concerns(&held.unit))
+                    && (destroy || instance.life != Life::Alive) == destroyed
+            });
+            of_units.map(|instance| &instance.id)
+        };
+        let destroyed = ids(true).map(|id| format!("- will remove storage {id}\n"));
+        let detached = ids(false).map(|id| format!("- will detach storage {id}\n"));
+        destroyed.chain(detached).collect()
+    }
+
     /// Lists what goes, as Juju 3.6 prints it.
-    fn plan(self, model: &Model, name: &str) -> String {
+    fn plan(self, model: &Model, name: &str, destroy_storage: bool) -> String {
         let mut plan = format!("will remove {} {name}\n", self.noun());
         if self == Self::Application {
             for unit in model.units_of(name) {
                 plan += &format!("- will remove unit {}\n", unit.name);
             }
         }
-        plan
+        plan + &self.storage_plan(model, name, destroy_storage)
     }
 }
 
@@ -150,7 +173,10 @@ async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
                     .await;
                 failed = true;
             }
-            None => plans.push((name, entity.plan(&model, name))),
+            None => plans.push((
+                name,
+                entity.plan(&model, name, cx.args.switch("destroy-storage")),
+            )),
         }
     }
     if (asks || dry_run) && !plans.is_empty() {
@@ -189,9 +215,22 @@ async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
 async fn remove(cx: &Cx, entity: Entity, name: &str) -> bool {
     let now = cx.hub.now();
     let haste = Haste::of(cx.args.switch("force"), cx.args.switch("no-wait"), now);
+    let destroy_storage = cx.args.switch("destroy-storage");
     let outcome = cx.change(|model| match entity {
-        Entity::Unit => changes::remove_unit(model, &UnitName::parse(name)?, haste, now),
-        Entity::Application => changes::remove_application(model, name, haste, now),
+        Entity::Unit => {
+            let unit = UnitName::parse(name)?;
+            if destroy_storage {
+                changes::destroy_storage_of(model, &unit);
+            }
+            changes::remove_unit(model, &unit, haste, now)
+        }
+        Entity::Application => {
+            let units: Vec<UnitName> = model.units_of(name).map(|unit| unit.name.clone()).collect();
+            for unit in units.iter().filter(|_| destroy_storage) {
+                changes::destroy_storage_of(model, unit);
+            }
+            changes::remove_application(model, name, haste, now)
+        }
     });
     match outcome {
         Ok(()) => true,

@@ -68,9 +68,13 @@ fn status(cx: &Cx) -> Running<'_> {
             app.can_upgrade_to = upgrades.remove(&app.name);
         }
         let relations = cx.args.switch("relations") || cx.args.switch("integrations");
+        let sections = Sections {
+            relations,
+            storage: cx.args.switch("storage"),
+        };
         let times = cx.times();
         let text = match cx.format.as_str() {
-            "tabular" => Some(report.tabular(&times, Sections { relations })),
+            "tabular" => Some(report.tabular(&times, sections)),
             "summary" => Some(report.summary()),
             "short" | "oneline" | "line" => Some(report.oneline()),
             _ => None,

@@ -10,6 +10,7 @@ use super::ids::UnitName;
 use super::relation::Bag;
 use super::state::Life;
 use super::status::{Status, Workload};
+use super::storage::StorageDirective;
 
 /// A charm that a model has, uploaded or from a charm store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,4 +117,7 @@ pub struct Application {
     /// Units in hook error take up a new charm as well (`juju refresh --force-units`).
     #[serde(default)]
     pub force_charm: bool,
+    /// What its units get of each storage of the charm.
+    #[serde(default)]
+    pub storage: BTreeMap<String, StorageDirective>,
 }

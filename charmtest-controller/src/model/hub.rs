@@ -12,6 +12,7 @@ use super::log::{LogLevel, LogLine};
 use super::secret::SecretId;
 use super::state::{Model, State};
 use super::status::{StatusKind, StatusRecord};
+use super::storage::StorageId;
 use super::store::{LogQuery, Store, StoreError};
 use crate::paths::DataDir;
 
@@ -55,6 +56,8 @@ pub struct TouchedModel {
     pub tasks: Vec<TaskId>,
     /// Secrets that changed, came or went.
     pub secrets: Vec<SecretId>,
+    /// Storage instances that changed, came or went.
+    pub storage: Vec<StorageId>,
 }
 
 /// The state, its database, and who wants to hear of changes.
@@ -288,6 +291,7 @@ impl TouchedModel {
             relations: Vec::new(),
             tasks: Vec::new(),
             secrets: Vec::new(),
+            storage: Vec::new(),
         }
     }
 }
@@ -353,6 +357,8 @@ fn compare_models(
         .each_change(&old.tasks, |id, _| touched.tasks.push(*id));
     new.secrets
         .each_change(&old.secrets, |id, _| touched.secrets.push(id.clone()));
+    new.storage
+        .each_change(&old.storage, |id, _| touched.storage.push(id.clone()));
     touched
 }
 

@@ -18,6 +18,7 @@ mod relation;
 mod secret;
 mod state;
 mod status;
+mod storage;
 mod store;
 mod table;
 mod task;
@@ -41,6 +42,10 @@ pub use secret::{
 };
 pub use state::{Life, Model, ModelInfo, State, config_defaults};
 pub use status::{AgentStatus, Status, StatusKind, StatusRecord, Workload};
+pub use storage::{
+    StorageAttachment, StorageDirective, StorageId, StorageInfo, StorageInstance, StoragePool,
+    StorageProvider, StorageStatus,
+};
 pub use store::{LogQuery, Store, StoreError};
 pub use table::Table;
 pub use task::{Operation, Task, TaskStatus};

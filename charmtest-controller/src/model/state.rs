@@ -12,6 +12,7 @@ use super::machine::Machine;
 use super::offer::{Offer, RemoteApplication};
 use super::relation::Relation;
 use super::secret::{Secret, SecretId};
+use super::storage::{StorageId, StorageInfo, StorageInstance};
 use super::table::Table;
 use super::task::{Operation, Task};
 use super::unit::Unit;
@@ -70,6 +71,9 @@ pub struct ModelInfo {
     pub next_revision: BTreeMap<String, u32>,
     /// Numbers of units of removed applications, by application name: a new application of that name goes on counting.
     pub unit_counters: BTreeMap<String, u32>,
+    /// Counters and pools of storage.
+    #[serde(default)]
+    pub storage: StorageInfo,
 }
 
 impl ModelInfo {
@@ -93,6 +97,7 @@ impl ModelInfo {
             next_machine: 0,
             next_revision: BTreeMap::new(),
             unit_counters: BTreeMap::new(),
+            storage: StorageInfo::default(),
         }
     }
 }
@@ -122,6 +127,8 @@ pub struct Model {
     pub tasks: Table<TaskId, Task>,
     /// Secrets by id.
     pub secrets: Table<SecretId, Secret>,
+    /// Storage instances by id.
+    pub storage: Table<StorageId, StorageInstance>,
 }
 
 impl Model {
@@ -139,6 +146,7 @@ impl Model {
             operations: Table::default(),
             tasks: Table::default(),
             secrets: Table::default(),
+            storage: Table::default(),
         }
     }
 
@@ -162,6 +170,16 @@ impl Model {
         self.relations
             .values()
             .filter(move |relation| relation.endpoint_of(application).is_some())
+    }
+
+    /// Iterates over the storage instances that `unit` holds, in id order.
+    pub fn storage_of<'a>(
+        &'a self,
+        unit: &'a UnitName,
+    ) -> impl Iterator<Item = &'a StorageInstance> + Clone {
+        self.storage
+            .values()
+            .filter(move |instance| instance.attachment_of(unit).is_some())
     }
 
     /// Returns the charm that `application` is set to run.

@@ -141,6 +141,9 @@ impl Store {
             model.operations = self.table(&uuid, "operation", |key| key.parse().ok())?;
             model.tasks = self.table(&uuid, "task", |key| key.parse().ok())?;
             model.secrets = self.table(&uuid, "secret", |key| SecretId::parse(&key))?;
+            model.storage = self.table(&uuid, "storage", |key| {
+                super::storage::StorageId::parse(&key).ok()
+            })?;
             state.models.insert(uuid, Arc::new(model));
         }
         state.current_model = self
@@ -408,6 +411,7 @@ fn write(
         write_table(tx, uuid, "operation", &old.operations, &model.operations)?;
         write_table(tx, uuid, "task", &old.tasks, &model.tasks)?;
         write_table(tx, uuid, "secret", &old.secrets, &model.secrets)?;
+        write_table(tx, uuid, "storage", &old.storage, &model.storage)?;
     }
     for (model, record) in history {
         tx.prepare_cached(

@@ -10,6 +10,7 @@ use super::ids::{RelationId, TaskId, UnitName};
 use super::secret::SecretId;
 use super::state::Life;
 use super::status::{AgentStatus, Status, Workload};
+use super::storage::StorageId;
 use crate::agent::Hook;
 
 /// A port range that a unit opened.
@@ -144,6 +145,9 @@ pub struct UnitProgress {
     /// Secrets.
     #[serde(default)]
     pub secrets: SecretProgress,
+    /// Storage whose `storage-attached` was committed and whose `storage-detaching` was not.
+    #[serde(default)]
+    pub storage: BTreeSet<StorageId>,
     /// A hook that failed.
     pub failure: Option<HookFailure>,
     /// The hook that was started and has not ended: after a crash it runs again.

@@ -7,6 +7,7 @@ mod derive;
 mod lines;
 mod report;
 mod selection;
+mod storage;
 mod tabular;
 mod value;
 
@@ -17,4 +18,5 @@ mod tests;
 
 pub(crate) use report::{Host, Report};
 pub(crate) use selection::Selection;
+pub(crate) use storage::StorageReport;
 pub(crate) use tabular::{Sections, machines_table};

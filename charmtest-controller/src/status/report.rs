@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::cross_model::{self, ConsumedPart, OfferPart};
 use super::derive;
 use super::selection::Selection;
+use super::storage::StorageReport;
 use crate::JujuVersion;
 use crate::model::{Application, Life, Machine, Model, Unit, UnitName, is_store_url};
 
@@ -76,6 +77,7 @@ pub(crate) struct Report {
     /// Consumed applications; see [`Report::with_consumed`].
     pub(crate) consumed: Vec<ConsumedPart>,
     pub(crate) offers: Vec<OfferPart>,
+    pub(crate) storage: StorageReport,
     pub(crate) at: Timestamp,
 }
 
@@ -184,6 +186,7 @@ impl Report {
             relations,
             consumed: Vec::new(),
             offers: cross_model::offers(model),
+            storage: StorageReport::of(model, selection),
             at,
         }
     }

@@ -11,6 +11,8 @@ use crate::cli::{CLOUD, CONTROLLER};
 pub(crate) struct Sections {
     /// The relation table.
     pub(crate) relations: bool,
+    /// The storage table.
+    pub(crate) storage: bool,
 }
 
 /// The longest message and the longest version that are shown in full, in characters.
@@ -68,6 +70,9 @@ impl Report {
         }
         if sections.relations && !self.relations.is_empty() {
             parts.push(self.relations_table());
+        }
+        if sections.storage && !self.storage.is_empty() {
+            parts.push(self.storage.status_table());
         }
         parts.join("\n")
     }

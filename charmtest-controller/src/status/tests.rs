@@ -64,7 +64,13 @@ fn report(model: &Model) -> Report {
 
 #[test]
 fn tables() {
-    let text = report(&sample()).tabular(&Times::utc_zone(), Sections { relations: true });
+    let text = report(&sample()).tabular(
+        &Times::utc_zone(),
+        Sections {
+            relations: true,
+            storage: false,
+        },
+    );
     assert_eq!(
         text,
         include_str!("../../tests/fixtures/status/tabular.txt")

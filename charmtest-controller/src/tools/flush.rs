@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{ports, secret_flush};
 use crate::JujuVersion;
 use crate::agent::{HookContext, Pending};
+use crate::model::changes::{StorageRequest, add_storage};
 use crate::model::{Bag, Model, Relation, RelationId, UnitName};
 
 /// The longest key of `state-set`, in bytes (Juju 3.6, controller configuration `max-charm-state-size` and friends).
@@ -16,20 +17,22 @@ pub(super) const STATE_VALUE_MAX: usize = 64 << 10;
 /// The most that a unit may keep with `state-set`, in bytes.
 const STATE_TOTAL_MAX: usize = 2 << 20;
 
-/// Writes what is pending in `context` into the model: relation settings, ports, charm state, secrets.
+/// Writes what is pending in `context` into the model: relation settings, ports, charm state, storage, secrets.
 ///
 /// For the transaction that commits the hook, which must be given up on an error: nothing of the hook is written then.
 ///
 /// # Errors
 ///
 /// Fails when the unit wrote application data and leads no longer, when ports were opened for an unknown endpoint or collide with
-/// ports opened meanwhile, when the charm state is too large, and when a secret is not the unit's to change or its label is taken.
+/// ports opened meanwhile, when the charm state is too large, when the charm does not take the storage, and when a secret is not the
+/// unit's to change or its label is taken.
 pub fn flush(model: &mut Model, context: &HookContext, now: Timestamp) -> Result<(), String> {
     let Pending {
         unit_settings,
         app_settings,
         charm_state,
         secrets,
+        storage,
         ..
     } = &context.pending;
     if !app_settings.is_empty() && !model.is_leader(&context.unit) {
@@ -47,6 +50,7 @@ pub fn flush(model: &mut Model, context: &HookContext, now: Timestamp) -> Result
     }
     ports::flush(model, &context.unit, &context.pending)?;
     flush_state(model, &context.unit, charm_state)?;
+    flush_storage(model, &context.unit, storage, now)?;
     secret_flush::flush(model, &context.unit, secrets, now)
 }
 
@@ -137,6 +141,22 @@ fn merge_application(
 fn merged(bag: Option<&Bag>, settings: &BTreeMap<String, String>) -> Option<Bag> {
     let mut bag = bag.cloned().unwrap_or_default();
     bag.merge(settings).then_some(bag)
+}
+
+/// Adds the storage that was asked for.
+fn flush_storage(
+    model: &mut Model,
+    unit: &UnitName,
+    additions: &[(String, u32)],
+    now: Timestamp,
+) -> Result<(), String> {
+    for (name, count) in additions {
+        let request = StorageRequest::of_count(*count);
+        add_storage(model, unit, name, &request, now).map_err(|error| {
+            format!("preparing storage additions: preparing storage add {name:?} for unit \"{unit}\": {error}")
+        })?;
+    }
+    Ok(())
 }
 
 fn flush_state(

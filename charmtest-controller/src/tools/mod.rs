@@ -25,6 +25,7 @@ mod secret_tests;
 mod secret_write;
 mod state;
 mod status;
+mod storage;
 mod tool;
 
 #[cfg(test)]
@@ -167,6 +168,7 @@ const FAMILIES: &[&[Tool]] = &[
     secret_write::TOOLS,
     state::TOOLS,
     status::TOOLS,
+    storage::TOOLS,
 ];
 
 /// Runs one hook tool in the context of the hook that called it.
@@ -391,7 +393,7 @@ mod tests {
             let expected = format!("ERROR {name} is not supported by the embedded controller\n");
             assert_eq!(world.run(name), (1, String::new(), expected));
             assert!(
-                ["storage-", "secret-", "k8s-", "pod-spec-", "payload-"]
+                ["secret-", "k8s-", "pod-spec-", "payload-"]
                     .iter()
                     .any(|family| name.starts_with(family)),
                 "{name}"

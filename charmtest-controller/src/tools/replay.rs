@@ -52,13 +52,27 @@ const DEVIATIONS: &[(&str, &str, u8, &str, &str)] = &[
         "",
         "ERROR could not download resource: resource \"nope\" not found\n",
     ),
+    // 3.6 says less.
+    (
+        "misc",
+        "storage-get -s data/0",
+        2,
+        "",
+        "ERROR invalid value \"data/0\" for option -s: storage not found\n",
+    ),
 ];
 
 /// What ends a group although 4.0 says it in other words.
-const FLUSH_ERRORS: &[(&str, &str)] = &[(
-    "ports-errors-inside",
-    "open port range: endpoint \"nope\" for unit \"two/0\" not found",
-)];
+const FLUSH_ERRORS: &[(&str, &str)] = &[
+    (
+        "ports-errors-inside",
+        "open port range: endpoint \"nope\" for unit \"two/0\" not found",
+    ),
+    (
+        "misc",
+        "preparing storage additions: preparing storage add \"nope\" for unit \"two/0\": storage name \"nope\" not supported by charm",
+    ),
+];
 
 /// Texts of the recording's network, directories and Juju 4.0 habits, with ours.
 const TRANSLATIONS: &[(&str, &str)] = &[

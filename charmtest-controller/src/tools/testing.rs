@@ -29,6 +29,7 @@ provides: {server: {interface: kv}}
 requires: {client: {interface: kv}}
 peers: {ring: {interface: ring}}
 extra-bindings: {extra: null}
+storage: {data: {type: filesystem, multiple: {range: 0-3}}}
 resources:
   blob: {type: file, filename: blob.txt}
   image: {type: oci-image}

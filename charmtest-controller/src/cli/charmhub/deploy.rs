@@ -7,7 +7,8 @@ use charmtest_charm::Charm;
 
 use super::super::command::{Cx, Failure};
 use super::super::deploy::{
-    check_bindings, check_charm_options, count, owned, placement, with_addresses,
+    check_bindings, check_charm_options, count, owned, placement, storage_ids, storage_refused,
+    storage_requests, with_addresses,
 };
 use super::super::{constraints, settings, upload};
 use super::resources::keep;
@@ -129,7 +130,11 @@ async fn install(
     let (uploaded, failed) = upload_given(cx, &charm, &given).await;
     resources.extend(uploaded);
     let now = cx.hub.now();
-    with_addresses(cx, |model, addresses| {
+    let storage = storage_requests(args).map_err(Failure::usage)?;
+    let attach_storage = storage_ids(args).map_err(Failure::usage)?;
+    let label = name.clone();
+    let refused = |error| storage_refused(&label, error);
+    with_addresses(cx, refused, |model, addresses| {
         let row = changes::add_store_charm(
             model,
             &found.name,
@@ -148,6 +153,8 @@ async fn install(
             constraints,
             resources,
             placement,
+            storage,
+            attach_storage,
         };
         changes::deploy(model, addresses, new, now)
     })?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use charmtest_charm::Charm;
 
 use super::super::command::{Cx, Failure};
-use super::super::deploy::{check_bindings, owned};
+use super::super::deploy::{check_bindings, owned, storage_requests};
 use super::super::refresh::endpoint_lines;
 use super::super::settings;
 use super::deploy::{Given, fetch, of_store, upload_given};
@@ -75,6 +75,7 @@ pub(in crate::cli) async fn refresh(cx: &Cx) -> Result<(), Failure> {
     .await;
     let resources = resources(cx, &store, application, &charm, &found).await?;
     let settings = settings::from_flags(cx, name, &owned(args.all("config"))).await?;
+    let storage = storage_requests(args).map_err(Failure::usage)?;
     let now = cx.hub.now();
     cx.change(|model| {
         let row = changes::add_store_charm(
@@ -92,6 +93,7 @@ pub(in crate::cli) async fn refresh(cx: &Cx) -> Result<(), Failure> {
             base: Some(base),
             channel: Some(found.channel.to_string()),
             force_units: args.switch("force-units"),
+            storage,
         };
         changes::refresh(model, name, change, now)
     })?;

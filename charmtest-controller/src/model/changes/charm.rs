@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use super::ChangeError;
 use super::config::{Setting, apply, parse_settings};
 use super::deploy::add_peer_relations;
+use super::storage_request::StorageRequest;
+use super::storage_upgrade::{furnish_upgraded, plan_upgrade};
 use crate::model::{CharmRow, Life, Model, ResourceRow, is_store_url};
 
 /// A change of an application's charm.
@@ -28,6 +30,8 @@ pub struct Refresh {
     pub channel: Option<String>,
     /// Whether units in hook error take it up as well (`--force-units`).
     pub force_units: bool,
+    /// What units to come get of the charm's storage, where it changes.
+    pub storage: BTreeMap<String, StorageRequest>,
 }
 
 /// Adds an uploaded charm to the model under the next revision of its name and returns its record.
@@ -117,6 +121,13 @@ pub fn refresh(
     }
     check_relations(model, application, &change.charm, &new)?;
     check_resources(&new, change.resources.keys())?;
+    let storage = plan_upgrade(
+        model,
+        application,
+        &change.charm,
+        (&old, &new),
+        &change.storage,
+    )?;
     let settings = parse_settings(&new, &change.settings)?;
     let has_peer = |endpoint: &&Endpoint| {
         model
@@ -150,6 +161,7 @@ pub fn refresh(
     row.charm = change.charm;
     row.charm_modified += 1;
     row.force_charm = change.force_units;
+    row.storage = storage;
     if let Some(base) = change.base {
         row.base = base;
     }
@@ -157,6 +169,7 @@ pub fn refresh(
         row.channel = change.channel;
     }
     add_peer_relations(model, application, &new_peers, now);
+    furnish_upgraded(model, application, &old, &new, now);
     Ok(())
 }
 
@@ -258,6 +271,7 @@ mod tests {
             base: None,
             channel: None,
             force_units: false,
+            storage: BTreeMap::new(),
         }
     }
 

@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use super::application::DEFAULT_ARCH;
 use super::charm::check_resources;
 use super::config::{Setting, apply, parse_settings};
+use super::storage::{furnish_unit, plan_storage};
+use super::storage_request::StorageRequest;
 use super::{Addresses, ChangeError};
 use crate::JujuVersion;
 use crate::model::{
     AgentStatus, Application, Bag, Endpoint, Life, Machine, Model, Relation, RelationId,
-    ResourceRow, Scope, Status, Unit, UnitName, UnitProgress, Workload, application_name,
+    ResourceRow, Scope, Status, StorageId, Unit, UnitName, UnitProgress, Workload,
+    application_name,
 };
 
 /// An application to be.
@@ -38,6 +41,21 @@ pub struct NewApplication {
     pub resources: BTreeMap<String, ResourceRow>,
     /// Where the first units go; the others get new machines.
     pub placement: Vec<Placement>,
+    /// What its units get of the charm's storage.
+    pub storage: BTreeMap<String, StorageRequest>,
+    /// Storage of the model that the first unit gets instead of new storage.
+    pub attach_storage: Vec<StorageId>,
+}
+
+/// New units of an application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// How many.
+    pub count: u32,
+    /// Where the first of them go; the others get new machines.
+    pub placement: Vec<Placement>,
+    /// Storage of the model that the first one gets instead of new storage.
+    pub attach_storage: Vec<StorageId>,
 }
 
 /// Where a unit goes.
@@ -96,6 +114,12 @@ pub fn deploy(
         .clone();
     check_resources(&charm, new.resources.keys())?;
     let settings = parse_settings(&charm, &new.settings)?;
+    let storage = plan_storage(
+        &charm,
+        &new.storage,
+        &model.info.storage,
+        model.config("storage-default-filesystem-source"),
+    )?;
     let mut config = BTreeMap::new();
     apply(&mut config, &settings);
 
@@ -138,6 +162,7 @@ pub fn deploy(
         resources: new.resources,
         leader_settings: Bag::default(),
         force_charm: false,
+        storage,
     };
     model.applications.insert(new.name.clone(), application);
     let peers: Vec<CharmEndpoint> = charm
@@ -150,7 +175,12 @@ pub fn deploy(
         // Its units come with those of its principals.
         return Ok(Vec::new());
     }
-    place_units(model, addresses, &new.name, new.units, new.placement, now)
+    let places = Places {
+        count: new.units,
+        placement: new.placement,
+        attach_storage: new.attach_storage,
+    };
+    place_units(model, addresses, &new.name, places, now)
 }
 
 /// Adds units to an application (Juju 3.6, `juju add-unit`) and returns them.
@@ -162,8 +192,7 @@ pub fn add_units(
     model: &mut Model,
     addresses: &mut Addresses,
     application: &str,
-    count: u32,
-    placement: Vec<Placement>,
+    places: Places,
     now: Timestamp,
 ) -> Result<Vec<UnitName>, ChangeError> {
     let row = model
@@ -176,10 +205,10 @@ pub fn add_units(
     if model.is_subordinate(application) {
         return Err(ChangeError::AddSubordinate {
             application: application.to_owned(),
-            count,
+            count: places.count,
         });
     }
-    place_units(model, addresses, application, count, placement, now)
+    place_units(model, addresses, application, places, now)
 }
 
 /// Adds the unit of a subordinate application beside a principal unit, unless it is there, and returns it (Juju 3.6: when the
@@ -197,13 +226,10 @@ pub fn add_subordinate(
     if there || !model.applications.contains(application) {
         return None;
     }
-    Some(add_unit(
-        model,
-        application,
-        machine,
-        Some(principal.clone()),
-        now,
-    ))
+    let unit = add_unit(model, application, machine, Some(principal.clone()), now);
+    let furnished = furnish_unit(model, &unit, &[], now);
+    debug_assert!(furnished.is_ok(), "nothing was to be attached");
+    Some(unit)
 }
 
 /// Adds the relations of peer endpoints; they take numbers like all others.
@@ -258,20 +284,25 @@ fn place_units(
     model: &mut Model,
     addresses: &mut Addresses,
     application: &str,
-    count: u32,
-    placement: Vec<Placement>,
+    places: Places,
     now: Timestamp,
 ) -> Result<Vec<UnitName>, ChangeError> {
-    let mut placement = placement.into_iter();
-    (0..count)
-        .map(|_| {
+    let mut placement = places.placement.into_iter();
+    (0..places.count)
+        .map(|number| {
             let machine = match placement.next() {
                 Some(Placement::Machine(id)) => alive_machine(model, id)?,
                 Some(Placement::NewMachine) | None => {
                     machine_for(model, addresses, application, now)?
                 }
             };
-            Ok(add_unit(model, application, machine, None, now))
+            let unit = add_unit(model, application, machine, None, now);
+            let attach = match number {
+                0 => places.attach_storage.as_slice(),
+                _ => &[],
+            };
+            furnish_unit(model, &unit, attach, now)?;
+            Ok(unit)
         })
         .collect()
 }
@@ -377,6 +408,14 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
+    fn places(count: u32, placement: Vec<Placement>) -> Places {
+        Places {
+            count,
+            placement,
+            ..Places::default()
+        }
+    }
+
     fn machines(model: &Model) -> Vec<(&str, &str)> {
         model
             .units
@@ -434,12 +473,20 @@ mod tests {
                 .map(|part| Placement::parse(part).unwrap())
                 .collect::<Vec<_>>()
         };
-        add_units(&mut model, &mut addresses(), "db", 3, to("0,new"), NOW).unwrap();
+        add_units(
+            &mut model,
+            &mut addresses(),
+            "db",
+            places(3, to("0,new")),
+            NOW,
+        )
+        .unwrap();
         assert_eq!(
             machines(&model),
             [("db/0", "0"), ("db/1", "0"), ("db/2", "1"), ("db/3", "2")]
         );
-        let unknown = add_units(&mut model, &mut addresses(), "db", 1, to("99"), NOW).unwrap_err();
+        let unknown =
+            add_units(&mut model, &mut addresses(), "db", places(1, to("99")), NOW).unwrap_err();
         assert_eq!(unknown.to_string(), "machine 99 not found");
         for odd in ["lxd:0", "lxd", "zone=a", "host", ""] {
             let error = Placement::parse(odd).unwrap_err().to_string();
@@ -455,7 +502,14 @@ mod tests {
         let mut model = model();
         deployed(&mut model, "db", charm("db", ""), 2);
         super::super::remove_unit_record(&mut model, &UnitName::new("db", 1), NOW);
-        add_units(&mut model, &mut addresses(), "db", 1, Vec::new(), NOW).unwrap();
+        add_units(
+            &mut model,
+            &mut addresses(),
+            "db",
+            places(1, Vec::new()),
+            NOW,
+        )
+        .unwrap();
         assert_eq!(machines(&model), [("db/0", "0"), ("db/2", "2")]);
     }
 

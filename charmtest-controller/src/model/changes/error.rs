@@ -3,6 +3,7 @@
 use charmtest_charm::ConfigError;
 
 use super::schema::SchemaError;
+use super::storage_error::StorageError;
 use crate::model::{NameError, Rejected, RelationId, TaskId};
 
 /// A change that cannot be made; the words are Juju 3.6's where Juju refuses the same.
@@ -228,6 +229,9 @@ pub enum ChangeError {
     /// The schema of an action uses what is not supported, or the parameters do not fit it.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// Storage does not fit.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 impl From<Rejected> for ChangeError {

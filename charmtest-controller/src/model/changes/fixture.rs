@@ -79,6 +79,8 @@ pub(crate) fn new_application(name: &str, url: &str, units: u32) -> NewApplicati
         constraints: Default::default(),
         resources: Default::default(),
         placement: Vec::new(),
+        storage: Default::default(),
+        attach_storage: Vec::new(),
     }
 }
 

@@ -19,6 +19,11 @@ mod relate;
 mod removal;
 mod schema;
 mod secret;
+pub(crate) mod storage;
+mod storage_error;
+mod storage_pool;
+mod storage_request;
+mod storage_upgrade;
 mod support;
 mod task;
 
@@ -32,7 +37,9 @@ pub use application::{
 };
 pub use charm::{Refresh, add_charm, add_store_charm, follow_channel, refresh};
 pub use config::{Setting, Settings, parse_settings, set_config, set_trust};
-pub use deploy::{NewApplication, Placement, add_machine, add_subordinate, add_units, deploy};
+pub use deploy::{
+    NewApplication, Placement, Places, add_machine, add_subordinate, add_units, deploy,
+};
 pub use error::ChangeError;
 pub use expose::{ALPHA, bindable, expose, is_network, unexpose};
 pub use offer::{
@@ -51,6 +58,13 @@ pub use secret::{
     SecretError, SecretUpdate, consumed_by_label, create_secret, grant_secret, missing,
     owned_by_label, remove_secret, revoke_secret, scope_tag, track_secret, update_secret,
 };
+pub use storage::{
+    add_storage, attach_storage, destroy_storage_of, detach_storage, plan_storage,
+    release_from_model, remove_storage,
+};
+pub use storage_error::StorageError;
+pub use storage_pool::{create_pool, remove_pool, update_pool};
+pub use storage_request::StorageRequest;
 pub use support::{Force, check_supported, choose_base};
 pub use task::{
     Cancelled, NewTask, Queued, Receiver, cancel_task, params_at_unit, plan_action, plan_exec,

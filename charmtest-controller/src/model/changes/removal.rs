@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ChangeError;
 use super::secret::{forget_application, forget_relation, forget_unit};
+use super::storage::{destroy_all, end_attachments, release_all};
 use crate::model::{
     AgentStatus, Life, Model, Relation, RelationId, Task, TaskStatus, Unit, UnitName,
 };
@@ -85,6 +86,7 @@ pub fn destroy_unit(model: &mut Model, name: &UnitName, haste: Haste, now: Times
         unit.life = Life::Dying;
     }
     unit.force_at = haste.limit(unit.force_at);
+    end_attachments(model, name);
     for id in relations_with(model, name) {
         let member = model
             .relations
@@ -163,6 +165,7 @@ pub fn remove_relation(model: &mut Model, id: RelationId, haste: Haste) -> Resul
 pub fn destroy_model(model: &mut Model, haste: Haste, now: Timestamp) {
     model.info_mut().life = Life::Dying;
     leave_other_models(model, haste);
+    destroy_all(model);
     let applications: Vec<String> = model.applications.keys().cloned().collect();
     for name in &applications {
         // An application can go together with another one's relation, but never without being asked.
@@ -192,6 +195,7 @@ pub fn remove_unit_record(model: &mut Model, name: &UnitName, now: Timestamp) {
     }
     end_tasks(model, name, now);
     forget_unit(model, name);
+    release_all(model, name, now);
     for id in relations_with(model, name) {
         let member = model
             .relations

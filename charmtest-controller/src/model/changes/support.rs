@@ -1,6 +1,6 @@
 //! Which charms can run here, and on which base.
 
-use charmtest_charm::{Assumes, Base, Charm, Comparison, Requirement};
+use charmtest_charm::{Assumes, Base, Charm, Comparison, Requirement, StorageKind};
 
 use super::ChangeError;
 use crate::JujuVersion;
@@ -21,7 +21,7 @@ pub enum Force {
 ///
 /// # Errors
 ///
-/// Fails when the charm needs what is not there at all (containers, storage, devices), and without `force` when what it
+/// Fails when the charm needs what is not there at all (containers, block storage, devices), and without `force` when what it
 /// assumes is not met.
 pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result<(), ChangeError> {
     let meta = &charm.metadata;
@@ -38,12 +38,12 @@ pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result
             names.join(", ")
         ));
     }
-    if let Some((name, _)) = meta
+    let blocks = meta
         .storage
         .iter()
-        .find(|(_, storage)| storage.count.min > 0)
-    {
-        return unsupported(format!("storage (this charm requires {name:?}) is"));
+        .find(|(_, storage)| storage.kind == StorageKind::Block && storage.count.min > 0);
+    if let Some((name, _)) = blocks {
+        return unsupported(format!("block storage (this charm requires {name:?}) is"));
     }
     if let Some((name, _)) = meta.devices.iter().find(|(_, device)| device.count_min > 0) {
         return unsupported(format!("devices (this charm requires {name:?}) are"));
@@ -187,7 +187,7 @@ mod tests {
     fn what_is_not_supported_is_refused_by_name() {
         for (metadata, expected) in [
             ("containers: {app: {}}", "declares the containers app"),
-            ("storage: {data: {type: filesystem}}", "requires \"data\""),
+            ("storage: {data: {type: block}}", "requires \"data\""),
             (
                 "devices: {gpu: {type: x/gpu, countmin: 1, countmax: 2}}",
                 "requires \"gpu\"",
@@ -201,7 +201,7 @@ mod tests {
         check_supported(
             &charm(
                 "c",
-                "storage: {data: {type: filesystem, multiple: {range: 0-1}}}",
+                "storage: {data: {type: filesystem}, disk: {type: block, multiple: {range: 0-1}}}",
             ),
             JujuVersion::V3_6,
             Force::No,
