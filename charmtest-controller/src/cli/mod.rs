@@ -27,6 +27,7 @@ mod offer_list;
 mod refresh;
 mod relate;
 mod removal;
+mod resource_view;
 mod resources;
 mod run;
 mod secret_backends;
@@ -56,6 +57,8 @@ mod charm_fixture;
 mod offer_tests;
 #[cfg(test)]
 mod secret_tests;
+#[cfg(test)]
+mod resource_tests;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use charmtest_charm::Charm;
 use super::command::{Command, Cx, Failure, first_of};
 use super::deploy::{check_bindings, check_resources, owned, storage_requests};
 use super::{charmhub, settings, upload};
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, ChangeError, Force, Refresh};
 use crate::model::is_store_url;
@@ -135,7 +136,15 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
     ))
     .await;
     let settings = settings::from_flags(cx, name, &owned(args.all("config"))).await?;
-    let resources = upload::resources(cx, &charm, &owned(args.all("resource"))).await?;
+    let mut given = owned(args.all("resource"));
+    if cx.juju() == JujuVersion::V4_0 {
+        // 4.0 passes over names that the charm does not declare (recorded).
+        given.retain(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            charm.metadata.resources.contains_key(name)
+        });
+    }
+    let resources = upload::resources(cx, &charm, &given).await?;
 
     let change = Refresh {
         charm: row.url,

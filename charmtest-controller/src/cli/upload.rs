@@ -78,40 +78,71 @@ pub(super) async fn resources(
     }
     let mut rows = BTreeMap::new();
     for (name, value) in given {
-        let row = resource(cx, charm, &name, &value).await.map_err(|error| {
-            Failure::failed(format!(
-                "file for resource {name:?}: stat {value}: {}",
-                go_words(&error)
-            ))
-        })?;
+        let row = resource(cx, charm, &name, &value)
+            .await
+            .map_err(|error| match error {
+                ResourceError::Io(error) => Failure::failed(format!(
+                    "file for resource {name:?}: stat {value}: {}",
+                    go_words(&error)
+                )),
+                other => Failure::failed(other),
+            })?;
         rows.insert(name, row);
     }
     Ok(rows)
 }
 
-/// Copies one resource that the charm declares into the controller.
+/// Why a resource cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResourceError {
+    /// The file cannot be read or stored.
+    #[error("{}", go_words(.0))]
+    Io(#[from] io::Error),
+    /// The file is not called like the one that the charm expects.
+    #[error("incorrect extension on resource upload {file:?}, expected {expected:?}")]
+    Extension {
+        /// The file.
+        file: String,
+        /// What its name should end with.
+        expected: String,
+    },
+    /// It names no image.
+    #[error("docker image path {0:?} not valid")]
+    Image(String),
+}
+
+/// Copies one resource that the charm declares into the controller, for a new application as for one that is there.
+///
+/// An image is a reference, or a file that holds one with perhaps a user name and a password (Juju 3.6).
 ///
 /// # Errors
 ///
-/// Fails when the file cannot be read or stored.
+/// Fails when the file cannot be read or stored, its extension is not that of the charm's file, or an image is none.
 pub(super) async fn resource(
     cx: &Cx,
     charm: &Charm,
     name: &str,
     value: &str,
-) -> io::Result<ResourceRow> {
-    let is_image = charm
+) -> Result<ResourceRow, ResourceError> {
+    let kind = charm
         .metadata
         .resources
         .get(name)
-        .is_some_and(|resource| resource.kind == ResourceKind::OciImage);
-    let content = if is_image {
-        // An image is a reference; the unit gets a file that names it.
-        Content::Text(to_yaml(&json!({"registrypath": value})))
-    } else {
-        Content::File(cx.path(value))
+        .map(|resource| &resource.kind);
+    let source = cx.path(value);
+    let content = match kind {
+        Some(ResourceKind::OciImage) => Content::Text(image(&source, value)?),
+        Some(ResourceKind::File { filename }) if extension(filename) != extension(value) => {
+            // A file that is not there is the first thing to say.
+            File::open(source)?;
+            return Err(ResourceError::Extension {
+                file: value.to_owned(),
+                expected: extension(filename),
+            });
+        }
+        _ => Content::File(source),
     };
-    keep_resource(cx, content).await
+    Ok(keep_resource(cx, content).await?)
 }
 
 /// What a resource holds.
@@ -151,6 +182,40 @@ pub(super) async fn keep_resource(cx: &Cx, content: Content) -> io::Result<Resou
         uploaded: now,
         store_revision: None,
     })
+}
+
+/// Returns what a file name ends with, from its last dot on.
+fn extension(name: &str) -> String {
+    let extension = Path::new(name).extension();
+    extension
+        .map(|extension| format!(".{}", extension.display()))
+        .unwrap_or_default()
+}
+
+/// Returns what a unit gets for an image: a file that names it.
+fn image(source: &Path, value: &str) -> Result<String, ResourceError> {
+    let mut described = json!({ "registrypath": value });
+    if source.is_file() {
+        let text = fs::read_to_string(source)?;
+        let invalid = || ResourceError::Image(value.to_owned());
+        let given = charmtest_charm::yaml::parse_value(value, &text).map_err(|_| invalid())?;
+        let key = |names: [&str; 2]| {
+            let found = names.iter().find_map(|name| given.get(*name));
+            found.and_then(|value| value.as_str().map(str::to_owned))
+        };
+        let path = key(["registrypath", "ImageName"]).ok_or_else(invalid)?;
+        described = json!({ "registrypath": path });
+        for (name, other) in [("username", "Username"), ("password", "Password")] {
+            if let Some(text) = key([name, other]) {
+                described[name] = text.into();
+            }
+        }
+    }
+    let path = described["registrypath"].as_str().unwrap_or_default();
+    if path.is_empty() || path.contains(char::is_whitespace) {
+        return Err(ResourceError::Image(path.to_owned()));
+    }
+    Ok(to_yaml(&described))
 }
 
 /// Returns the reason of an I/O error in the words of Go, which tests look for.

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::application::ResourceRow;
 use super::ids::{RelationId, TaskId, UnitName};
 use super::secret::SecretId;
 use super::state::Life;
@@ -148,6 +149,9 @@ pub struct UnitProgress {
     /// Storage whose `storage-attached` was committed and whose `storage-detaching` was not.
     #[serde(default)]
     pub storage: BTreeSet<StorageId>,
+    /// Resources that `resource-get` brought to the unit, as they were then.
+    #[serde(default)]
+    pub resources: BTreeMap<String, ResourceRow>,
     /// A hook that failed.
     pub failure: Option<HookFailure>,
     /// The hook that was started and has not ended: after a crash it runs again.

@@ -22,6 +22,7 @@ pub(super) fn apply(hub: &Hub, context: &HookContext, effect: Effect) -> Result<
                 .unwrap_or_else(|| context.base.clone());
             let path = resources::fetch(&hub.data, &model, &context.unit, &name)
                 .map_err(ToolError::failed)?;
+            note_fetched(hub, context, &model, &name)?;
             // Without a line break: Juju prints none here.
             Ok(path.display().to_string())
         }
@@ -42,6 +43,37 @@ pub(super) fn apply(hub: &Hub, context: &HookContext, effect: Effect) -> Result<
                 })
         }
     }
+}
+
+/// Notes which resource the unit has now, for `juju resources`.
+fn note_fetched(
+    hub: &Hub,
+    context: &HookContext,
+    model: &Model,
+    name: &str,
+) -> Result<(), ToolError> {
+    let unit = &context.unit;
+    let row = model
+        .applications
+        .get(unit.application())
+        .and_then(|app| app.resources.get(name));
+    let known = model
+        .units
+        .get(unit)
+        .and_then(|unit| unit.progress.resources.get(name));
+    let Some(row) = row.filter(|row| known != Some(*row)) else {
+        return Ok(());
+    };
+    let noted = hub.transact_model(&context.model, |model| {
+        if let Some(unit) = model.units.get_mut(unit) {
+            unit.progress.resources.insert(name.to_owned(), row.clone());
+        }
+        Ok::<_, ToolError>(())
+    });
+    noted.map_err(|error| match error {
+        Transact::Rejected(error) => error,
+        Transact::Store(error) => ToolError::failed(error.to_string()),
+    })
 }
 
 /// Makes a change in the model.

@@ -182,6 +182,10 @@ mod tests {
         fs::write(&path, "bad").unwrap();
         world.run("resource-get blob");
         assert_eq!(fs::read(&path).unwrap(), b"two", "damage is repaired");
+        let model = world.model();
+        let known = &model.units.get("two/0").unwrap().progress.resources;
+        let given = &model.applications.get("two").unwrap().resources;
+        assert_eq!(known.get("blob"), given.get("blob"), "for juju resources");
     }
 
     #[test]

@@ -256,7 +256,7 @@ pub(super) async fn upload_given(
         match upload::resource(cx, charm, name, value).await {
             Ok(row) => drop(rows.insert(name.clone(), row)),
             Err(error) => {
-                let why = upload::go_words(&error);
+                let why = error.to_string();
                 failed.get_or_insert(format!(
                     "unable to open resource {name:?}: stat {value}: {why}"
                 ));
