@@ -15,7 +15,7 @@ use super::secrets;
 use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
-    HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved, Scope,
+    CharmRow, HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved, Scope,
     StorageId, TaskId, TaskStatus, TimeScale, Unit, UnitName,
 };
 
@@ -464,9 +464,17 @@ fn storage_step(model: &Model, unit: &Unit) -> Option<Step> {
             storage: storage.clone(),
         }))
     };
+    // Storage that came with a newer charm waits until the unit has that charm: the older one knows no such hook.
+    let charm = unit.progress.charm.as_ref();
+    let charm = charm.and_then(|url| model.charms.get(url));
+    let is_known = |id: &StorageId| {
+        let declares = |row: &CharmRow| row.charm.metadata.storage.contains_key(id.name());
+        unit.progress.storage.contains(id) || charm.is_none_or(declares)
+    };
     let attachments = || {
         let held = model.storage_of(&unit.name);
-        held.filter_map(|instance| Some((&instance.id, instance.attachment.as_ref()?)))
+        held.filter(|instance| is_known(&instance.id))
+            .filter_map(|instance| Some((&instance.id, instance.attachment.as_ref()?)))
     };
     let is_staying = |life: Life| life == Life::Alive && unit.life == Life::Alive;
     let missing: Vec<StorageId> = attachments()

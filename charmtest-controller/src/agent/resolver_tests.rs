@@ -753,3 +753,22 @@ fn a_failed_storage_hook_is_forgotten_when_its_storage_is_taken_away() {
     assert!(sim.settle().is_empty());
     assert!(sim.unit("srv/0").progress.failure.is_none());
 }
+
+#[test]
+fn storage_of_a_newer_charm_waits_for_that_charm() {
+    let mut sim = Simulation::new();
+    sim.deploy("srv", "", 1);
+    sim.settle();
+    sim.add_charm("local:srv-1", "srv", "storage: {data: {type: filesystem}}");
+    let app = sim.model.applications.get_mut("srv").unwrap();
+    app.charm = "local:srv-1".to_owned();
+    add_storage(&mut sim, "srv/0", "data");
+    assert_eq!(
+        sim.settle(),
+        [
+            "srv/0 upgrade-charm",
+            "srv/0 config-changed",
+            "srv/0 data-storage-attached data/0"
+        ]
+    );
+}
