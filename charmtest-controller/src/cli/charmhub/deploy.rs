@@ -255,11 +255,14 @@ pub(super) async fn upload_given(
     for (name, value) in &given.uploads {
         match upload::resource(cx, charm, name, value).await {
             Ok(row) => drop(rows.insert(name.clone(), row)),
-            Err(error) => {
-                let why = error.to_string();
+            Err(upload::ResourceError::Io(error)) => {
+                let why = upload::go_words(&error);
                 failed.get_or_insert(format!(
                     "unable to open resource {name:?}: stat {value}: {why}"
                 ));
+            }
+            Err(error) => {
+                failed.get_or_insert(error.to_string());
             }
         }
     }
