@@ -14,7 +14,8 @@ use super::super::{constraints, upload};
 use super::Prepared;
 use crate::bundle::{Change, CharmRef, Holder, Planned, Target};
 use crate::model::changes::{
-    self, Addresses, ChangeError, EndpointName, Force, NewApplication, Placement, Refresh, Setting,
+    self, Addresses, ChangeError, EndpointName, Force, NewApplication, Placement, Places, Refresh,
+    Setting, StorageRequest,
 };
 use crate::model::{ExposedTo, Model, Rejected, ResourceRow};
 
@@ -167,6 +168,12 @@ impl Applied {
             .map_err(|error| refused(error.to_string()))?;
         let resources = resources(cx, &meta, spec, &prepared.dir).await?;
         let added: Vec<String> = resources.keys().cloned().collect();
+        let storage = spec
+            .storage
+            .iter()
+            .map(|(store, text)| Ok((store.clone(), StorageRequest::parse(text)?)))
+            .collect::<Result<_, String>>()
+            .map_err(refused)?;
         let new = NewApplication {
             name: name.to_owned(),
             charm: url,
@@ -179,6 +186,8 @@ impl Applied {
                 .map_err(Failure::Failed)?,
             resources,
             placement: Vec::new(),
+            storage,
+            attach_storage: Vec::new(),
         };
         let now = cx.hub.now();
         change(cx, |model, addresses| {
@@ -209,6 +218,7 @@ impl Applied {
             base: None,
             channel: (!spec.channel.is_empty()).then(|| spec.channel.clone()),
             force_units: false,
+            storage: BTreeMap::new(),
         };
         let now = cx.hub.now();
         change(cx, |model, _| changes::refresh(model, name, refresh, now))
@@ -239,7 +249,12 @@ impl Applied {
         };
         let now = cx.hub.now();
         let machine = change(cx, |model, addresses| {
-            let units = changes::add_units(model, addresses, application, 1, vec![placement], now)?;
+            let places = Places {
+                count: 1,
+                placement: vec![placement],
+                ..Places::default()
+            };
+            let units = changes::add_units(model, addresses, application, places, now)?;
             let unit = units.first().and_then(|name| model.units.get(name));
             Ok(unit.map(|unit| unit.machine.clone()).unwrap_or_default())
         })

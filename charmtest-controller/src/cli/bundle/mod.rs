@@ -230,11 +230,6 @@ fn check_possible(prepared: &Prepared) -> Result<(), Failure> {
             Change::Consume { name, .. } => {
                 return refuse(format!("cannot consume offer {name}: SAAS in bundles is"));
             }
-            Change::Deploy { name, spec, .. } if !spec.storage.is_empty() => {
-                return refuse(format!(
-                    "cannot deploy application {name:?}: storage in bundles is"
-                ));
-            }
             Change::Deploy { name, spec, .. } if !spec.devices.is_empty() => {
                 return refuse(format!("cannot deploy application {name:?}: devices are"));
             }

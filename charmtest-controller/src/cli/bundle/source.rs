@@ -9,6 +9,7 @@ use charmtest_charm::bundle::{Bundle, Checks, parse, verify};
 
 use super::super::command::{Cx, Failure};
 use super::super::constraints;
+use crate::model::changes::StorageRequest;
 
 /// A bundle's file, read.
 #[derive(Debug)]
@@ -134,7 +135,7 @@ pub(super) fn compose(cx: &Cx, source: Source, overlays: &[String]) -> Result<Co
             Err(error) => Err(error),
         },
         constraints: &|text| constraints::parse([text]).map(drop),
-        storage: &|_| Ok(()),
+        storage: &|text| StorageRequest::parse(text).map(drop),
         devices: &|_| Ok(()),
     };
     let errors = verify(&bundle, &checks);
