@@ -15,8 +15,8 @@ use super::secrets;
 use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
-    CharmRow, HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved, Scope,
-    StorageId, TaskId, TaskStatus, TimeScale, Unit, UnitName,
+    CharmRow, HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved,
+    Scope, StorageId, TaskId, TaskStatus, TimeScale, Unit, UnitName,
 };
 
 /// What an agent does next.

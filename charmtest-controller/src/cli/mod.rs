@@ -56,9 +56,9 @@ mod charm_fixture;
 #[cfg(test)]
 mod offer_tests;
 #[cfg(test)]
-mod secret_tests;
-#[cfg(test)]
 mod resource_tests;
+#[cfg(test)]
+mod secret_tests;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]
