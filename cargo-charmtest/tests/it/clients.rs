@@ -1,10 +1,11 @@
-//! Clients of others, unmodified: jubilant drives the embedded `juju`.
+//! Clients of others, unmodified: jubilant and pytest-jubilant drive the embedded `juju`.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::bed::{Bed, PROGRAM, Said, executable};
+use crate::charms::fixture;
 
 /// What a suite on jubilant does with a charm: deploy, wait, configure, run, exec, integrate, status, upgrade, remove.
 const SUITE: &str = r#"
@@ -78,8 +79,71 @@ with jubilant.temp_model() as juju:
 print("all is well")
 "#;
 
+/// A suite on pytest-jubilant's fixtures: two models with an offer between them, and secrets of the user.
+const PYTEST_SUITE: &str = r#"
+import os
+import pathlib
+
+import jubilant
+import pytest
+
+CHARMS = pathlib.Path(os.environ["CHARMS"])
+
+
+@pytest.fixture(scope="module")
+def other(juju_factory):
+    return juju_factory.get_juju("other")
+
+
+def says(app, message):
+    return lambda status: app in status.apps and status.apps[app].units[f"{app}/0"].workload_status.message == message
+
+
+@pytest.mark.juju_setup
+def test_deploy(juju, other):
+    juju.deploy(CHARMS / "legacy", "site")
+    other.deploy(CHARMS / "shell", "reader")
+    juju.wait(lambda status: jubilant.all_active(status, "site"), error=jubilant.any_error, timeout=60)
+    other.wait(lambda status: jubilant.all_blocked(status, "reader"), error=jubilant.any_error, timeout=60)
+    assert juju.model.endswith("-suite") and other.model == f"{juju.model}-other"
+    assert juju.model_constraints()["arch"]
+
+
+@pytest.mark.juju_setup
+def test_cross_model(juju, other):
+    juju.offer("site", endpoint="website")
+    other.consume(f"{juju.model}.site", "far")
+    other.integrate("reader:site", "far:website")
+    status = other.wait(says("reader", "Home on 80"), error=jubilant.any_error, timeout=60)
+    assert status.app_endpoints["far"].url.endswith(f"admin/{juju.model}.site"), status
+    offer = juju.status().offers["site"]
+    assert offer.app == "site" and offer.total_connected_count == 1, offer
+    juju.config("site", {"title": "News"})
+    other.wait(says("reader", "News on 80"), timeout=60)
+    other.remove_relation("reader", "far")
+    other.wait(says("reader", "no site"), timeout=60)
+
+
+def test_secrets(juju):
+    uri = juju.add_secret("password", {"user": "ada", "pass": "one"}, info="of the site")
+    secret = juju.show_secret("password", reveal=True)
+    assert secret.uri.unique_identifier == uri.unique_identifier
+    assert secret.content == {"user": "ada", "pass": "one"} and secret.description == "of the site", secret
+    with pytest.raises(jubilant.TaskError):
+        juju.exec(f"secret-get {uri}", unit="site/0")
+    juju.grant_secret(uri, "site")
+    assert juju.exec(f"secret-get {uri} pass", unit="site/0").stdout.strip() == "one"
+    juju.update_secret(uri, {"pass": "two"}, name="renamed")
+    secret = juju.show_secret("renamed", revisions=True)
+    assert secret.revision == 2 and [each.revision for each in secret.revisions] == [1, 2], secret
+    assert [secret.name for secret in juju.secrets()] == ["renamed"]
+    assert juju.exec(f"secret-get {uri} pass --refresh", unit="site/0").stdout.strip() == "two"
+    juju.remove_secret(uri)
+    assert juju.secrets() == []
+"#;
+
 /// Installs a package from PyPI for the tests of this target directory, once, and returns where.
-fn python_package(name: &str) -> PathBuf {
+pub(crate) fn python_package(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{name}"));
     if dir.join("complete").exists() {
         return dir;
@@ -141,6 +205,44 @@ fn jubilant_drives_the_embedded_controller() {
         .unwrap()
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn pytest_jubilant_drives_models_that_share_an_offer() {
+    let bed = Bed::bare();
+    for charm in ["legacy", "shell"] {
+        fixture(&bed, charm);
+    }
+    fs::write(bed.path().join("suite.py"), PYTEST_SUITE).unwrap();
+    let script = bed.path().join("script");
+    // The second run is on the models that the first one left.
+    executable(
+        &script,
+        "#!/bin/sh\nset -e\npytest='python3 -m pytest -p no:cacheprovider suite.py --juju-model kept'\n\
+         $pytest --no-juju-teardown\njuju models --format json > between\n\
+         $pytest --no-juju-setup --juju-dump-logs logs\njuju models --format json > after\n",
+    );
+    let said: Said = Command::new(PROGRAM)
+        .args(["charmtest", "with", "--"])
+        .arg(&script)
+        .current_dir(bed.path())
+        .env("CHARMS", bed.path())
+        .env("PYTHONPATH", python_package("pytest-jubilant"))
+        .env("XDG_STATE_HOME", bed.path().join("state"))
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(said.code, Some(0), "{}\n{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("3 passed"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("1 passed, 2 skipped"),
+        "{}",
+        said.stdout
+    );
+    let read = |name: &str| fs::read_to_string(bed.path().join(name)).unwrap();
+    assert!(read("between").contains("kept-suite-other"));
+    assert!(!read("after").contains("\"kept-suite\""));
+    assert!(read("logs/kept-suite-juju-debug.log").contains("unit-site-0"));
 }
 
 #[test]

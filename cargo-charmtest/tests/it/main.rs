@@ -6,6 +6,7 @@ mod bad_input;
 mod bed;
 mod bundle;
 mod charm_store;
+mod charms;
 mod clients;
 mod durability;
 mod hooks;
