@@ -23,6 +23,9 @@ const LATE_LIMIT: Duration = Duration::from_millis(700);
 /// How long units may take to come to rest after a command. Some never do: they stay in error.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// How long the same state may last, once it is known as one that does not come to rest.
+const STUCK: Duration = Duration::from_millis(200);
+
 /// How long a status may take to show the units as they were recorded.
 const SAME_STATE: Duration = Duration::from_millis(600);
 
@@ -50,6 +53,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         names: Names::new(&plan.words),
         changed: false,
         in_vain: None,
+        stuck: None,
     };
     for line in &plan.setup {
         replay.between(line)?;
@@ -214,6 +218,8 @@ struct Replay {
     changed: bool,
     /// A state of units that did not come; the records after it often show the same in other formats.
     in_vain: Option<State>,
+    /// A state that did not come to rest; after commands that change nothing of it, there is nothing to wait for.
+    stuck: Option<State>,
 }
 
 impl Replay {
@@ -318,7 +324,24 @@ impl Replay {
         if !std::mem::take(&mut self.changed) {
             return Ok(());
         }
-        Juju::wait(SETTLE, || Ok(is_settled(&self.juju.status(None)?)))?;
+        let mut latest = Value::Null;
+        let mut known_since = None;
+        let stuck = self.stuck.take();
+        let settled = Juju::wait(SETTLE, || {
+            latest = self.juju.status(None)?;
+            if is_settled(&latest) {
+                return Ok(true);
+            }
+            if stuck.is_none() || units(&latest) != stuck {
+                known_since = None;
+                return Ok(false);
+            }
+            let since = *known_since.get_or_insert_with(Instant::now);
+            Ok(since.elapsed() >= STUCK)
+        })?;
+        if !settled || !is_settled(&latest) {
+            self.stuck = units(&latest);
+        }
         Ok(())
     }
 }
@@ -364,27 +387,33 @@ fn is_settled(status: &Value) -> bool {
     })
 }
 
+/// Returns what units a structured status shows, and how they are.
+fn units(status: &Value) -> Option<State> {
+    let applications = status["applications"].as_object()?;
+    let units = applications
+        .values()
+        .flat_map(|application| application["units"].as_object().into_iter().flatten());
+    let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let state = units.map(|(name, unit)| {
+        let (workload, agent) = (&unit["workload-status"], &unit["juju-status"]);
+        let words = [
+            word(&workload["current"]),
+            word(&agent["current"]),
+            word(&workload["message"]),
+            word(&agent["message"]),
+        ];
+        (name.clone(), words)
+    });
+    Some(state.collect())
+}
+
 /// Returns what units a status shows, and how they are: workload, agent, and what both say.
 fn state(status: &str) -> Option<State> {
     let value = shape::json(status)
         .filter(Value::is_object)
         .or_else(|| shape::yaml(status));
-    if let Some(value) = value.filter(|value| value["applications"].is_object()) {
-        let applications = value["applications"].as_object().into_iter().flatten();
-        let units = applications
-            .flat_map(|(_, application)| application["units"].as_object().into_iter().flatten());
-        let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
-        let state = units.map(|(name, unit)| {
-            let (workload, agent) = (&unit["workload-status"], &unit["juju-status"]);
-            let words = [
-                word(&workload["current"]),
-                word(&agent["current"]),
-                word(&workload["message"]),
-                word(&agent["message"]),
-            ];
-            (name.clone(), words)
-        });
-        return Some(state.collect());
+    if let Some(state) = value.and_then(|value| units(&value)) {
+        return Some(state);
     }
     let lines = status.lines().skip_while(|line| !line.starts_with("Unit "));
     let mut state = BTreeMap::new();

@@ -86,7 +86,10 @@ pub(crate) struct Skip {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Known {
     pub(crate) reason: String,
-    /// Record to aspects.
+    /// Whether it depends on when the command runs, so that the answers may be alike in another run.
+    #[serde(default)]
+    pub(crate) sometimes: bool,
+    /// Record to aspects; `shape` stands for all places of the record.
     pub(crate) records: BTreeMap<String, Vec<Aspect>>,
 }
 
@@ -95,6 +98,9 @@ pub(crate) struct Known {
 #[serde(deny_unknown_fields)]
 pub(crate) struct KnownShape {
     pub(crate) reason: String,
+    /// Whether it depends on when the command runs, so that the answers may be alike in another run.
+    #[serde(default)]
+    pub(crate) sometimes: bool,
     /// Patterns of paths; see [`shape::covers`].
     pub(crate) paths: Vec<String>,
     /// The only records that the entry is about; all when there are none.
@@ -206,7 +212,9 @@ impl<'a> Ledger<'a> {
                     }
                 }
             }
-            return explained;
+            if explained {
+                return true;
+            }
         }
         let listed = self.plan.difference.iter().any(|entry| {
             let aspects = entry.records.get(id);
@@ -221,7 +229,7 @@ impl<'a> Ledger<'a> {
     /// Returns the entries that explained nothing, of those whose records were replayed.
     pub(crate) fn stale(&self, whole: bool) -> Vec<String> {
         let mut stale = Vec::new();
-        for entry in &self.plan.difference {
+        for entry in self.plan.difference.iter().filter(|entry| !entry.sometimes) {
             for (id, aspects) in &entry.records {
                 for aspect in aspects {
                     let used = self.used.contains(&(id.clone(), *aspect));
@@ -236,6 +244,9 @@ impl<'a> Ledger<'a> {
         }
         if whole {
             for (index, entry) in self.plan.shape.iter().enumerate() {
+                if entry.sometimes {
+                    continue;
+                }
                 for (at, path) in entry.paths.iter().enumerate() {
                     if !self.used_paths.contains(&(index, at)) {
                         stale.push(format!("`{path}` no longer differs ({})", entry.reason));
