@@ -341,6 +341,22 @@ paths = ["machines.*.hardware", "machines.*.nothing"]
     }
 
     #[test]
+    fn what_differs_sometimes_is_never_stale() {
+        for (sometimes, stale) in [(true, 0), (false, 1)] {
+            let text = format!(
+                "[[difference]]\nreason = \"a moment\"\nsometimes = {sometimes}\nrecords = {{ config-001 = [\"shape\"] }}\n"
+            );
+            let plan: Plan = toml::from_str(&text).unwrap();
+            let mut ledger = Ledger::new(&plan);
+            assert!(ledger.unexplained("config-001", Vec::new()).is_empty());
+            assert_eq!(ledger.stale(true).len(), stale);
+            let mut shape = found(Aspect::Shape);
+            shape.shape = Some(Difference::Extra("a.b".to_owned()));
+            assert!(ledger.unexplained("config-001", vec![shape]).is_empty());
+        }
+    }
+
+    #[test]
     fn records_that_are_not_there_are_named() {
         let plan: Plan = toml::from_str(PLAN).unwrap();
         let strangers = plan.strangers(|id| id != "model-004");
