@@ -61,9 +61,22 @@ enum Command {
     },
     /// Run any command with the embedded `juju` first on PATH and a data directory of its own.
     With(WithArgs),
+    /// Say what of Juju is not supported.
+    Doctor(DoctorArgs),
     /// Print where the embedded controller's `juju` is; for test binaries.
     #[command(hide = true)]
     EmbeddedEnv,
+}
+
+/// What `doctor` takes.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct DoctorArgs {
+    /// List the commands and options of Juju that the embedded controller does not support.
+    #[arg(long, required = true)]
+    pub(crate) embedded: bool,
+    /// Only for this Juju: 3.6 or 4.0.
+    #[arg(long, value_name = "VERSION", value_parser = JujuVersion::parse)]
+    pub(crate) juju_version: Option<JujuVersion>,
 }
 
 /// What `run` takes.
@@ -359,6 +372,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),
         Command::With(args) => commands::with::main(&args),
+        Command::Doctor(args) => commands::doctor::main(args.juju_version),
         Command::EmbeddedEnv => commands::embedded_env::main(),
     };
     match result {

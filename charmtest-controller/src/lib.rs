@@ -25,6 +25,7 @@ mod status;
 pub mod tools;
 mod version;
 
+pub use cli::catalogue::unsupported;
 pub use client::{DAEMON_ARGUMENT, juju_in, juju_main, ping, start, tool_main};
 pub use daemon::{StopOutcome, daemon_main, stop};
 pub use paths::{DataDir, DataDirError};

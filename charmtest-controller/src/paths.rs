@@ -229,6 +229,13 @@ impl DataDir {
         self.model(model).join("storage").join(id.to_string())
     }
 
+    /// Returns the home directory of a machine: what `juju ssh` begins in and relative paths of `juju scp` start from.
+    pub(crate) fn machine(&self, model: &ModelUuid, machine: &str) -> PathBuf {
+        self.model(model)
+            .join("machines")
+            .join(machine.replace('/', "-"))
+    }
+
     /// Returns the agent directory of a unit; `charm/` and `resources/` are below it.
     pub(crate) fn agent(&self, model: &ModelUuid, unit: &UnitName) -> PathBuf {
         self.model(model).join("agents").join(unit.tag())

@@ -1,6 +1,7 @@
 //! The commands of `cargo charmtest`, one file each.
 
 pub(crate) mod controller;
+pub(crate) mod doctor;
 pub(crate) mod embedded_env;
 pub(crate) mod juju;
 pub(crate) mod list;

@@ -8,6 +8,7 @@ mod bundle;
 mod charm_store;
 mod charms;
 mod clients;
+mod commands;
 mod durability;
 mod hooks;
 mod life_cycle;

@@ -80,6 +80,21 @@ pub(crate) fn environment(
     env.0
 }
 
+/// Returns the variables of a command on a machine: what it shares with hooks, without anything of a unit.
+pub(crate) fn command_environment(
+    model: &Model,
+    context: &str,
+    data: &DataDir,
+) -> BTreeMap<String, String> {
+    let mut env = Variables::default();
+    env.set("JUJU_CONTEXT_ID", context);
+    env.set("JUJU_MODEL_UUID", &model.info.uuid.0);
+    env.set("LANG", "C.UTF-8");
+    env.set("PATH", format!("{}:{SYSTEM_PATH}", data.tools().display()));
+    add_proxies(&mut env, model);
+    env.0
+}
+
 /// Returns what is to be run, relative to the charm directory: `hooks/install`, `actions/backup`; nothing for `juju exec`.
 pub(crate) fn dispatch_path(context: &HookContext) -> Option<String> {
     if let Some(hook) = &context.hook {

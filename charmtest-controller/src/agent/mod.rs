@@ -15,6 +15,7 @@ mod contexts;
 mod cross_model_tests;
 mod environment;
 mod hook;
+mod machine;
 mod operation;
 mod output;
 mod pending_secrets;
@@ -42,12 +43,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+pub(crate) use action::base64;
 pub use context::{ActionContext, HookContext, Pending};
 pub use contexts::{Contexts, SharedContext};
 pub use hook::{
     Hook, RelationEvent, RelationHook, SecretEvent, SecretHook, StorageEvent, StorageHook,
 };
 pub use pending_secrets::{NewSecret, PendingSecrets};
+pub(crate) use processes::{MACHINE_VARIABLE, kill_group, machine_mark};
 pub(crate) use resolver::{Step, due};
 
 use crate::model::{Hub, Touched};

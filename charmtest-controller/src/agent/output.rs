@@ -61,7 +61,8 @@ pub(crate) fn complain(message: &str) {
 /// One output stream of a hook.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    log: UnitLog,
+    /// `None` when nothing of it is logged.
+    log: Option<UnitLog>,
     module: String,
     level: LogLevel,
     line: Vec<u8>,
@@ -73,9 +74,21 @@ impl Stream {
     /// Makes a stream whose lines go to the log as `module` at `level`.
     pub(crate) fn new(log: UnitLog, module: String, level: LogLevel) -> Self {
         Self {
-            log,
+            log: Some(log),
             module,
             level,
+            line: Vec::new(),
+            logged: 0,
+            captured: Vec::new(),
+        }
+    }
+
+    /// Makes a stream that is captured and not logged.
+    pub(crate) fn silent() -> Self {
+        Self {
+            log: None,
+            module: String::new(),
+            level: LogLevel::Debug,
             line: Vec::new(),
             logged: 0,
             captured: Vec::new(),
@@ -103,7 +116,7 @@ impl Stream {
     fn take(&mut self, bytes: &[u8]) {
         let room = CAPTURE_MAX - self.captured.len();
         self.captured.extend(&bytes[..bytes.len().min(room)]);
-        if self.logged >= LOG_MAX {
+        if self.log.is_none() || self.logged >= LOG_MAX {
             self.line.clear();
             return;
         }
@@ -127,6 +140,7 @@ impl Stream {
     }
 
     fn log_lines(&mut self, lines: Vec<Vec<u8>>) {
+        let Some(log) = self.log.clone() else { return };
         let mut messages = Vec::with_capacity(lines.len());
         for line in lines {
             if self.logged >= LOG_MAX {
@@ -142,7 +156,7 @@ impl Stream {
             }
         }
         if !messages.is_empty() {
-            self.log.write_all(self.level, &self.module, messages);
+            log.write_all(self.level, &self.module, messages);
         }
     }
 }

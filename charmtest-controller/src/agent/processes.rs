@@ -4,10 +4,19 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
+use crate::model::ModelUuid;
 use rustix::process::{Pid, Signal, getuid, kill_process, kill_process_group};
 
 /// How often the process table is searched until nothing is found: a process may fork while it is looked at.
 const ROUNDS: u32 = 50;
+
+/// The variable by which the processes of a machine's sessions and commands are known; its value is [`machine_mark`].
+pub(crate) const MACHINE_VARIABLE: &str = "CHARMTEST_MACHINE";
+
+/// Returns what processes of a machine carry in [`MACHINE_VARIABLE`].
+pub(crate) fn machine_mark(model: &ModelUuid, machine: &str) -> String {
+    format!("{model}/{machine}")
+}
 
 /// Kills the process group that a hook leads.
 pub(crate) fn kill_group(leader: u32) {

@@ -497,8 +497,9 @@ fn storage_step(model: &Model, unit: &Unit) -> Option<Step> {
 
 /// Returns the unit's oldest task that has not started.
 fn next_task(model: &Model, unit: &Unit) -> Option<TaskId> {
-    let pending =
-        |task: &&crate::model::Task| task.unit == unit.name && task.status == TaskStatus::Pending;
+    let pending = |task: &&crate::model::Task| {
+        task.receiver.unit() == Some(&unit.name) && task.status == TaskStatus::Pending
+    };
     model.tasks.values().find(pending).map(|task| task.id)
 }
 

@@ -199,7 +199,7 @@ impl Simulation {
         let task = Task {
             id,
             operation: id,
-            unit: unit(on),
+            receiver: unit(on).into(),
             action: "act".to_owned(),
             params: Default::default(),
             status: TaskStatus::Pending,

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::commit;
+use super::machine::Machines;
 use super::persist::{persist, repair};
 use super::processes::kill_by_environment;
 use super::shared::{Shared, clean_up, remove_dir, transact};
@@ -21,6 +22,7 @@ pub(super) struct Supervisor {
     stopped: watch::Receiver<bool>,
     workers: HashMap<(ModelUuid, UnitName), Handle>,
     cleaning: JoinSet<()>,
+    machines: Machines,
 }
 
 struct Handle {
@@ -35,12 +37,14 @@ impl Supervisor {
         touched: mpsc::UnboundedReceiver<Touched>,
         stopped: watch::Receiver<bool>,
     ) -> Self {
+        let machines = Machines::new(Arc::clone(&shared));
         Self {
             shared,
             touched,
             stopped,
             workers: HashMap::new(),
             cleaning: JoinSet::new(),
+            machines,
         }
     }
 
@@ -54,6 +58,8 @@ impl Supervisor {
             for unit in model.units.keys() {
                 self.start(uuid, unit);
             }
+            let tasks: Vec<_> = model.tasks.keys().copied().collect();
+            self.machines.follow(uuid, &tasks);
             self.tidy(uuid);
         }
         while let Some(touched) = self.next_touched().await {
@@ -68,6 +74,7 @@ impl Supervisor {
                 self.follow(model);
             }
         }
+        self.machines.stop().await;
         let running: Vec<JoinHandle<()>> = self
             .workers
             .drain()
@@ -101,6 +108,7 @@ impl Supervisor {
 
     /// Does what a commit asks for: starts, wakes and ends agents.
     fn follow(&mut self, touched: &TouchedModel) {
+        self.machines.follow(&touched.uuid, &touched.tasks);
         let Some(model) = self.shared.hub.model(&touched.uuid) else {
             return self.end_model(&touched.uuid);
         };
@@ -267,7 +275,7 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
             .tasks
             .iter()
             .filter_map(|id| model.tasks.get(id))
-            .map(|task| task.unit.clone()),
+            .filter_map(|task| task.receiver.unit().cloned()),
     );
     let storage = touched
         .storage
@@ -292,6 +300,7 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
 /// and removes what is left of units that are gone.
 fn recover(hub: &Hub, state: &State) {
     for (uuid, model) in &state.models {
+        Machines::recover(hub, uuid, model);
         for unit in model.units.values() {
             let Some(running) = &unit.progress.running else {
                 continue;

@@ -244,8 +244,10 @@ fn group(model: &Model, step: &Step) -> Option<String> {
     if task.action == Task::EXEC {
         return None;
     }
-    let declared = model
-        .charm_of(task.unit.application())
+    let declared = task
+        .receiver
+        .unit()
+        .and_then(|unit| model.charm_of(unit.application()))
         .and_then(|row| row.charm.actions.0.get(&task.action));
     match declared {
         Some(action) if !action.execution_group.is_empty() => Some(action.execution_group.clone()),

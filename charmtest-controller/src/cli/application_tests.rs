@@ -427,7 +427,7 @@ fn relations_come_and_go() {
     ]);
     c.juju("remove-relation server client").silent();
     assert!(!c.model().relations.contains(&id), "no unit was in it");
-    c.juju("add-relation server:server client:client").silent();
+    c.juju("relate server:server client:client").silent();
     c.juju(&format!("remove-relation {} --force", id + 1))
         .silent();
     assert!(

@@ -15,7 +15,7 @@ use super::target::Target;
 use super::times::Times;
 use super::values;
 use crate::JujuVersion;
-use crate::flags::{Flag, Parsed};
+use crate::flags::{Flag, Parsed, Placement};
 use crate::model::{Hub, Model, ModelUuid, Rejected, StoreError, Transact};
 use crate::protocol::Request;
 use crate::version::Versions;
@@ -36,6 +36,8 @@ pub(super) struct Command {
     pub(super) formats: &'static [&'static str],
     /// What it works on.
     pub(super) scope: Scope,
+    /// Where its options may stand.
+    pub(super) placement: Placement,
     /// Checks the arguments before anything else happens; a refusal exits 2.
     pub(super) check: fn(&Parsed) -> Result<(), String>,
     /// The versions of Juju that have it.
@@ -59,6 +61,7 @@ impl Command {
             flags: &[],
             formats: &[],
             scope: Scope::Model,
+            placement: Placement::Anywhere,
             check: no_args,
             versions: Versions::All,
             run,
@@ -104,6 +107,14 @@ impl Command {
     /// Says what it works on.
     pub(super) const fn scope(self, scope: Scope) -> Self {
         Self { scope, ..self }
+    }
+
+    /// Says that its options end at the first positional argument: what follows belongs to another program.
+    pub(super) const fn options_first(self) -> Self {
+        Self {
+            placement: Placement::First,
+            ..self
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! `exec`: commands on units.
+//! `exec`: commands on units and machines.
 
 use std::time::Duration;
 
 use super::command::{Command, Cx, Failure};
+use super::login::is_machine_id;
 use super::task_view;
 use super::task_wait::{Patience, Plan, Progress, check_wait, finish, queue, tell_background};
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{ChangeError, Receiver, plan_exec};
 use crate::model::{Model, Task, application_name};
@@ -18,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::new(
 .args("<commands>", check)
 .formats(&["plain", "json", "yaml"])
 .flags(&[
-    Flag::switch(&["all"], "Run the commands on all the machines").unsupported(),
+    Flag::switch(&["all"], "Run the commands on all the machines"),
     Flag::text(
         &["a", "app", "application"],
         "One or more application names",
@@ -29,9 +31,11 @@ pub(super) const COMMANDS: &[Command] = &[Command::new(
         &["execution-group"],
         "Commands in the same execution group are run sequentially",
     ),
-    Flag::text(&["machine"], "One or more machine ids").unsupported(),
+    Flag::text(&["machine"], "One or more machine ids"),
     Flag::switch(&["no-color"], "Disable ANSI color codes in output"),
-    Flag::switch(&["operator"], "Run the commands on the operator (k8s-only)").unsupported(),
+    Flag::switch(&["operator"], "Run the commands on the operator (k8s-only)")
+        .only(JujuVersion::V3_6)
+        .unsupported(),
     Flag::switch(
         &["parallel"],
         "Run the commands in parallel without first acquiring a lock",
@@ -56,12 +60,31 @@ fn check(args: &Parsed) -> Result<(), String> {
         return Err("no commands specified".to_owned());
     }
     check_wait(args)?;
+    let given = |name: &str| args.list(name).next().is_some();
+    let named = given("machine") || given("application") || given("unit");
+    if args.switch("all") {
+        if let Some(name) = ["machine", "application", "unit"]
+            .into_iter()
+            .find(|name| given(name))
+        {
+            let noun = if name == "application" {
+                "applications"
+            } else if name == "unit" {
+                "units"
+            } else {
+                "individual machines"
+            };
+            return Err(format!("You cannot specify --all and {noun}"));
+        }
+    } else if !named {
+        return Err(
+            "You must specify a target, either through --all, --machine, --application or --unit"
+                .to_owned(),
+        );
+    }
     let mut wrong: Vec<String> = Vec::new();
-    for unit in args
-        .list("unit")
-        .filter(|unit| Receiver::parse(unit).is_err())
-    {
-        wrong.push(format!("  {unit:?} is not a valid unit name"));
+    for id in args.list("machine").filter(|id| !is_machine_id(id)) {
+        wrong.push(format!("  {id:?} is not a valid machine id"));
     }
     for name in args
         .list("application")
@@ -69,17 +92,17 @@ fn check(args: &Parsed) -> Result<(), String> {
     {
         wrong.push(format!("  {name:?} is not a valid application name"));
     }
+    for unit in args
+        .list("unit")
+        .filter(|unit| Receiver::parse(unit).is_err())
+    {
+        wrong.push(format!("  {unit:?} is not a valid unit name"));
+    }
     if !wrong.is_empty() {
         return Err(format!(
             "The following exec targets are not valid:\n{}",
             wrong.join("\n")
         ));
-    }
-    if args.list("unit").next().is_none() && args.list("application").next().is_none() {
-        return Err(
-            "You must specify a target, either through --all, --machine, --application or --unit"
-                .to_owned(),
-        );
     }
     Ok(())
 }
@@ -140,9 +163,16 @@ async fn exec(cx: &Cx) -> Result<(), Failure> {
     finish(cx, &queued, patience, progress, task_view::plain_exec).await
 }
 
-/// Lists who is to run the command, each once: the units named, then those of the applications named.
+/// Lists who is to run the command, each once: machines, the units named, then those of the applications named.
 fn targets(model: &Model, args: &Parsed) -> Result<Vec<Receiver>, Failure> {
     let mut targets = Vec::new();
+    if args.switch("all") {
+        targets.extend(model.machines.keys().cloned().map(Receiver::Machine));
+    }
+    targets.extend(
+        args.list("machine")
+            .map(|id| Receiver::Machine(id.to_owned())),
+    );
     for unit in args.list("unit") {
         targets.push(Receiver::parse(unit).map_err(Failure::usage)?);
     }

@@ -22,7 +22,7 @@ fn run(cx: &Cx) -> Running<'_> {
             Some("global-options") => options("Global Options", GLOBAL_FLAGS.iter().copied()),
             Some(name) => {
                 let juju = cx.juju();
-                let unknown = || Failure::Failed(names::unknown(name, commands(juju)));
+                let unknown = || Failure::Failed(names::unknown(name, juju));
                 of(find(name, juju).ok_or_else(unknown)?, juju)
             }
         };

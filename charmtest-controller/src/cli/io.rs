@@ -52,6 +52,11 @@ impl Io {
         self.send(Frame::Stderr, text.as_bytes()).await;
     }
 
+    /// Writes bytes as they are to the client's standard error.
+    pub(crate) async fn stderr_bytes(&self, bytes: &[u8]) {
+        self.send(Frame::Stderr, bytes).await;
+    }
+
     /// Reads the next piece of the client's standard input; `None` at its end. Asking for the first piece makes the client read it.
     pub(crate) async fn read(&self) -> Option<Vec<u8>> {
         let mut stdin = self.stdin.lock().await;

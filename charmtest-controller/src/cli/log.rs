@@ -9,8 +9,9 @@ use super::command::{Command, Cx, Failure, Running, first_of};
 use super::log_filter::Filter;
 use super::table::TextTable;
 use super::times::Times;
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
-use crate::model::{LogLevel, LogLine, LogQuery, StatusKind, StatusRecord, UnitName};
+use crate::model::{LogLevel, LogLine, LogQuery, Model, StatusKind, StatusRecord, UnitName};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("debug-log", "Displays log messages for a model.", debug_log).args("", check_debug_log).flags(&[
@@ -18,8 +19,13 @@ pub(super) const COMMANDS: &[Command] = &[
         Flag::text(&["x", "exclude"], "Do not show log messages for these entities"),
         Flag::text(&["include-module"], "Only show log messages for these logging modules"),
         Flag::text(&["exclude-module"], "Do not show log messages for these logging modules"),
-        Flag::text(&["include-label"], "Only show log messages for these logging labels").unsupported(),
-        Flag::text(&["exclude-label"], "Do not show log messages for these logging labels").unsupported(),
+        Flag::text(&["include-label"], "Only show log messages for these logging labels").only(JujuVersion::V3_6),
+        Flag::text(&["exclude-label"], "Do not show log messages for these logging labels").only(JujuVersion::V3_6),
+        Flag::text(&["include-labels"], "Only show log messages for these logging label key values").only(JujuVersion::V4_0),
+        Flag::text(&["exclude-labels"], "Do not show log messages for these logging label key values").only(JujuVersion::V4_0),
+        Flag::switch(&["firehose"], "Show logs from all models").only(JujuVersion::V4_0).unsupported(),
+        Flag::of(Kind::Format(&["text", "json"]), &["format"], "Specify output format").only(JujuVersion::V4_0),
+        Flag::text(&["o", "output"], "Specify an output file").only(JujuVersion::V4_0),
         Flag::text(&["l", "level"], "Log level to show, one of [TRACE, DEBUG, INFO, WARNING, ERROR]"),
         Flag::of(Kind::Uint, &["n", "lines"], "Show this many of the most recent lines and continue to append new ones"),
         Flag::of(Kind::Uint, &["limit"], "Show this many of the most recent logs and then exit"),
@@ -131,6 +137,7 @@ fn debug_log(cx: &Cx) -> Running<'_> {
         let mut news = cx.hub.watch_log();
         news.borrow_and_update();
         let mut last = existing(cx, extent, &filter, &layout).await?;
+        let mut output = Output::Client;
         if !extent.tail {
             return Ok(());
         }
@@ -143,10 +150,13 @@ fn debug_log(cx: &Cx) -> Running<'_> {
                 return Ok(());
             }
             news.borrow_and_update();
-            last = print_after(cx, last, &filter, &layout).await?;
+            last = forward(cx, last, usize::MAX, &filter, &layout, &mut output).await?;
         }
     })
 }
+
+/// How many lines are read at once: a long log must not hold up the database.
+const PAGE: u64 = 1000;
 
 /// Prints the lines that are there already and returns the row id of the newest that was read.
 async fn existing(
@@ -155,61 +165,94 @@ async fn existing(
     filter: &Filter,
     layout: &Layout,
 ) -> Result<i64, Failure> {
-    let model = cx.model_uuid();
-    let mut kept: VecDeque<LogLine> = VecDeque::new();
     let wanted = extent.lines.map_or(usize::MAX, |lines| {
         usize::try_from(lines).unwrap_or(usize::MAX)
     });
-    let query = match extent {
-        // Without a filter the database can leave out the rest.
-        Extent {
-            from_start: false,
-            lines,
-            ..
-        } if filter.takes_all() => LogQuery {
-            last: lines,
-            ..LogQuery::default()
-        },
-        _ => LogQuery::default(),
+    let mut output = Output::new(cx)?;
+    if extent.from_start || extent.lines.is_none() {
+        return forward(cx, 0, wanted, filter, layout, &mut output).await;
+    }
+    let model = cx.model_uuid();
+    let mut kept: VecDeque<LogLine> = VecDeque::new();
+    let mut query = LogQuery {
+        last: Some(PAGE),
+        ..LogQuery::default()
     };
-    let lines = cx.hub.read_log(&model, &query)?;
-    let newest = lines.last().map_or(0, |(id, _)| *id);
-    for (_, line) in lines.into_iter().filter(|(_, line)| filter.takes(line)) {
-        if extent.from_start && kept.len() >= wanted {
+    let mut newest = 0;
+    while kept.len() < wanted {
+        let page = cx.hub.read_log(&model, &query)?;
+        let (Some((oldest, _)), Some((last, _))) = (page.first(), page.last()) else {
             break;
-        }
-        kept.push_back(line);
-        if kept.len() > wanted {
-            kept.pop_front();
+        };
+        newest = newest.max(*last);
+        query.before = Some(*oldest);
+        for (_, line) in page.into_iter().rev() {
+            if kept.len() < wanted && filter.takes(&line) {
+                kept.push_front(line);
+            }
         }
     }
     let text: String = kept.iter().map(|line| layout.line(line)).collect();
-    cx.print(&text).await?;
+    output.write(cx, &text).await?;
     Ok(newest)
 }
 
-async fn print_after(
+/// Prints lines from a row id on, page by page, up to a number of them; returns the row id of the newest that was read.
+async fn forward(
     cx: &Cx,
-    mut last: i64,
+    after: i64,
+    wanted: usize,
     filter: &Filter,
     layout: &Layout,
+    output: &mut Output,
 ) -> Result<i64, Failure> {
-    let query = LogQuery {
-        after: last,
-        last: None,
+    let model = cx.model_uuid();
+    let mut query = LogQuery {
+        after,
+        first: Some(PAGE),
+        ..LogQuery::default()
     };
-    let lines = cx.hub.read_log(&cx.model_uuid(), &query)?;
-    let mut text = String::new();
-    for (id, line) in lines {
-        last = id;
-        if filter.takes(&line) {
-            text += &layout.line(&line);
+    let mut shown = 0;
+    while shown < wanted {
+        let page = cx.hub.read_log(&model, &query)?;
+        let Some((last, _)) = page.last() else {
+            break;
+        };
+        query.after = *last;
+        let taken = page.iter().map(|(_, line)| line);
+        let taken = taken.filter(|line| filter.takes(line)).take(wanted - shown);
+        let lines: Vec<String> = taken.map(|line| layout.line(line)).collect();
+        shown += lines.len();
+        output.write(cx, &lines.concat()).await?;
+    }
+    Ok(query.after)
+}
+
+/// Where lines go: to the client, or into the file of `--output`.
+enum Output {
+    Client,
+    File(std::fs::File),
+}
+
+impl Output {
+    fn new(cx: &Cx) -> Result<Self, Failure> {
+        let Some(name) = cx.args.text("output").filter(|name| !name.is_empty()) else {
+            return Ok(Self::Client);
+        };
+        let file = std::fs::File::create(cx.path(name));
+        file.map(Self::File)
+            .map_err(|error| Failure::failed(format!("open {name}: {error}")))
+    }
+
+    async fn write(&mut self, cx: &Cx, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Client if text.is_empty() => {}
+            Self::Client => cx.io.stdout(text).await,
+            Self::File(file) => std::io::Write::write_all(file, text.as_bytes())
+                .map_err(|error| Failure::failed(format!("cannot write the log: {error}")))?,
         }
+        Ok(())
     }
-    if !text.is_empty() {
-        cx.io.stdout(&text).await;
-    }
-    Ok(last)
 }
 
 /// How a line is written.
@@ -217,6 +260,8 @@ async fn print_after(
 struct Layout {
     times: Times,
     form: &'static str,
+    /// One JSON object per line (Juju 4.0).
+    json: bool,
 }
 
 impl Layout {
@@ -227,10 +272,26 @@ impl Layout {
             (true, false) => "%Y-%m-%d %H:%M:%S",
             (true, true) => "%Y-%m-%d %H:%M:%S%.3f",
         };
-        Self { times, form }
+        Self {
+            times,
+            form,
+            json: args.text("format") == Some("json"),
+        }
     }
 
     fn line(&self, line: &LogLine) -> String {
+        if self.json {
+            // Lines of charms say no place in a source file.
+            return super::values::json(&json!({
+                "model-uuid": line.model.0,
+                "timestamp": line.at.to_string(),
+                "entity": line.entity,
+                "level": line.level.as_str(),
+                "module": line.module,
+                "location": "",
+                "message": line.message,
+            }));
+        }
         let at = self.times.format(line.at, self.form);
         format!(
             "{}: {at} {} {} {}\n",
@@ -268,6 +329,7 @@ fn kinds(kind: &str) -> Option<&'static [StatusKind]> {
         "juju-unit" => &[StatusKind::JujuUnit],
         "workload" => &[StatusKind::Workload],
         "application" => &[StatusKind::Application],
+        // What is kept of these is their present status.
         "saas" | "machine" | "juju-machine" | "container" | "juju-container" | "model" => &[],
         _ => return None,
     })
@@ -293,6 +355,9 @@ fn show_status_log(cx: &Cx) -> Running<'_> {
         let mut records = cx
             .hub
             .read_history(&cx.model_uuid(), entity, kinds, limit)?;
+        if let Some(record) = present(&*cx.model()?, kind, entity) {
+            return shown_present(cx, &record, kind).await;
+        }
         records.retain(|record| since.is_none_or(|since| record.since >= since));
         if records.is_empty() {
             return Err(Failure::failed("no status history available"));
@@ -302,6 +367,42 @@ fn show_status_log(cx: &Cx) -> Running<'_> {
         cx.print_value(&value.into(), |_| history_table(&records, &times))
             .await
     })
+}
+
+/// Returns the one status that a machine or the model has had: they never leave it while they are there.
+fn present(model: &Model, kind: &str, entity: &str) -> Option<StatusRecord> {
+    let (status, message, since) = match kind {
+        "machine" => ("running", "Running", model.machines.get(entity)?.since),
+        "juju-machine" => ("started", "", model.machines.get(entity)?.since),
+        "model" if entity == model.info.name || entity == model.info.uuid.0 => {
+            ("available", "", model.info.created)
+        }
+        _ => return None,
+    };
+    Some(StatusRecord {
+        entity: entity.to_owned(),
+        kind: StatusKind::JujuUnit,
+        status: status.to_owned(),
+        message: message.to_owned(),
+        since,
+    })
+}
+
+async fn shown_present(cx: &Cx, record: &StatusRecord, kind: &str) -> Result<(), Failure> {
+    let mut value = record_value(record);
+    value["type"] = kind.into();
+    let times = cx.times();
+    cx.print_value(&json!([value]), |_| {
+        let mut table = TextTable::new(["Time", "Type", "Status", "Message"]);
+        table.row([
+            times.since(record.since).as_str(),
+            kind,
+            &record.status,
+            &record.message,
+        ]);
+        table.render()
+    })
+    .await
 }
 
 /// Returns from when on records are wanted, by `--days` or `--from-date`.

@@ -11,6 +11,8 @@ pub(super) struct Filter {
     include_module: Vec<String>,
     exclude_module: Vec<String>,
     level: Option<LogLevel>,
+    /// Whether lines must have a label; those of charms have none.
+    labelled: bool,
 }
 
 impl Filter {
@@ -23,19 +25,16 @@ impl Filter {
             include_module: owned("include-module"),
             exclude_module: owned("exclude-module"),
             level: args.text("level").and_then(LogLevel::parse),
+            labelled: args.is_set("include-label") || args.is_set("include-labels"),
         }
-    }
-
-    /// Says whether there is no condition.
-    pub(super) fn takes_all(&self) -> bool {
-        *self == Self::default()
     }
 
     /// Says whether a line is shown.
     pub(super) fn takes(&self, line: &LogLine) -> bool {
         let is_entity = |pattern: &String| matches_entity(pattern, &line.entity);
         let is_module = |pattern: &String| matches_module(pattern, &line.module);
-        self.level.is_none_or(|level| line.level >= level)
+        !self.labelled
+            && self.level.is_none_or(|level| line.level >= level)
             && (self.include.is_empty() || self.include.iter().any(is_entity))
             && !self.exclude.iter().any(is_entity)
             && (self.include_module.is_empty() || self.include_module.iter().any(is_module))

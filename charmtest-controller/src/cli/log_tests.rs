@@ -75,6 +75,8 @@ fn lines_are_chosen() {
         ("--include-module juju.worker --limit 2", vec![8, 10]),
         ("--exclude-module juju.worker --limit 2", vec![9, 11]),
         ("--include nosuch", vec![]),
+        ("--include-label a", vec![]),
+        ("--exclude-label a --limit 1", vec![11]),
     ] {
         assert_eq!(shown(&c, options), expected, "{options}");
     }
@@ -218,4 +220,88 @@ fn status_history() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn a_long_log_is_read_in_pages() {
+    let c = Controller::with_model();
+    let model = c.hub.snapshot().current_model.clone().unwrap();
+    let lines = (0..2500).map(|n| {
+        let entity = if n % 1000 == 0 {
+            "unit-a-0"
+        } else {
+            "unit-b-0"
+        };
+        line(&model, n, entity, LogLevel::Info, "m")
+    });
+    c.hub.log(lines).unwrap();
+    assert_eq!(shown(&c, "--include a"), [0, 1000, 2000]);
+    assert_eq!(shown(&c, "--include a --limit 2"), [1000, 2000]);
+    assert_eq!(shown(&c, "--include a --replay --limit 2"), [0, 1000]);
+    assert_eq!(shown(&c, "--replay --no-tail").len(), 2500);
+    assert_eq!(shown(&c, "--limit 1500").first(), Some(&1000));
+}
+
+#[test]
+fn juju_40_writes_json_and_files() {
+    let c = Controller::of(JujuVersion::V4_0);
+    c.juju("add-model m").ok();
+    let model = c.hub.snapshot().current_model.clone().unwrap();
+    c.hub
+        .log([line(
+            &model,
+            1,
+            "unit-a-0",
+            LogLevel::Warning,
+            "unit.a/0.juju-log",
+        )])
+        .unwrap();
+    assert_eq!(
+        c.juju("debug-log --limit 1 --format json").ok().stdout,
+        format!(
+            "{{\"model-uuid\":\"{model}\",\"timestamp\":\"2025-11-21T22:58:05Z\",\"entity\":\"unit-a-0\",\"level\":\"WARNING\",\
+             \"module\":\"unit.a/0.juju-log\",\"location\":\"\",\"message\":\"line 1\"}}\n"
+        )
+    );
+    assert_eq!(c.juju("debug-log --limit 1 -o log.txt").ok().stdout, "");
+    let written = std::fs::read_to_string(c.dir.path().join("log.txt")).unwrap();
+    assert_eq!(
+        written,
+        "unit-a-0: 22:58:05 WARNING unit.a/0.juju-log line 1\n"
+    );
+    let three = Controller::with_model();
+    for (c, option) in [
+        (&three, "--format json"),
+        (&three, "--include-labels a=b"),
+        (&three, "-o x"),
+        (&c, "--include-label a"),
+    ] {
+        let outcome = c.juju(&format!("debug-log --limit 1 {option}"));
+        assert!(
+            outcome.code == 2 && outcome.stderr.contains("option provided but not defined"),
+            "{option}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn machines_and_models_have_a_history_of_one() {
+    let c = Controller::with_model();
+    c.juju("add-machine").ok();
+    for (line, status, kind) in [
+        ("0 --type machine", "running", "machine"),
+        ("0 --type juju-machine", "started", "juju-machine"),
+        ("m --type model", "available", "model"),
+    ] {
+        let shown = c
+            .juju(&format!("show-status-log {line} --format json"))
+            .ok()
+            .json();
+        assert_eq!(
+            (&shown[0]["status"], &shown[0]["type"]),
+            (&json!(status), &json!(kind)),
+            "{line}"
+        );
+    }
+    assert_eq!(c.juju("show-status-log 9 --type machine").code, 1);
 }

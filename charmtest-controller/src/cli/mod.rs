@@ -6,11 +6,16 @@
 mod actions;
 mod application;
 mod bundle;
+pub(crate) mod catalogue;
 mod charmhub;
 mod client;
+mod client_files;
+mod clouds;
 mod command;
 mod config;
 mod constraints;
+mod copy;
+mod credentials;
 mod deploy;
 mod destroy;
 mod exec;
@@ -18,6 +23,8 @@ mod help;
 mod io;
 mod log;
 mod log_filter;
+mod login;
+mod machines;
 mod model_config;
 mod model_constraints;
 mod models;
@@ -30,11 +37,15 @@ mod removal;
 mod resource_view;
 mod resources;
 mod run;
+mod scp;
 mod secret_backends;
 mod secret_view;
 mod secrets;
 mod settings;
 mod show;
+mod spaces;
+mod ssh;
+mod ssh_keys;
 mod status;
 mod storage;
 mod storage_changes;
@@ -47,7 +58,9 @@ mod task_wait;
 mod tasks;
 pub(crate) mod times;
 mod upload;
+mod users;
 mod values;
+mod wait_for;
 
 #[cfg(test)]
 mod application_tests;
@@ -91,13 +104,16 @@ const FAMILIES: &[&[Command]] = &[
     bundle::COMMANDS,
     charmhub::COMMANDS,
     client::COMMANDS,
+    clouds::COMMANDS,
     config::COMMANDS,
     constraints::COMMANDS,
+    credentials::COMMANDS,
     deploy::COMMANDS,
     destroy::COMMANDS,
     exec::COMMANDS,
     help::COMMANDS,
     log::COMMANDS,
+    machines::COMMANDS,
     model_config::COMMANDS,
     model_constraints::COMMANDS,
     models::COMMANDS,
@@ -111,12 +127,18 @@ const FAMILIES: &[&[Command]] = &[
     secret_backends::COMMANDS,
     secret_view::COMMANDS,
     secrets::COMMANDS,
+    scp::COMMANDS,
     show::COMMANDS,
+    spaces::COMMANDS,
+    ssh::COMMANDS,
+    ssh_keys::COMMANDS,
     status::COMMANDS,
     storage::COMMANDS,
     storage_changes::COMMANDS,
     storage_pools::COMMANDS,
     tasks::COMMANDS,
+    users::COMMANDS,
+    wait_for::COMMANDS,
 ];
 
 /// The options of every command.
@@ -205,21 +227,11 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
     let Some((name, rest)) = top.positionals.split_first() else {
         return cx.print(&help::general(juju)).await;
     };
-    let command =
-        find(name, juju).ok_or_else(|| Failure::Failed(names::unknown(name, commands(juju))))?;
-    let own: Vec<Flag> = command
-        .flags
-        .iter()
-        .copied()
-        .chain(format_flag(command))
-        .filter(|flag| flag.versions.contain(juju))
-        .collect();
-    let shared = scope_flags(command)
-        .chain(GLOBAL_FLAGS)
-        .chain(HIDDEN_FLAGS)
-        .copied();
+    let command = find(name, juju).ok_or_else(|| Failure::Failed(names::unknown(name, juju)))?;
+    let own = flags_of(command, juju);
+    let shared = GLOBAL_FLAGS.iter().chain(HIDDEN_FLAGS).copied();
     let all: Vec<Flag> = own.iter().copied().chain(shared).collect();
-    cx.args = flags::parse(&all, Placement::Anywhere, rest).map_err(Failure::usage)?;
+    cx.args = flags::parse(&all, command.placement, rest).map_err(Failure::usage)?;
     cx.args.absorb(&top);
     if cx.args.switch("quiet") && cx.args.switch("verbose") {
         return Err(Failure::failed(
@@ -288,6 +300,14 @@ impl Cx {
             juju_controller: owned(self.env("JUJU_CONTROLLER")),
         }
     }
+}
+
+/// Returns the options of a command in `juju`, without those that every command has.
+fn flags_of(command: &Command, juju: JujuVersion) -> Vec<Flag> {
+    let own = command.flags.iter().copied().chain(format_flag(command));
+    own.chain(scope_flags(command).copied())
+        .filter(|flag| flag.versions.contain(juju))
+        .collect()
 }
 
 /// Returns the options that a command has because of what it works on.

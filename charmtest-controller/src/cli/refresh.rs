@@ -45,7 +45,8 @@ pub(super) const COMMANDS: &[Command] =
             Flag::switch(
                 &["force-series"],
                 "Refresh even if the series of the deployed application is not supported",
-            ),
+            )
+            .only(JujuVersion::V3_6),
             Flag::switch(
                 &["force-units"],
                 "Refresh all units immediately, even if in error state",

@@ -13,7 +13,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("integrate", "Integrate two applications.", |cx| {
         Box::pin(integrate(cx))
     })
-    .aliases(&["relate", "add-relation"])
+    .aliases(&["relate"])
     .args(
         "<application>[:<endpoint>] <application>[:<endpoint>]",
         |args| sides(args).map(drop).and_then(|()| via(args).map(drop)),

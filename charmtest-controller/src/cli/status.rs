@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::charmhub;
 use super::command::{Command, Cx, Failure, Running, any_args};
+use crate::JujuVersion;
 use crate::flags::{Flag, Kind};
 use crate::model::Model;
 use crate::status::{Host, Report, Sections, Selection, machines_table};
@@ -40,6 +41,7 @@ pub(super) const COMMANDS: &[Command] = &[
             &["watch"],
             "Watch the status every period of time",
         )
+        .only(JujuVersion::V3_6)
         .unsupported(),
     ]),
     Command::new("machines", "Lists machines in a model.", machines)

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use charmtest_charm::yaml_writer;
 use serde_json::{Map, Value, json};
@@ -15,13 +15,18 @@ use crate::model::{Hub, State};
 /// Two commands that end at the same moment must not write an older state over a newer one.
 static WRITING: Mutex<()> = Mutex::new(());
 
+/// Keeps others from writing the files of the client store as long as the guard lives.
+pub(super) fn writing() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Brings `controllers.yaml`, `models.yaml` and `accounts.yaml` in line with the state; what is right already is not touched.
 ///
 /// # Errors
 ///
 /// Fails when a file cannot be written; the old one is then still whole.
 pub(super) fn refresh(hub: &Hub) -> io::Result<()> {
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _writing = writing();
     let state = hub.snapshot();
     for (name, content) in [
         ("controllers.yaml", controllers(&state)),
@@ -70,7 +75,7 @@ fn accounts() -> Value {
 }
 
 /// Replaces a file by one with `content`, readable by its owner alone, unless it says that already.
-fn replace(path: &Path, content: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|present| present == content.as_bytes()) {
         return Ok(());
     }

@@ -183,7 +183,7 @@ fn tasks_reach_subordinates() {
         assert_eq!(outcome.code, 0, "{line}: {outcome:?}");
         let last = c.model();
         let task = last.tasks.values().last().unwrap();
-        assert_eq!(task.unit.as_str(), units, "{line}");
+        assert_eq!(task.receiver.to_string(), units, "{line}");
     }
 }
 

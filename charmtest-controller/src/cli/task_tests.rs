@@ -225,12 +225,18 @@ fn commands_on_applications_and_leaders() {
         .model()
         .tasks
         .values()
-        .map(|task| task.unit.to_string())
+        .map(|task| task.receiver.to_string())
         .collect();
     assert_eq!(units, ["server/0", "server/1"]);
     c.juju("exec -u server/leader --background -- true").ok();
     assert_eq!(
-        c.model().tasks.values().last().unwrap().unit.as_str(),
+        c.model()
+            .tasks
+            .values()
+            .last()
+            .unwrap()
+            .receiver
+            .to_string(),
         "server/1"
     );
 }
@@ -250,7 +256,8 @@ fn what_run_and_exec_refuse() {
         ("exec -- ls", 2, "", "ERROR You must specify a target, either through --all, --machine, --application or --unit\n"),
         ("exec -u bad -- true", 2, "", "ERROR The following exec targets are not valid:\n  \"bad\" is not a valid unit name\n"),
         ("exec -a nosuch -- true", 1, "", "ERROR application \"nosuch\" not found\n"),
-        ("exec --machine 0 -- true", 1, "", "option --machine of \"exec\" is not supported by the embedded controller\n"),
+        ("exec --machine x -- true", 2, "", "ERROR The following exec targets are not valid:\n  \"x\" is not a valid machine id\n"),
+        ("exec --all --machine 0 -- true", 2, "", "ERROR You cannot specify --all and individual machines\n"),
     ]);
 }
 
@@ -393,4 +400,60 @@ fn showing_and_cancelling_tasks() {
             "ERROR \"bogus\" is not a valid task status, want one of [pending running",
         ),
     ]);
+}
+
+#[test]
+fn commands_on_machines() {
+    let c = Controller::with_applications();
+    for (line, expected) in [
+        ("exec --machine 0,1 --background -- true", "0 1"),
+        ("exec --all --background -- true", "0 1"),
+        (
+            "exec --machine 0 -u server/0 --background -- true",
+            "0 server/0",
+        ),
+    ] {
+        c.juju(line).ok();
+        let model = c.model();
+        let operation = model.operations.values().last().unwrap();
+        let receivers: Vec<String> = operation
+            .tasks
+            .iter()
+            .map(|id| model.tasks.get(id).unwrap().receiver.to_string())
+            .collect();
+        assert_eq!(receivers.join(" "), expected, "{line}");
+    }
+    let outcome = c.juju("exec --machine 9 --format json -- true").ok();
+    let said = outcome.stderr.lines().last().unwrap();
+    assert_eq!(
+        (outcome.stdout.as_str(), said),
+        ("", "\"machine-9\" not found")
+    );
+    let listed = c.juju("operations --machines 1 --format json").ok().json();
+    assert_eq!(listed.as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn the_result_of_a_command_on_a_machine_names_the_machine() {
+    let c = Controller::with_applications();
+    let outcome = c.run_with_end(
+        &["exec", "--machine", "0", "--format", "json", "--", "true"],
+        2,
+        |task| {
+            task.status = TaskStatus::Completed;
+            task.results = json!({"return-code": 0, "stdout": "m4\n"})
+                .as_object()
+                .unwrap()
+                .clone();
+        },
+    );
+    let shown = &outcome.ok().json()["0"];
+    assert_eq!(
+        (
+            &shown["machine"],
+            shown.get("unit"),
+            &shown["results"]["stdout"]
+        ),
+        (&json!("0"), None, &json!("m4\n"))
+    );
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::times::Times;
 use crate::encode::sorted;
-use crate::model::{Model, Operation, Task, TaskId, TaskStatus};
+use crate::model::{Model, Operation, Task, TaskId, TaskReceiver, TaskStatus};
 
 /// Describes a task as `juju run` and `juju show-task` do: a map with keys in order.
 pub(super) fn describe(task: &Task, times: &Times) -> Value {
@@ -23,15 +23,19 @@ pub(super) fn describe(task: &Task, times: &Times) -> Value {
     }
     put("status", Value::from(task.status.as_str()));
     put("timing", sorted(&timing(task, times)));
-    put("unit", Value::from(task.unit.as_str()));
-    Value::Object(map)
+    let key = match task.receiver {
+        TaskReceiver::Unit(_) => "unit",
+        TaskReceiver::Machine(_) => "machine",
+    };
+    put(key, Value::from(task.receiver.to_string()));
+    sorted(&Value::Object(map))
 }
 
 /// Describes tasks by unit.
 pub(super) fn by_unit<'a>(tasks: impl IntoIterator<Item = &'a Task>, times: &Times) -> Value {
     let map = tasks
         .into_iter()
-        .map(|task| (task.unit.to_string(), describe(task, times)));
+        .map(|task| (task.receiver.to_string(), describe(task, times)));
     sorted(&Value::Object(map.collect()))
 }
 
@@ -111,7 +115,7 @@ pub(super) fn plain(tasks: &[&Task]) -> String {
         tasks => {
             let map = tasks
                 .iter()
-                .map(|task| (task.unit.to_string(), plain_of_many(task)));
+                .map(|task| (task.receiver.to_string(), plain_of_many(task)));
             to_yaml_sorted(&Value::Object(map.collect()))
         }
     }
@@ -120,7 +124,7 @@ pub(super) fn plain(tasks: &[&Task]) -> String {
 /// Renders commands as plain text (Juju 3.6, `juju exec`): what they wrote, headed by the unit if several wrote something.
 pub(super) fn plain_exec(tasks: &[&Task]) -> String {
     let mut tasks = tasks.to_vec();
-    tasks.sort_by_key(|task| &task.unit);
+    tasks.sort_by_key(|task| task.receiver.to_string());
     let outputs: Vec<(&Task, String)> = tasks
         .into_iter()
         .map(|task| (task, output(task)))
@@ -130,7 +134,7 @@ pub(super) fn plain_exec(tasks: &[&Task]) -> String {
         [(_, output)] => output.clone(),
         outputs => outputs
             .iter()
-            .map(|(task, output)| format!("{}:\n{output}\n", task.unit))
+            .map(|(task, output)| format!("{}:\n{output}\n", task.receiver))
             .collect(),
     }
 }
@@ -201,7 +205,7 @@ fn output(task: &Task) -> String {
 fn describe_in_operation(task: &Task, times: &Times) -> Value {
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
-    put("host", Value::from(task.unit.as_str()));
+    put("host", Value::from(task.receiver.to_string()));
     put("status", Value::from(task.status.as_str()));
     put("timing", timing(task, times));
     if !task.log.is_empty() {
@@ -270,7 +274,7 @@ mod tests {
         Task {
             id: 2,
             operation: 1,
-            unit: UnitName::parse(unit).unwrap(),
+            receiver: UnitName::parse(unit).unwrap().into(),
             action: "say".to_owned(),
             params: Map::new(),
             status,

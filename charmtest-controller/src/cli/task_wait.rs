@@ -83,7 +83,7 @@ pub(super) fn queue(
             tasks,
             reasons,
         } = plan(model)?;
-        let receivers: Vec<String> = tasks.iter().map(|task| task.unit.tag()).collect();
+        let receivers: Vec<String> = tasks.iter().map(|task| task.receiver.tag()).collect();
         let summary = format!("{what} run on {}", receivers.join(","));
         let queued = queue_operation(model, summary, &action, tasks, &reasons, now);
         Ok::<_, Failure>((queued, reasons))
@@ -123,7 +123,7 @@ pub(super) async fn tell_background(cx: &Cx, queued: &Queued) -> Result<(), Fail
     let ids: Map<String, Value> = queued
         .tasks
         .iter()
-        .map(|(task, unit)| (unit.to_string(), json!({"id": task.to_string()})))
+        .map(|(task, receiver)| (receiver.to_string(), json!({"id": task.to_string()})))
         .collect();
     cx.print(&to_yaml_sorted(&Value::Object(ids))).await
 }
@@ -152,7 +152,7 @@ pub(super) async fn finish(
         let units: Vec<String> = missing
             .iter()
             .filter_map(|id| model.tasks.get(id))
-            .map(|task| format!("unit {}", task.unit))
+            .map(|task| task.receiver.describe())
             .collect();
         return Err(Failure::failed(format!(
             "timed out waiting for results from: {}",

@@ -12,7 +12,7 @@ use super::values;
 use crate::encode::sorted;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{self, Cancelled, ChangeError};
-use crate::model::{Model, Operation, Task, TaskId, TaskStatus};
+use crate::model::{Model, Operation, Task, TaskId, TaskReceiver, TaskStatus};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -268,11 +268,22 @@ fn is_wanted(model: &Model, operation: &Operation, args: &Parsed) -> bool {
         |name: &str, fits: &dyn Fn(&str) -> bool| !args.is_set(name) || args.list(name).any(fits);
     let some = |fits: &dyn Fn(&Task) -> bool| tasks.iter().any(|task| fits(task));
     passes("actions", &|action| some(&|task| task.action == action))
-        && passes("applications", &|application| some(&|task| task.unit.application() == application))
-        && passes("units", &|unit| some(&|task| task.unit.as_str() == unit))
-        // Tasks run on units only.
-        && passes("machines", &|_| false)
-        && passes("status", &|status| operation_status(&tasks).as_str() == status)
+        && passes("applications", &|application| {
+            some(&|task| {
+                task.receiver
+                    .unit()
+                    .is_some_and(|unit| unit.application() == application)
+            })
+        })
+        && passes("units", &|unit| {
+            some(&|task| task.receiver.unit().is_some_and(|own| own.as_str() == unit))
+        })
+        && passes("machines", &|machine| {
+            some(&|task| task.receiver.machine() == Some(machine))
+        })
+        && passes("status", &|status| {
+            operation_status(&tasks).as_str() == status
+        })
 }
 
 async fn cancel(cx: &Cx) -> Result<(), Failure> {
@@ -320,11 +331,15 @@ fn describe_cancelled(task: &Task) -> Value {
         || "n/a".to_owned(),
         |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
     );
+    let key = match task.receiver {
+        TaskReceiver::Unit(_) => "unit",
+        TaskReceiver::Machine(_) => "machine",
+    };
     sorted(&json!({
         "action": task.action,
         "completed at": completed,
         "id": task.id.to_string(),
         "status": task.status.as_str(),
-        "unit": task.unit.as_str(),
+        key: task.receiver.to_string(),
     }))
 }

@@ -53,9 +53,9 @@ fn wrong_command_lines() {
         ),
         ("zzzzqqqqxxxx", 1, "unrecognized command: juju zzzzqqqqxxxx"),
         (
-            "ssh 0",
+            "bootstrap",
             1,
-            "\"ssh\" is not supported by the embedded controller",
+            "\"bootstrap\" is not supported by the embedded controller",
         ),
         (
             "models --quiet --verbose",

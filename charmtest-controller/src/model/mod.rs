@@ -48,7 +48,7 @@ pub use storage::{
 };
 pub use store::{LogQuery, Store, StoreError};
 pub use table::Table;
-pub use task::{Operation, Task, TaskStatus};
+pub use task::{Operation, Task, TaskReceiver, TaskStatus};
 pub use unit::{
     HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, SecretProgress, Unit,
     UnitProgress,

@@ -74,6 +74,9 @@ pub struct ModelInfo {
     /// Counters and pools of storage.
     #[serde(default)]
     pub storage: StorageInfo,
+    /// The public SSH keys that may log in to the model's machines (`juju add-ssh-key`), in the order in which they were added.
+    #[serde(default)]
+    pub authorized_keys: Vec<String>,
 }
 
 impl ModelInfo {
@@ -98,6 +101,7 @@ impl ModelInfo {
             next_revision: BTreeMap::new(),
             unit_counters: BTreeMap::new(),
             storage: StorageInfo::default(),
+            authorized_keys: Vec::new(),
         }
     }
 }

@@ -77,7 +77,11 @@ pub struct Store {
 pub struct LogQuery {
     /// Only lines after this row id.
     pub after: i64,
-    /// Only the last so many of them.
+    /// Only lines before this row id.
+    pub before: Option<i64>,
+    /// Only the first so many of them.
+    pub first: Option<u64>,
+    /// Only the last so many of them, when `first` says nothing.
     pub last: Option<u64>,
 }
 
@@ -215,13 +219,13 @@ impl Store {
         model: &ModelUuid,
         query: &LogQuery,
     ) -> Result<Vec<(i64, LogLine)>, StoreError> {
-        let limit = query
-            .last
-            .map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
+        let count = query.first.or(query.last);
+        let limit = count.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
+        let order = if query.first.is_some() { "ASC" } else { "DESC" };
         let mut lines = self
             .query(
-                "SELECT id, at, entity, level, module, message FROM log WHERE model = ?1 AND id > ?2 ORDER BY id DESC LIMIT ?3",
-                params![model.0, query.after, limit],
+                &format!("SELECT id, at, entity, level, module, message FROM log WHERE model = ?1 AND id > ?2 AND id < ?3 ORDER BY id {order} LIMIT ?4"),
+                params![model.0, query.after, query.before.unwrap_or(i64::MAX), limit],
                 |row| {
                     let level = usize::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
                     Ok((
@@ -241,7 +245,9 @@ impl Store {
             .into_iter()
             .map(|(id, at, line)| (id, LogLine { at: at.parse().unwrap_or(line.at), ..line }))
             .collect::<Vec<_>>();
-        lines.reverse();
+        if query.first.is_none() {
+            lines.reverse();
+        }
         Ok(lines)
     }
 

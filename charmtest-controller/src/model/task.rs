@@ -1,5 +1,7 @@
 //! Operations and tasks: `juju run` and `juju exec`.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -49,15 +51,91 @@ impl TaskStatus {
     }
 }
 
-/// One action or command on one unit.
+/// Who runs a task: a unit, or for commands also a machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub enum TaskReceiver {
+    /// This unit.
+    Unit(UnitName),
+    /// The machine with this id.
+    Machine(String),
+}
+
+impl TaskReceiver {
+    /// Returns the unit, if it is one.
+    pub fn unit(&self) -> Option<&UnitName> {
+        match self {
+            Self::Unit(unit) => Some(unit),
+            Self::Machine(_) => None,
+        }
+    }
+
+    /// Returns the machine's id, if it is one.
+    pub fn machine(&self) -> Option<&str> {
+        match self {
+            Self::Unit(_) => None,
+            Self::Machine(id) => Some(id),
+        }
+    }
+
+    /// Returns the tag, `unit-app-0` or `machine-0`.
+    pub fn tag(&self) -> String {
+        match self {
+            Self::Unit(unit) => unit.tag(),
+            Self::Machine(id) => format!("machine-{}", id.replace('/', "-")),
+        }
+    }
+
+    /// Returns what Juju calls it in messages, `unit app/0` or `machine 0`.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Unit(unit) => format!("unit {unit}"),
+            Self::Machine(id) => format!("machine {id}"),
+        }
+    }
+}
+
+impl fmt::Display for TaskReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unit(unit) => unit.fmt(f),
+            Self::Machine(id) => f.write_str(id),
+        }
+    }
+}
+
+impl From<TaskReceiver> for String {
+    fn from(receiver: TaskReceiver) -> Self {
+        receiver.to_string()
+    }
+}
+
+impl From<String> for TaskReceiver {
+    /// A unit's name has an application in front, a machine's id begins with a digit.
+    fn from(text: String) -> Self {
+        match UnitName::parse(&text) {
+            Ok(unit) => Self::Unit(unit),
+            Err(_) => Self::Machine(text),
+        }
+    }
+}
+
+impl From<UnitName> for TaskReceiver {
+    fn from(unit: UnitName) -> Self {
+        Self::Unit(unit)
+    }
+}
+
+/// One action or command on one unit or machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// The number.
     pub id: TaskId,
     /// The operation it belongs to.
     pub operation: TaskId,
-    /// The unit it runs on.
-    pub unit: UnitName,
+    /// Who runs it.
+    #[serde(rename = "unit")]
+    pub receiver: TaskReceiver,
     /// The action's name; `juju-exec` for `juju exec`.
     pub action: String,
     /// The parameters, defaults inserted. For `juju-exec`: `command` (string) and `timeout` (nanoseconds).
@@ -96,4 +174,26 @@ pub struct Operation {
     pub fail: String,
     /// When it was queued.
     pub enqueued: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receivers_are_stored_as_their_names() {
+        for (text, machine) in [
+            ("web/0", None),
+            ("0", Some("0")),
+            ("0/lxd/1", Some("0/lxd/1")),
+        ] {
+            let receiver: TaskReceiver = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(receiver.machine(), machine, "{text}");
+            assert_eq!(serde_json::to_value(&receiver).unwrap(), text);
+        }
+        assert_eq!(
+            TaskReceiver::Machine("0/lxd/1".to_owned()).tag(),
+            "machine-0-lxd-1"
+        );
+    }
 }

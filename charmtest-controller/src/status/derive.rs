@@ -14,7 +14,7 @@ use crate::model::{
 ///
 /// An agent that has a hook to run is shown as executing even before it has begun: who changes something and then waits for an
 /// idle unit must never see the moment in between. Juju has that moment, and its clients wait long to be safe from it.
-pub(super) fn unit_status(model: &Model, unit: &Unit) -> (Shown, Shown) {
+pub(crate) fn unit_status(model: &Model, unit: &Unit) -> (Shown, Shown) {
     let mut agent = shown(unit.agent.current.as_str(), &unit.agent);
     if unit.agent.current == AgentStatus::Idle
         && let Some(step) = due(model, unit)
@@ -57,7 +57,7 @@ fn failed_relation(model: &Model, unit: &Unit) -> Option<String> {
 }
 
 /// Returns the status of an application: the one its leader set, else that of its worst unit, the first of equals.
-pub(super) fn application_status(model: &Model, app: &Application) -> Shown {
+pub(crate) fn application_status(model: &Model, app: &Application) -> Shown {
     if let Some(status) = &app.status {
         return shown(status.current.as_str(), status);
     }

@@ -16,6 +16,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use derive::{application_status, unit_status};
 pub(crate) use report::{Host, Report};
 pub(crate) use selection::Selection;
 pub(crate) use storage::StorageReport;

@@ -48,6 +48,14 @@ pub enum ChangeError {
     /// The machine is going.
     #[error("machine {0} is not alive")]
     MachineDying(String),
+    /// Units are on the machine.
+    #[error("machine {machine} has unit {unit:?} assigned")]
+    MachineInUse {
+        /// The machine's id.
+        machine: String,
+        /// One of the units.
+        unit: String,
+    },
     /// A placement that this controller cannot do.
     #[error(
         "placement {0:?} is not supported by the embedded controller; use the id of a machine, or no --to"

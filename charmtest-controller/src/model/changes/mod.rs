@@ -13,6 +13,7 @@ mod config;
 mod deploy;
 mod error;
 mod expose;
+mod machine;
 mod offer;
 mod offer_url;
 mod relate;
@@ -42,6 +43,7 @@ pub use deploy::{
 };
 pub use error::ChangeError;
 pub use expose::{ALPHA, bindable, expose, is_network, unexpose};
+pub use machine::{remove_machine, units_on};
 pub use offer::{
     OfferError, consume, find_offer, offer, relate, remove_offer, remove_remote_application,
     set_suspended,

@@ -174,7 +174,7 @@ pub fn destroy_model(model: &mut Model, haste: Haste, now: Timestamp) {
     }
     let machines: Vec<String> = model.machines.keys().cloned().collect();
     for id in &machines {
-        remove_machine_if_empty(model, id);
+        remove_machine_if_empty(model, id, now);
     }
 }
 
@@ -212,7 +212,7 @@ pub fn remove_unit_record(model: &mut Model, name: &UnitName, now: Timestamp) {
     {
         application.leader = None;
     }
-    remove_machine_if_empty(model, &unit.machine);
+    remove_machine_if_empty(model, &unit.machine, now);
     remove_application_if_empty(model, name.application());
 }
 
@@ -376,15 +376,40 @@ fn relations_with(model: &Model, unit: &UnitName) -> Vec<RelationId> {
         .collect()
 }
 
-fn remove_machine_if_empty(model: &mut Model, id: &str) {
+fn remove_machine_if_empty(model: &mut Model, id: &str, now: Timestamp) {
     if !model.units.values().any(|unit| unit.machine == id) {
         model.machines.remove(id);
+        end_machine_tasks(model, id, now);
     }
 }
 
 /// Ends the tasks of a unit that goes: nobody will run them, and somebody may be waiting for them.
 fn end_tasks(model: &mut Model, unit: &UnitName, now: Timestamp) {
-    let of_unit = |task: &&Task| task.unit == *unit && !task.status.is_final();
+    end_tasks_of(
+        model,
+        |task| task.receiver.unit() == Some(unit),
+        &format!("unit {unit} was removed"),
+        now,
+    );
+}
+
+/// Ends the tasks of a machine that goes.
+pub(super) fn end_machine_tasks(model: &mut Model, machine: &str, now: Timestamp) {
+    end_tasks_of(
+        model,
+        |task| task.receiver.machine() == Some(machine),
+        &format!("machine {machine} was removed"),
+        now,
+    );
+}
+
+fn end_tasks_of(
+    model: &mut Model,
+    is_meant: impl Fn(&Task) -> bool,
+    message: &str,
+    now: Timestamp,
+) {
+    let of_unit = |task: &&Task| is_meant(task) && !task.status.is_final();
     let ids: Vec<_> = model
         .tasks
         .values()
@@ -400,7 +425,7 @@ fn end_tasks(model: &mut Model, unit: &UnitName, now: Timestamp) {
         } else {
             TaskStatus::Cancelled
         };
-        task.message = format!("unit {unit} was removed");
+        task.message = message.to_owned();
         task.completed = Some(now);
     }
 }
@@ -598,7 +623,7 @@ mod tests {
         let mut model = model();
         deployed(&mut model, "db", charm("db", ""), 1);
         let task = super::super::NewTask {
-            unit: unit("db/0"),
+            receiver: unit("db/0").into(),
             params: Default::default(),
         };
         let queued = super::super::queue_operation(

@@ -7,16 +7,19 @@ use super::ChangeError;
 use super::schema::check_params;
 use crate::JujuVersion;
 use crate::model::{
-    Life, Model, NameError, Operation, Task, TaskId, TaskStatus, UnitName, application_name,
+    Life, Model, NameError, Operation, Task, TaskId, TaskReceiver, TaskStatus, UnitName,
+    application_name,
 };
 
-/// Who is to run an action: a unit, or whoever leads an application.
+/// Who is to run an action: a unit, whoever leads an application, or for commands a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {
     /// This unit.
     Unit(UnitName),
     /// The leader of this application, `app/leader`.
     Leader(String),
+    /// The machine with this id.
+    Machine(String),
 }
 
 impl Receiver {
@@ -34,29 +37,41 @@ impl Receiver {
         }
     }
 
-    /// Returns the name of the application.
-    pub fn application(&self) -> &str {
+    /// Returns the name of the application; a machine has none.
+    pub fn application(&self) -> Option<&str> {
         match self {
-            Self::Unit(unit) => unit.application(),
-            Self::Leader(application) => application,
+            Self::Unit(unit) => Some(unit.application()),
+            Self::Leader(application) => Some(application),
+            Self::Machine(_) => None,
         }
     }
 
-    /// Finds the unit.
+    /// Finds the unit or the machine.
     ///
     /// # Errors
     ///
     /// Fails with the reason that Juju 3.6 gives for a task that cannot be scheduled.
-    fn unit(&self, model: &Model) -> Result<UnitName, String> {
+    fn find(&self, model: &Model) -> Result<TaskReceiver, String> {
         match self {
-            Self::Unit(unit) if model.units.contains(unit) => Ok(unit.clone()),
+            Self::Machine(id) if model.machines.contains(id) => {
+                Ok(TaskReceiver::Machine(id.clone()))
+            }
+            Self::Machine(id) => Err(match model.info.juju {
+                JujuVersion::V3_6 => format!("\"machine-{}\" not found", id.replace('/', "-")),
+                JujuVersion::V4_0 => {
+                    format!("getting machine UUID for {id:?}: machine {id:?} not found")
+                }
+            }),
+            Self::Unit(unit) if model.units.contains(unit) => Ok(unit.clone().into()),
             Self::Unit(unit) => Err(format!("{:?} not found", unit.tag())),
             Self::Leader(application) => {
                 let leader = model
                     .applications
                     .get(application)
                     .and_then(|row| row.leader.clone());
-                leader.ok_or_else(|| format!("could not determine leader for {application:?}"))
+                leader
+                    .map(TaskReceiver::Unit)
+                    .ok_or_else(|| format!("could not determine leader for {application:?}"))
             }
         }
     }
@@ -65,8 +80,8 @@ impl Receiver {
 /// A task to be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTask {
-    /// The unit that runs it.
-    pub unit: UnitName,
+    /// Who runs it.
+    pub receiver: TaskReceiver,
     /// The parameters, defaults inserted.
     pub params: Map<String, Value>,
 }
@@ -77,7 +92,7 @@ pub struct Queued {
     /// The operation.
     pub operation: TaskId,
     /// Its tasks.
-    pub tasks: Vec<(TaskId, UnitName)>,
+    pub tasks: Vec<(TaskId, TaskReceiver)>,
 }
 
 /// What became of a request to cancel a task.
@@ -98,7 +113,10 @@ pub fn plan_action(
     action: &str,
     params: &Map<String, Value>,
 ) -> (Vec<NewTask>, Vec<String>) {
-    plan(model, receivers, |unit| {
+    plan(model, receivers, |receiver| {
+        let unit = receiver
+            .unit()
+            .ok_or_else(|| format!("{} runs no actions", receiver.describe()))?;
         let charm = model.charm_of(unit.application()).map(|row| &row.charm);
         let declared = charm.and_then(|charm| charm.actions.0.get(action));
         let declared = declared
@@ -118,8 +136,9 @@ pub fn plan_action(
 ///
 /// Fails with the message of a task that cannot be run (Juju 4.0): `cannot run "say" action: validation failed: ...`.
 pub fn params_at_unit(model: &Model, task: &Task) -> Result<Map<String, Value>, String> {
-    let charm = model
-        .charm_of(task.unit.application())
+    let unit = task.receiver.unit();
+    let charm = unit
+        .and_then(|unit| model.charm_of(unit.application()))
         .map(|row| &row.charm);
     let declared = charm.and_then(|charm| charm.actions.0.get(&task.action));
     match declared {
@@ -166,11 +185,11 @@ pub fn queue_operation(
     };
     for new in tasks {
         let id = next_id(model);
-        queued.tasks.push((id, new.unit.clone()));
+        queued.tasks.push((id, new.receiver.clone()));
         let task = Task {
             id,
             operation,
-            unit: new.unit,
+            receiver: new.receiver,
             action: action.to_owned(),
             params: new.params,
             status: TaskStatus::Pending,
@@ -232,21 +251,18 @@ pub fn cancel_task(
 fn plan(
     model: &Model,
     receivers: &[Receiver],
-    params: impl Fn(&UnitName) -> Result<Map<String, Value>, String>,
+    params: impl Fn(&TaskReceiver) -> Result<Map<String, Value>, String>,
 ) -> (Vec<NewTask>, Vec<String>) {
     let mut tasks = Vec::new();
     let mut reasons = Vec::new();
     for receiver in receivers {
-        let outcome = receiver.unit(model).and_then(|unit| {
-            if model
-                .units
-                .get(&unit)
-                .is_some_and(|row| row.life == Life::Dead)
-            {
-                return Err(format!("unit {:?} is dead", unit.as_str()));
+        let outcome = receiver.find(model).and_then(|receiver| {
+            let row = receiver.unit().and_then(|unit| model.units.get(unit));
+            if let Some(row) = row.filter(|row| row.life == Life::Dead) {
+                return Err(format!("unit {:?} is dead", row.name.as_str()));
             }
-            let params = params(&unit)?;
-            Ok(NewTask { unit, params })
+            let params = params(&receiver)?;
+            Ok(NewTask { receiver, params })
         });
         match outcome {
             Ok(task) => tasks.push(task),
@@ -311,7 +327,10 @@ mod tests {
             first,
             Queued {
                 operation: 1,
-                tasks: vec![(2, UnitName::new("a", 0)), (3, UnitName::new("a", 1))]
+                tasks: vec![
+                    (2, UnitName::new("a", 0).into()),
+                    (3, UnitName::new("a", 1).into())
+                ]
             }
         );
         let second = queue_operation(&mut model, String::new(), "say", tasks, &[], NOW);
@@ -346,7 +365,10 @@ mod tests {
         );
         model.applications.get_mut("a").unwrap().leader = Some(UnitName::new("a", 1));
         let (tasks, reasons) = plan_action(&model, &receivers(&["a/leader", "a/7"]), "say", &none);
-        assert_eq!((tasks[0].unit.as_str(), reasons.len()), ("a/1", 1));
+        assert_eq!(
+            (tasks[0].receiver.to_string().as_str(), reasons.len()),
+            ("a/1", 1)
+        );
     }
 
     #[test]

@@ -1,0 +1,231 @@
+//! The agents of machines: they run commands (`juju exec --machine`) and clean up after machines that are gone.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::action::task_end;
+use super::commit::TaskEnd;
+use super::context::ActionContext;
+use super::environment::command_environment;
+use super::output::{Stream, complain};
+use super::process::{self, Exit, Interrupt, Job, Script};
+use super::processes::{MACHINE_VARIABLE, kill_by_environment, machine_mark};
+use super::shared::{Shared, remove_dir, transact};
+use crate::model::{Hub, Model, ModelUuid, Task, TaskId, TaskReceiver, TaskStatus};
+
+/// The commands that run on machines right now.
+pub(super) struct Machines {
+    shared: Arc<Shared>,
+    known: HashMap<ModelUuid, HashSet<String>>,
+    running: HashSet<(ModelUuid, TaskId)>,
+    tasks: JoinSet<(ModelUuid, TaskId)>,
+    stop: watch::Sender<bool>,
+}
+
+impl Machines {
+    /// Makes the agents of no machine.
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            known: HashMap::new(),
+            running: HashSet::new(),
+            tasks: JoinSet::new(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Ends commands that an earlier daemon left running; their tasks fail, as in Juju when an agent starts anew.
+    pub(super) fn recover(hub: &Hub, uuid: &ModelUuid, model: &Model) {
+        let left: Vec<(TaskId, String)> = model
+            .tasks
+            .values()
+            .filter(|task| matches!(task.status, TaskStatus::Running | TaskStatus::Aborting))
+            .filter_map(|task| Some((task.id, task.receiver.machine()?.to_owned())))
+            .collect();
+        for (id, machine) in left {
+            let context = context_id(&machine, id);
+            kill_by_environment(&[("JUJU_CONTEXT_ID", &context), ("JUJU_MODEL_UUID", &uuid.0)]);
+            finish(
+                hub,
+                uuid,
+                id,
+                &TaskEnd::without_results(TaskStatus::Failed, "action terminated"),
+            );
+        }
+    }
+
+    /// Starts the commands that wait, and cleans up after machines that are gone.
+    pub(super) fn follow(&mut self, uuid: &ModelUuid, tasks: &[TaskId]) {
+        while let Some(Ok(ended)) = self.tasks.try_join_next() {
+            self.running.remove(&ended);
+        }
+        let Some(model) = self.shared.hub.model(uuid) else {
+            // The directory goes with the model's own.
+            for id in self.known.remove(uuid).unwrap_or_default() {
+                self.clean(uuid, id, false);
+            }
+            return;
+        };
+        let gone: Vec<String> = {
+            let known = self.known.entry(uuid.clone()).or_default();
+            let gone: Vec<String> = known
+                .iter()
+                .filter(|id| !model.machines.contains(id.as_str()))
+                .cloned()
+                .collect();
+            if known.len() != model.machines.len() || !gone.is_empty() {
+                *known = model.machines.keys().cloned().collect();
+            }
+            gone
+        };
+        for id in gone {
+            self.clean(uuid, id, true);
+        }
+        for id in tasks {
+            let waits = model.tasks.get(id).is_some_and(|task| {
+                task.status == TaskStatus::Pending && task.receiver.machine().is_some()
+            });
+            let key = (uuid.clone(), *id);
+            if waits && self.running.insert(key.clone()) {
+                let (shared, stop) = (Arc::clone(&self.shared), self.stop.subscribe());
+                self.tasks.spawn(async move {
+                    run(&shared, &key.0, key.1, stop).await;
+                    key
+                });
+            }
+        }
+    }
+
+    /// Ends all commands; what ran fails with the next daemon.
+    pub(super) async fn stop(&mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn clean(&self, uuid: &ModelUuid, id: String, with_directory: bool) {
+        let mark = machine_mark(uuid, &id);
+        let dir = self.shared.hub.data.machine(uuid, &id);
+        tokio::task::spawn_blocking(move || {
+            kill_by_environment(&[(MACHINE_VARIABLE, &mark)]);
+            if with_directory {
+                remove_dir(&dir);
+            }
+        });
+    }
+}
+
+fn context_id(machine: &str, id: TaskId) -> String {
+    format!("machine-{}-juju-exec-{id}", machine.replace('/', "-"))
+}
+
+/// Runs a command on a machine and commits what came of it.
+async fn run(shared: &Shared, uuid: &ModelUuid, id: TaskId, mut stop: watch::Receiver<bool>) {
+    let hub = &shared.hub;
+    let begun = transact(hub, uuid, |model, now| {
+        let task = model.tasks.get_mut(&id).ok_or(())?;
+        if task.status != TaskStatus::Pending {
+            return Err(());
+        }
+        task.status = TaskStatus::Running;
+        task.started = Some(now);
+        Ok(())
+    });
+    if begun.is_err() {
+        return;
+    }
+    let Some(model) = hub.model(uuid) else { return };
+    let Some(task) = model.tasks.get(&id) else {
+        return;
+    };
+    let TaskReceiver::Machine(machine) = &task.receiver else {
+        return;
+    };
+    let home = hub.data.machine(uuid, machine);
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&home);
+    let exit = match made {
+        Err(error) => (Exit::NotStarted(error), Vec::new(), Vec::new()),
+        Ok(()) => {
+            let text = |key: &str| task.params.get(key).and_then(Value::as_str);
+            let mut env: BTreeMap<String, String> =
+                command_environment(&model, &context_id(machine, id), &hub.data);
+            env.insert("JUJU_MACHINE_ID".to_owned(), machine.clone());
+            env.insert(MACHINE_VARIABLE.to_owned(), machine_mark(uuid, machine));
+            let job = Job {
+                script: Script::Shell(text("command").unwrap_or_default().to_owned()),
+                dir: home,
+                env,
+                drain: hub.timing.drain,
+                slot: None,
+            };
+            let (mut stdout, mut stderr) = (Stream::silent(), Stream::silent());
+            let interrupt = interrupt(hub, uuid, task, &mut stop);
+            let exit = process::run(job, &mut stdout, &mut stderr, interrupt).await;
+            (exit, stdout.finish(), stderr.finish())
+        }
+    };
+    let (exit, stdout, stderr) = exit;
+    if matches!(exit, Exit::Interrupted(Interrupt::Stop)) {
+        return;
+    }
+    let action = ActionContext {
+        task: id,
+        name: Task::EXEC.to_owned(),
+        ..ActionContext::default()
+    };
+    finish(hub, uuid, id, &task_end(&action, &exit, &stdout, &stderr));
+}
+
+fn finish(hub: &Hub, uuid: &ModelUuid, id: TaskId, end: &TaskEnd) {
+    let done = transact(hub, uuid, |model, now| {
+        if let Some(task) = model.tasks.get_mut(&id) {
+            task.status = end.status;
+            task.message.clone_from(&end.message);
+            task.results.clone_from(&end.results);
+            task.completed = Some(now);
+        }
+        Ok::<_, std::convert::Infallible>(())
+    });
+    if let Err(error) = done {
+        complain(&format!("task {id}: {error}"));
+    }
+}
+
+/// Ends when the daemon stops, the task is cancelled, its machine goes, or it has taken its time.
+async fn interrupt(
+    hub: &Hub,
+    uuid: &ModelUuid,
+    task: &Task,
+    stop: &mut watch::Receiver<bool>,
+) -> Interrupt {
+    let mut states = hub.watch();
+    let aborted = states.wait_for(|state| {
+        let model = state.models.get(uuid);
+        let task = model.and_then(|model| model.tasks.get(&task.id));
+        task.is_none_or(|task| task.status == TaskStatus::Aborting)
+            || model.is_none_or(|model| {
+                task.and_then(|task| task.receiver.machine())
+                    .is_none_or(|id| !model.machines.contains(id))
+            })
+    });
+    let limit = task.params.get("timeout").and_then(Value::as_u64);
+    let timer = async {
+        match limit {
+            Some(nanoseconds @ 1..) => tokio::time::sleep(Duration::from_nanos(nanoseconds)).await,
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => Interrupt::Stop,
+        _ = aborted => Interrupt::Abort,
+        () = timer => Interrupt::TimedOut,
+    }
+}
