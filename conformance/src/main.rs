@@ -1,6 +1,7 @@
 //! Compares the embedded controller with Juju: with what a real one was recorded to do, and with its rules as scenarios.
 
 mod charm;
+mod hooks;
 mod juju;
 mod replay;
 mod scenario;
@@ -19,6 +20,7 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
 const USAGE: &str = "usage: cargo xtask conformance [OPTIONS] [NAME]...
 
   NAME                 run only scenarios with this in their name (`/x` for the one called x); `recorded` replays the recordings
+  hooks [NAME]...      replay the recorded hooks: of all scenarios, or of those with this in their name
   --list               list the scenarios, and run nothing
   -v, --verbose        also tell what agrees
   --jobs N             scenarios side by side
@@ -67,6 +69,13 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if options
+        .names
+        .first()
+        .is_some_and(|name| name == hooks::NAME)
+    {
+        return hooks::run(options, root);
+    }
     let scenarios = options.names.is_empty() || options.names.iter().any(|name| name != RECORDED);
     let recorded = options.juju.is_none()
         && !options.list

@@ -335,7 +335,7 @@ fn expect_success(said: &Said) -> Result {
 }
 
 /// Returns whether no unit has anything to do: all agents are idle, and nothing is on its way out unless an error holds it.
-fn at_rest(status: &Value) -> bool {
+pub(crate) fn at_rest(status: &Value) -> bool {
     let applications = status["applications"].as_object().into_iter().flatten();
     applications.into_iter().all(|(_, application)| {
         let units = application["units"].as_object().into_iter().flatten();
