@@ -178,9 +178,14 @@ fn targets(model: &Model, args: &Parsed) -> Result<Vec<Receiver>, Failure> {
     }
     for name in args.list("application") {
         if !model.applications.contains(name) {
-            return Err(Failure::failed(ChangeError::ApplicationNotFound(
-                name.to_owned(),
-            )));
+            return Err(match model.info.juju {
+                JujuVersion::V3_6 => {
+                    Failure::failed(ChangeError::ApplicationNotFound(name.to_owned()))
+                }
+                JujuVersion::V4_0 => Failure::failed(format!(
+                    "starting exec operation: adding exec operation: getting units for applications [{name}]: no application found"
+                )),
+            });
         }
         targets.extend(
             model

@@ -56,6 +56,12 @@ pub(super) fn machine_of(model: &Model, text: &str) -> Result<String, NoLogin> {
         None => (None, text),
     };
     let machine = machine_of_target(model, target)?;
+    // A model of Juju 4.0 has no keys until somebody adds one; 3.6 takes the client's own when it makes the model.
+    if model.info.juju == JujuVersion::V4_0 && model.info.authorized_keys.is_empty() {
+        return Err(NoLogin::Ssh(format!(
+            "{LOGIN}@{target}: Permission denied (publickey)."
+        )));
+    }
     match user {
         None | Some(LOGIN) => Ok(machine),
         Some(user) if user == user_name() => Ok(machine),

@@ -164,6 +164,29 @@ mod tests {
     }
 
     #[test]
+    fn juju_40_lets_nobody_in_without_a_key() {
+        const KEY: &str =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9O+D2H+3UGpsN9X2Kf4OdRSBQoAWOOqvliEYOEYJOI me";
+        let c = Controller::of(JujuVersion::V4_0);
+        c.juju("add-model m").ok();
+        c.juju("add-machine").ok();
+        let outcome = c.juju("ssh 0 true");
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (255, "ubuntu@0: Permission denied (publickey).\n")
+        );
+        c.run(&["add-ssh-key", KEY], "").ok();
+        assert_eq!(c.juju("ssh 0 echo in").ok().stdout, "in\n");
+        assert_eq!(
+            c.juju("ssh 9 true").stderr,
+            "ERROR getting UUID for machine \"9\": machine \"9\": machine not found\n"
+        );
+        let three = Controller::with_model();
+        three.juju("add-machine").ok();
+        assert_eq!(three.juju("ssh 0 echo in").ok().stdout, "in\n");
+    }
+
+    #[test]
     fn targets_that_are_not_there() {
         let c = Controller::with_model();
         for (line, code, expected) in [

@@ -4,6 +4,8 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::testing::{Controller, Outcome};
+use crate::JujuVersion;
+use crate::model::changes::fixture;
 use crate::model::{TaskId, TaskStatus, UnitName};
 
 impl Controller {
@@ -455,5 +457,49 @@ fn the_result_of_a_command_on_a_machine_names_the_machine() {
             &shown["results"]["stdout"]
         ),
         (&json!("0"), None, &json!("m4\n"))
+    );
+}
+
+#[test]
+fn juju_40_words_its_refusals_differently() {
+    let c = Controller::of(JujuVersion::V4_0);
+    c.juju("add-model m").ok();
+    c.change(|model| {
+        let action = "say: {params: {word: {type: string}}, required: [word]}";
+        let charm = fixture::full_charm("server", "", "options: {}", action);
+        fixture::deployed(model, "server", charm, 1);
+    });
+    let outcome = c.juju("run server/0 nosuch --format json");
+    assert_eq!(
+        (
+            outcome.code,
+            outcome.stdout.as_str(),
+            outcome.stderr.as_str()
+        ),
+        (
+            1,
+            "{}\n",
+            "ERROR action \"nosuch\" not defined for unit \"server/0\". (not found)\n"
+        )
+    );
+    let outcome = c.juju("run server/9 say --format json").ok();
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        (
+            "",
+            "\nOperation 0 failed to schedule any tasks:\nlinking task to unit: getting unit UUID for \"server/9\": unit \"server/9\" not found\n"
+        )
+    );
+    assert_eq!(
+        c.juju("exec -a nosuch -- true").stderr,
+        "ERROR starting exec operation: adding exec operation: getting units for applications [nosuch]: no application found\n"
+    );
+    assert_eq!(
+        c.juju("exec --machine 9 -- true")
+            .ok()
+            .stderr
+            .lines()
+            .last(),
+        Some("getting machine UUID for \"9\": machine \"9\" not found")
     );
 }

@@ -19,6 +19,7 @@ mod offer_url;
 mod relate;
 mod removal;
 mod schema;
+mod schema_logic;
 mod secret;
 pub(crate) mod storage;
 mod storage_error;
@@ -70,5 +71,5 @@ pub use storage_request::StorageRequest;
 pub use support::{Force, check_supported, choose_base};
 pub use task::{
     Cancelled, NewTask, Queued, Receiver, cancel_task, params_at_unit, plan_action, plan_exec,
-    queue_operation,
+    queue_operation, undefined_action,
 };

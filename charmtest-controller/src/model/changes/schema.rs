@@ -1,9 +1,13 @@
 //! JSON schemas (draft 4) of action parameters.
 //!
-//! Only the words that actions use are implemented; another word of draft 4 that restricts values is refused rather than passed over.
-//! Words that draft 4 does not know are comments to it, as they are to Juju.
+//! Words that draft 4 does not know are comments to it, as they are to Juju. `$ref` never gets here: Juju takes no charm with it.
 
 use serde_json::{Map, Value};
+
+use super::schema_logic::{
+    broken_pattern, by_pattern, check_combined, check_pattern, check_properties, check_tuple,
+};
+use crate::JujuVersion;
 
 /// Parameters that cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,34 +15,17 @@ pub enum SchemaError {
     /// They do not fit the schema; the words are Juju's.
     #[error("validation failed: {}", .0.join("; "))]
     Invalid(Vec<String>),
-    /// The schema cannot be checked.
+    /// A pattern in the schema is no regular expression.
     #[error(
-        "the schema of action {action:?} uses {word:?} at {place}, which the embedded controller does not check"
+        "the schema of action {action:?} has the pattern {pattern:?}, which is no regular expression"
     )]
-    Unsupported {
+    Pattern {
         /// The action.
         action: String,
-        /// The word.
-        word: String,
-        /// Where.
-        place: String,
+        /// The pattern.
+        pattern: String,
     },
 }
-
-/// Words of draft 4 that restrict values and are not implemented.
-const UNSUPPORTED: [&str; 11] = [
-    "$ref",
-    "allOf",
-    "anyOf",
-    "definitions",
-    "dependencies",
-    "maxProperties",
-    "minProperties",
-    "not",
-    "oneOf",
-    "pattern",
-    "patternProperties",
-];
 
 /// Checks parameters against the schema of an action and returns them with the defaults inserted (Juju 3.6).
 ///
@@ -46,13 +33,29 @@ const UNSUPPORTED: [&str; 11] = [
 ///
 /// # Errors
 ///
-/// Fails when the parameters do not fit, or the schema uses a word that is not implemented.
+/// Fails when the parameters do not fit, or a pattern of the schema is none.
 pub(super) fn check_params(
     action: &str,
     schema: &Value,
     params: &Map<String, Value>,
+    juju: JujuVersion,
 ) -> Result<Map<String, Value>, SchemaError> {
-    check_schema(action, schema, "(root)")?;
+    if let Some(pattern) = broken_pattern(schema) {
+        return Err(SchemaError::Pattern {
+            action: action.to_owned(),
+            pattern,
+        });
+    }
+    let mut schema = schema.clone();
+    // Juju 4.0 allows no parameters that are not declared, unless the action says otherwise.
+    if juju == JujuVersion::V4_0
+        && let Some(words) = schema.as_object_mut()
+    {
+        words
+            .entry("additionalProperties")
+            .or_insert(Value::Bool(false));
+    }
+    let schema = &schema;
     let mut errors = Vec::new();
     check(
         schema,
@@ -68,43 +71,8 @@ pub(super) fn check_params(
     Ok(params)
 }
 
-/// Refuses schemas with words that are not implemented.
-fn check_schema(action: &str, schema: &Value, place: &str) -> Result<(), SchemaError> {
-    let Some(words) = schema.as_object() else {
-        return Ok(());
-    };
-    let unsupported = |word: &str| SchemaError::Unsupported {
-        action: action.to_owned(),
-        word: word.to_owned(),
-        place: place.to_owned(),
-    };
-    if let Some(word) = words
-        .keys()
-        .find(|word| UNSUPPORTED.contains(&word.as_str()))
-    {
-        return Err(unsupported(word));
-    }
-    if words.get("items").is_some_and(Value::is_array) {
-        return Err(unsupported("items"));
-    }
-    for (name, property) in words
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        check_schema(action, property, &format!("{place}.{name}"))?;
-    }
-    for word in ["items", "additionalProperties"] {
-        if let Some(nested) = words.get(word) {
-            check_schema(action, nested, &format!("{place}.{word}"))?;
-        }
-    }
-    Ok(())
-}
-
 /// Collects what is wrong with `value`.
-fn check(schema: &Value, value: &Value, place: &str, errors: &mut Vec<String>) {
+pub(super) fn check(schema: &Value, value: &Value, place: &str, errors: &mut Vec<String>) {
     let mut wrong = |what: String| errors.push(format!("{place} : {what}, given {value}"));
     let types: Vec<&str> = match &schema["type"] {
         Value::String(one) => vec![one],
@@ -125,18 +93,22 @@ fn check(schema: &Value, value: &Value, place: &str, errors: &mut Vec<String>) {
     }
     match value {
         Value::Number(_) => check_number(schema, value, place, errors),
-        Value::String(text) => check_length(
-            schema,
-            ("minLength", "maxLength"),
-            text.chars().count(),
-            value,
-            place,
-            errors,
-        ),
+        Value::String(text) => {
+            check_length(
+                schema,
+                ("minLength", "maxLength"),
+                text.chars().count(),
+                value,
+                place,
+                errors,
+            );
+            check_pattern(schema, text, place, errors);
+        }
         Value::Array(items) => check_items(schema, items, value, place, errors),
         Value::Object(map) => check_object(schema, map, place, errors),
         Value::Null | Value::Bool(_) => {}
     }
+    check_combined(schema, value, place, errors);
 }
 
 fn check_number(schema: &Value, value: &Value, place: &str, errors: &mut Vec<String>) {
@@ -219,6 +191,7 @@ fn check_items(
             check(&schema["items"], item, &format!("{place}.{index}"), errors);
         }
     }
+    check_tuple(schema, items, place, errors);
 }
 
 fn check_object(schema: &Value, map: &Map<String, Value>, place: &str, errors: &mut Vec<String>) {
@@ -235,20 +208,27 @@ fn check_object(schema: &Value, map: &Map<String, Value>, place: &str, errors: &
             ));
         }
     }
+    check_properties(schema, map, place, errors);
     let properties = schema["properties"].as_object();
     for (name, value) in map {
         let place_of = format!("{place}.{name}");
+        let patterned = by_pattern(schema, name);
+        for nested in &patterned {
+            check(nested, value, &place_of, errors);
+        }
         match (
             properties.and_then(|properties| properties.get(name)),
             &schema["additionalProperties"],
         ) {
             (Some(property), _) => check(property, value, &place_of, errors),
-            (None, Value::Bool(false)) => {
+            (None, Value::Bool(false)) if patterned.is_empty() => {
                 errors.push(format!(
                     "{place} : additional property {name:?} is not allowed, given {given}"
                 ));
             }
-            (None, nested @ Value::Object(_)) => check(nested, value, &place_of, errors),
+            (None, nested @ Value::Object(_)) if patterned.is_empty() => {
+                check(nested, value, &place_of, errors);
+            }
             (None, _) => {}
         }
     }
@@ -319,7 +299,7 @@ mod tests {
 
     fn outcome(schema: Value, params: Value) -> Result<Value, String> {
         let params = params.as_object().unwrap();
-        check_params("say", &schema, params)
+        check_params("say", &schema, params, JujuVersion::V3_6)
             .map(Value::Object)
             .map_err(|error| error.to_string())
     }
@@ -475,28 +455,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_checked_is_refused_by_name() {
-        for (schema, word) in [
-            (
-                json!({"properties": {"p": {"pattern": "^a"}}}),
-                "\"pattern\" at (root).p",
-            ),
-            (json!({"anyOf": []}), "\"anyOf\" at (root)"),
-            (
-                json!({"properties": {"p": {"items": {"not": {}}}}}),
-                "\"not\" at (root).p.items",
-            ),
-            (
-                json!({"properties": {"p": {"items": [{"type": "string"}]}}}),
-                "\"items\" at (root).p",
-            ),
-        ] {
-            let error = outcome(schema, json!({})).unwrap_err();
-            assert!(error.contains(word), "{error}");
-        }
+    fn a_pattern_that_is_none_is_refused_by_name() {
+        let error = outcome(json!({"properties": {"p": {"pattern": "["}}}), json!({})).unwrap_err();
+        assert!(
+            error.contains("\"[\", which is no regular expression"),
+            "{error}"
+        );
         assert_eq!(
             outcome(json!({"x-order": 1, "format": "email"}), json!({})),
             Ok(json!({}))
         );
+    }
+
+    #[test]
+    fn undeclared_parameters_are_allowed_until_juju_40() {
+        let params = json!({"a": 1});
+        for (juju, schema, allowed) in [
+            (JujuVersion::V3_6, json!({}), true),
+            (JujuVersion::V4_0, json!({}), false),
+            (
+                JujuVersion::V4_0,
+                json!({"additionalProperties": true}),
+                true,
+            ),
+            (
+                JujuVersion::V3_6,
+                json!({"additionalProperties": false}),
+                false,
+            ),
+        ] {
+            let outcome = check_params("say", &schema, params.as_object().unwrap(), juju);
+            assert_eq!(outcome.is_ok(), allowed, "{juju} {schema}");
+        }
     }
 }

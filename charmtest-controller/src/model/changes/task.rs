@@ -63,7 +63,13 @@ impl Receiver {
                 }
             }),
             Self::Unit(unit) if model.units.contains(unit) => Ok(unit.clone().into()),
-            Self::Unit(unit) => Err(format!("{:?} not found", unit.tag())),
+            Self::Unit(unit) => Err(match model.info.juju {
+                JujuVersion::V3_6 => format!("{:?} not found", unit.tag()),
+                JujuVersion::V4_0 => format!(
+                    "linking task to unit: getting unit UUID for {0:?}: unit {0:?} not found",
+                    unit.as_str()
+                ),
+            }),
             Self::Leader(application) => {
                 let leader = model
                     .applications
@@ -125,7 +131,8 @@ pub fn plan_action(
         if model.info.juju == JujuVersion::V4_0 {
             return Ok(params.clone());
         }
-        check_params(action, &declared.schema, params).map_err(|error| error.to_string())
+        check_params(action, &declared.schema, params, model.info.juju)
+            .map_err(|error| error.to_string())
     })
 }
 
@@ -142,12 +149,33 @@ pub fn params_at_unit(model: &Model, task: &Task) -> Result<Map<String, Value>, 
         .map(|row| &row.charm);
     let declared = charm.and_then(|charm| charm.actions.0.get(&task.action));
     match declared {
-        Some(declared) if model.info.juju == JujuVersion::V4_0 => {
-            check_params(&task.action, &declared.schema, &task.params)
-                .map_err(|error| format!("cannot run {:?} action: {error}", task.action))
-        }
+        Some(declared) if model.info.juju == JujuVersion::V4_0 => check_params(
+            &task.action,
+            &declared.schema,
+            &task.params,
+            model.info.juju,
+        )
+        .map_err(|error| format!("cannot run {:?} action: {error}", task.action)),
         _ => Ok(task.params.clone()),
     }
+}
+
+/// Says why no task of an action can be queued at all: in Juju 4.0 an action that one of the units does not have fails the command.
+pub fn undefined_action(model: &Model, receivers: &[Receiver], action: &str) -> Option<String> {
+    if model.info.juju != JujuVersion::V4_0 {
+        return None;
+    }
+    receivers.iter().find_map(|receiver| {
+        let receiver = receiver.find(model).ok()?;
+        let unit = receiver.unit()?;
+        let charm = &model.charm_of(unit.application())?.charm;
+        (!charm.actions.0.contains_key(action)).then(|| {
+            format!(
+                "action {action:?} not defined for unit {:?}. (not found)",
+                unit.as_str()
+            )
+        })
+    })
 }
 
 /// Decides what `juju exec` can schedule: the tasks, and for every receiver that gets none, why.
