@@ -14,5 +14,6 @@ mod hooks;
 mod life_cycle;
 mod random;
 mod readme;
+mod secrets;
 mod storage;
 mod subordinate;
