@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::charm_fixture::TRACER;
 use super::testing::Controller;
+use crate::JujuVersion;
 use crate::agent::Hook;
 use crate::model::{HookFailure, Life, Resolved, UnitName};
 
@@ -750,4 +751,56 @@ fn exposing_constraints_and_resources() {
             "ERROR \"Bad_Name\" is neither an application nor a unit\n",
         ),
     ]);
+}
+
+#[test]
+fn directories_are_charms_for_3_6_only() {
+    for (juju, deployed, refreshed) in [
+        (JujuVersion::V3_6, (0, ""), (0, "")),
+        (
+            JujuVersion::V4_0,
+            (
+                1,
+                "ERROR attempting to deploy \"./tracer\": deploying from directory not supported\n",
+            ),
+            (1, "ERROR deploying from directory not supported\n"),
+        ),
+    ] {
+        let c = Controller::with_model_of(juju);
+        c.write_charm("tracer", TRACER);
+        c.pack_charm("tracer");
+        let said = |line: &str| {
+            let outcome = c.juju(line);
+            let errors = outcome
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("ERROR "));
+            (
+                outcome.code,
+                errors.map(|line| format!("{line}\n")).collect::<String>(),
+            )
+        };
+        let expected = |(code, text): (u8, &str)| (code, text.to_owned());
+        assert_eq!(said("deploy ./tracer"), expected(deployed), "{juju:?}");
+        assert_eq!(
+            said("deploy ./tracer.charm server"),
+            expected((0, "")),
+            "{juju:?}"
+        );
+        assert_eq!(
+            said("refresh server --path ./tracer"),
+            expected(refreshed),
+            "{juju:?}"
+        );
+        assert_eq!(
+            said("refresh server --switch ./tracer"),
+            expected(refreshed),
+            "{juju:?}"
+        );
+        assert_eq!(
+            said("refresh server --path ./tracer.charm"),
+            expected((0, "")),
+            "{juju:?}"
+        );
+    }
 }

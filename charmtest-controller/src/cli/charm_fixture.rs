@@ -41,6 +41,13 @@ impl Controller {
         dir
     }
 
+    /// Packs the charm directory `NAME` into `NAME.charm` beside it: Juju 4.0 takes no directories.
+    pub(super) fn pack_charm(&self, name: &str) {
+        let dir = self.dir.path();
+        charmtest_charm::pack_directory(&dir.join(name), &dir.join(format!("{name}.charm")))
+            .unwrap();
+    }
+
     /// Makes a controller with the model `m` and the charm directory `./tracer`.
     pub(super) fn with_tracer() -> Self {
         let controller = Self::with_model();

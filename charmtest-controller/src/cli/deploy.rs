@@ -185,6 +185,8 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     if let Some(source) = bundle::Source::find(cx, path)? {
         return bundle::deploy(cx, source).await;
     }
+    upload::check_archive(cx, path)
+        .map_err(|why| Failure::failed(format!("attempting to deploy {path:?}: {why}")))?;
     check_charm_options(args)?;
     check_bindings(args.text("bind").unwrap_or_default())?;
     let constraints = constraints::parse(args.all("constraints")).map_err(Failure::Failed)?;

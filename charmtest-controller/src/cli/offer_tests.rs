@@ -12,10 +12,11 @@ use crate::model::UnitName;
 fn controller(juju: JujuVersion) -> Controller {
     let c = Controller::with_model_of(juju);
     c.write_charm("tracer", TRACER);
-    c.juju("deploy ./tracer server").ok();
-    c.juju("deploy ./tracer client").ok();
+    c.pack_charm("tracer");
+    c.juju("deploy ./tracer.charm server").ok();
+    c.juju("deploy ./tracer.charm client").ok();
     c.juju("add-model uses").ok();
-    c.juju("deploy ./tracer lone").ok();
+    c.juju("deploy ./tracer.charm lone").ok();
     c
 }
 
@@ -354,7 +355,7 @@ fn consuming() {
                     "ERROR cannot add saas application \"lone\": local application with same name already exists\n",
                 ),
                 (
-                    "deploy ./tracer cl",
+                    "deploy ./tracer.charm cl",
                     1,
                     "",
                     "Located local charm \"tracer\", revision 1\nDeploying \"cl\" from local charm \"tracer\", revision 1 on \
@@ -591,8 +592,9 @@ fn removing_offers() {
 fn integrations_that_4_0_refuses() {
     let c = Controller::with_model_of(V4_0);
     c.write_charm("tracer", TRACER);
-    c.juju("deploy ./tracer server").ok();
-    c.juju("deploy ./tracer client").ok();
+    c.pack_charm("tracer");
+    c.juju("deploy ./tracer.charm server").ok();
+    c.juju("deploy ./tracer.charm client").ok();
     c.juju("integrate server:server client:client").silent();
     c.juju("integrate client:server server:client").silent();
     let exists = "ERROR adding relation between endpoints \"server:server\" and \"client:client\": cannot add relation \

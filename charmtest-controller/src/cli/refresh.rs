@@ -98,6 +98,7 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
             ));
         }
     };
+    upload::check_archive(cx, path).map_err(Failure::failed)?;
     check_bindings(args.text("bind").unwrap_or_default())?;
     let old = model.charm_of(name).map(|row| row.charm.clone());
 

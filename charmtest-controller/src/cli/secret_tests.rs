@@ -56,8 +56,9 @@ fn controller(juju: JujuVersion) -> Controller {
     for (name, text) in charm {
         fs::write(dir.join(name), text).unwrap();
     }
-    c.juju("deploy ./app server").ok();
-    c.juju("deploy ./app client").ok();
+    c.pack_charm("app");
+    c.juju("deploy ./app.charm server").ok();
+    c.juju("deploy ./app.charm client").ok();
     c
 }
 

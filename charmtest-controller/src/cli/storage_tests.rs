@@ -26,8 +26,10 @@ fn controller(juju: JujuVersion) -> Controller {
         ("dispatch", "#!/bin/sh\n"),
     ];
     c.write_charm("nostor", &files);
-    c.juju("deploy ./store server").ok();
-    c.juju("deploy ./store web --storage data=1,16M").ok();
+    c.pack_charm("store");
+    c.pack_charm("nostor");
+    c.juju("deploy ./store.charm server").ok();
+    c.juju("deploy ./store.charm web --storage data=1,16M").ok();
     c
 }
 
@@ -268,13 +270,13 @@ fn refusals_of_changes() {
             ("show-storage bad", 1, "{}\n", "ERROR invalid storage ID bad\n"),
             ("show-storage data/0 data/99 --format json", 1, "{}\n", "ERROR storage instance \"data/99\" not found\n"),
             ("storage --filesystem --volume", 2, "", "--filesystem and --volume can not be used together"),
-            ("deploy ./store a1 --storage data=nosuchpool,1G", 1, "", "ERROR cannot deploy \"a1\": storage directive data pool: getting storage pool \"nosuchpool\" UUID: storage pool \"nosuchpool\" not found\n"),
-            ("deploy ./store a1 --storage data", 2, "", "ERROR invalid value \"data\" for option --storage: expected [<application>:]<store>=<constraints>\n"),
-            ("deploy ./store a1 --attach-storage data/9", 1, "", "ERROR cannot deploy \"a1\": storage instance \"data/9\" does not exist\n"),
-            ("deploy ./store a1 -n 2 --attach-storage data/9", 2, "", "ERROR --attach-storage cannot be used with -n\n"),
-            ("refresh server --path ./store --storage data=nosuch", 1, "", "ERROR storage directive \"data\" references unknown storage pool \"nosuch\" (not found)\n"),
+            ("deploy ./store.charm a1 --storage data=nosuchpool,1G", 1, "", "ERROR cannot deploy \"a1\": storage directive data pool: getting storage pool \"nosuchpool\" UUID: storage pool \"nosuchpool\" not found\n"),
+            ("deploy ./store.charm a1 --storage data", 2, "", "ERROR invalid value \"data\" for option --storage: expected [<application>:]<store>=<constraints>\n"),
+            ("deploy ./store.charm a1 --attach-storage data/9", 1, "", "ERROR cannot deploy \"a1\": storage instance \"data/9\" does not exist\n"),
+            ("deploy ./store.charm a1 -n 2 --attach-storage data/9", 2, "", "ERROR --attach-storage cannot be used with -n\n"),
+            ("refresh server --path ./store.charm --storage data=nosuch", 1, "", "ERROR storage directive \"data\" references unknown storage pool \"nosuch\" (not found)\n"),
         ]);
-        let removal = c.juju("refresh server --path ./nostor");
+        let removal = c.juju("refresh server --path ./nostor.charm");
         assert_eq!(removal.code, 1);
         let why = match juju {
             JujuVersion::V3_6 => "because storage definition",
@@ -324,7 +326,8 @@ fn removal_says_what_becomes_of_storage() {
         ),
         "{kept:?}"
     );
-    c.juju("deploy ./store other --attach-storage data/0").ok();
+    c.juju("deploy ./store.charm other --attach-storage data/0")
+        .ok();
     assert_eq!(
         c.juju("show-storage data/0 --format json").ok().json()["data/0"]["attachments"]["units"]["other/0"]
             ["life"],

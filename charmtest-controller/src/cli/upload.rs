@@ -14,6 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha384};
 
 use super::command::{Cx, Failure};
+use crate::JujuVersion;
 use crate::model::{ResourceRow, random_hex};
 use crate::paths::DataDir;
 
@@ -34,6 +35,20 @@ pub(super) struct Package {
 pub(super) async fn charm(cx: &Cx, path: &str) -> Result<Package, Failure> {
     let (data, source, named) = (cx.hub.data.clone(), cx.path(path), path.to_owned());
     blocking(move || store_charm(&data, &source, &named)).await
+}
+
+/// Refuses a charm in a directory where Juju takes archives only (Juju 4.0; 3.6 takes both).
+///
+/// # Errors
+///
+/// Fails in Juju's words when `path` is a directory and the controller speaks as Juju 4.0.
+pub(super) fn check_archive(cx: &Cx, path: &str) -> Result<(), &'static str> {
+    match cx.juju() {
+        JujuVersion::V4_0 if cx.path(path).is_dir() => {
+            Err("deploying from directory not supported")
+        }
+        JujuVersion::V3_6 | JujuVersion::V4_0 => Ok(()),
+    }
 }
 
 /// Copies the archive at `source` into the controller; errors call it `named`.
