@@ -443,6 +443,9 @@ fn record_value(record: &StatusRecord) -> Value {
     if !record.message.is_empty() {
         value["message"] = record.message.clone().into();
     }
+    if !record.data.is_empty() {
+        value["data"] = record.data.clone().into();
+    }
     value["since"] = record
         .since
         .strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -165,7 +165,7 @@ fn a_tail_follows_until_the_client_goes() {
 
 #[test]
 fn status_history() {
-    use crate::model::{Status, Workload};
+    use crate::model::{AgentStatus, Status, Workload};
     use crate::status::fixture;
     let c = Controller::with_model();
     let model = c.hub.snapshot().current_model.clone().unwrap();
@@ -201,6 +201,28 @@ fn status_history() {
     assert_eq!(
         json,
         "[{\"status\":\"blocked\",\"message\":\"two\",\"since\":\"2025-11-21T22:58:06Z\",\"type\":\"workload\"}]\n"
+    );
+    c.hub
+        .transact_model(&model, |model| {
+            let mut failed =
+                Status::new(AgentStatus::Error, "hook failed: \"config-changed\"", at(3));
+            failed.data.insert("hook".into(), "config-changed".into());
+            model.units.get_mut("web/0").unwrap().agent = failed;
+            Ok::<_, crate::model::Rejected>(())
+        })
+        .unwrap();
+    assert_eq!(
+        c.juju("show-status-log web/0 -n 1 --format yaml")
+            .ok()
+            .stdout,
+        "- status: error\n  message: 'hook failed: \"config-changed\"'\n  data:\n    hook: config-changed\n  \
+         since: \"2025-11-21T22:58:07Z\"\n  type: juju-unit\n"
+    );
+    assert_eq!(
+        c.juju("show-status-log web/0 -n 1 --format json")
+            .ok()
+            .json()[0]["data"],
+        serde_json::json!({"hook": "config-changed"})
     );
     for (line, code, error) in [
         ("", 2, "entity name is missing."),

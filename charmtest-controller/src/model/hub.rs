@@ -11,7 +11,7 @@ use super::ids::{ModelUuid, RelationId, TaskId, UnitName, random_uuid};
 use super::log::{LogLevel, LogLine};
 use super::secret::SecretId;
 use super::state::{Model, State};
-use super::status::{StatusKind, StatusRecord};
+use super::status::{Status, StatusKind, StatusRecord};
 use super::storage::StorageId;
 use super::store::{LogQuery, Store, StoreError};
 use crate::paths::DataDir;
@@ -319,8 +319,7 @@ fn compare_models(
                     name,
                     StatusKind::Application,
                     status.current.as_str(),
-                    &status.message,
-                    status.since,
+                    status,
                 ));
             }
         });
@@ -335,8 +334,7 @@ fn compare_models(
                 name.as_str(),
                 StatusKind::Workload,
                 status.current.as_str(),
-                &status.message,
-                status.since,
+                status,
             ));
         }
         if was.is_none_or(|was| !is.agent.says_the_same(&was.agent)) {
@@ -346,8 +344,7 @@ fn compare_models(
                 name.as_str(),
                 StatusKind::JujuUnit,
                 status.current.as_str(),
-                &status.message,
-                status.since,
+                status,
             ));
         }
     });
@@ -362,20 +359,20 @@ fn compare_models(
     touched
 }
 
-fn record(
+fn record<S>(
     model: &Model,
     entity: &str,
     kind: StatusKind,
-    status: &str,
-    message: &str,
-    since: Timestamp,
+    word: &str,
+    status: &Status<S>,
 ) -> (ModelUuid, StatusRecord) {
     let record = StatusRecord {
         entity: entity.to_owned(),
         kind,
-        status: status.to_owned(),
-        message: message.to_owned(),
-        since,
+        status: word.to_owned(),
+        message: status.message.clone(),
+        since: status.since,
+        data: status.data.clone(),
     };
     (model.info.uuid.clone(), record)
 }

@@ -144,4 +144,7 @@ pub struct StatusRecord {
     pub message: String,
     /// When it was set.
     pub since: Timestamp,
+    /// The status data: of a failed hook, which one it was.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub data: serde_json::Map<String, serde_json::Value>,
 }
