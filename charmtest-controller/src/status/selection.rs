@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::derive;
+use crate::JujuVersion;
 use crate::model::{Model, Unit, UnitName};
 
 /// What was picked of a model.
@@ -20,9 +21,9 @@ struct Picked {
 }
 
 impl Selection {
-    /// Picks by selectors: names of machines, applications and units, with `*`, `app/leader`, and status words (Juju 3.6). What
-    /// belongs to a picked thing is picked with it: a unit's application, machine, principal and subordinates. No selectors pick
-    /// everything.
+    /// Picks by selectors: names of machines, applications and units, `app/leader`, and in Juju 3.6 also names with `*` and status
+    /// words. What belongs to a picked thing is picked with it: a unit's application, machine, principal and subordinates. No
+    /// selectors pick everything.
     pub(crate) fn new(model: &Model, selectors: &[String]) -> Self {
         if selectors.is_empty() {
             return Self::default();
@@ -33,14 +34,14 @@ impl Selection {
                 model
                     .applications
                     .keys()
-                    .filter(|name| matches(selector, name))
+                    .filter(|name| matches(model.info.juju, selector, name))
                     .cloned(),
             );
             picked.machines.extend(
                 model
                     .machines
                     .keys()
-                    .filter(|id| matches(selector, id))
+                    .filter(|id| matches(model.info.juju, selector, id))
                     .cloned(),
             );
             for unit in model
@@ -107,26 +108,39 @@ impl Picked {
 fn picks_unit(model: &Model, selector: &str, unit: &Unit) -> bool {
     let name = unit.name.as_str();
     let application = unit.name.application();
-    let by_name =
-        matches(selector, name) || matches(selector, application) || selector == unit.machine;
+    let juju = model.info.juju;
+    let by_name = matches(juju, selector, name)
+        || matches(juju, selector, application)
+        || selector == unit.machine;
     let as_leader =
         || selector.strip_suffix("/leader") == Some(application) && model.is_leader(&unit.name);
     let by_status = || {
+        if juju == JujuVersion::V4_0 {
+            return false;
+        }
         let (workload, agent) = derive::unit_status(model, unit);
         [workload.current, agent.current].contains(&selector)
     };
     by_name || as_leader() || by_status()
 }
 
+/// Says whether `name` is what `selector` names: in Juju 4.0 exactly it, in 3.6 a pattern.
+fn matches(juju: JujuVersion, selector: &str, name: &str) -> bool {
+    match juju {
+        JujuVersion::V3_6 => fits(selector, name),
+        JujuVersion::V4_0 => selector == name,
+    }
+}
+
 /// Says whether `name` fits `pattern`, in which `*` stands for any text.
-fn matches(pattern: &str, name: &str) -> bool {
+fn fits(pattern: &str, name: &str) -> bool {
     let Some((head, tail)) = pattern.split_once('*') else {
         return pattern == name;
     };
     let Some(rest) = name.strip_prefix(head) else {
         return false;
     };
-    (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))
+    (0..=rest.len()).any(|at| rest.is_char_boundary(at) && fits(tail, &rest[at..]))
 }
 
 #[cfg(test)]
@@ -182,5 +196,19 @@ mod tests {
             );
         }
         assert!(!Selection::new(&model, &[]).is_nothing());
+
+        model.info_mut().juju = JujuVersion::V4_0;
+        for (selector, is_nothing) in [
+            ("w*", true),
+            ("*", true),
+            ("blocked", true),
+            ("web", false),
+            ("web/0", false),
+            ("web/leader", false),
+            ("2", false),
+        ] {
+            let selection = Selection::new(&model, &[selector.to_owned()]);
+            assert_eq!(selection.is_nothing(), is_nothing, "{selector}");
+        }
     }
 }
