@@ -254,6 +254,10 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
             command.name
         )));
     }
+    // From here on a failure in JSON or YAML also prints `{}`, unless it is of usage.
+    if let Some(default) = command.formats.first() {
+        cx.format = cx.args.text("format").unwrap_or(default).to_owned();
+    }
     let named = match command.scope {
         Scope::Model => Some(target::named(&cx.wanted()).map_err(Failure::usage)?),
         Scope::Controller => {
@@ -264,10 +268,6 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
         Scope::Client => None,
     };
     (command.check)(&cx.args).map_err(Failure::usage)?;
-    // From here on a failure in JSON or YAML also prints `{}`.
-    if let Some(default) = command.formats.first() {
-        cx.format = cx.args.text("format").unwrap_or(default).to_owned();
-    }
     if let Some(named) = named {
         cx.target = Some(target::find(&cx.hub.snapshot(), &named)?);
     }
