@@ -148,7 +148,9 @@ fn common(state: &State, model: &Model, since: String) -> Map<String, Value> {
     put("controller-uuid", state.controller.clone().into());
     put("controller-name", CONTROLLER.into());
     put("is-controller", false.into());
-    put("owner", info.owner.clone().into());
+    if state.juju == JujuVersion::V3_6 {
+        put("owner", info.owner.clone().into());
+    }
     put("cloud", CLOUD.into());
     put("region", CLOUD.into());
     put("type", "lxd".into());
@@ -169,8 +171,8 @@ fn listed(state: &State, model: &Model, since: String, connected: String) -> Val
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
     put("access", "admin".into());
     put("last-connection", connected.into());
-    put("credential", credential());
     if state.juju == JujuVersion::V3_6 {
+        put("credential", credential());
         put("sla", "unsupported".into());
     }
     put("agent-version", state.juju.number().into());
@@ -197,6 +199,10 @@ fn show_model(cx: &Cx) -> Running<'_> {
         if !machines.is_empty() {
             put("machines", json!(machines));
         }
+        put(
+            "secret-backends",
+            json!({ "internal": { "num-secrets": model.secrets.len(), "status": "active" } }),
+        );
         if state.juju == JujuVersion::V3_6 {
             put("sla", "unsupported".into());
         }

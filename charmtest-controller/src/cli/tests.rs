@@ -1,8 +1,9 @@
 //! Whole commands: exit codes, streams and texts that every command shares; models.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::testing::Controller;
+use crate::JujuVersion;
 use crate::model::{Life, Rejected, Workload};
 use crate::status::fixture;
 
@@ -286,6 +287,94 @@ fn models_are_listed() {
     let shown = c.juju("show-model --format json").ok().json();
     assert_eq!(shown["beta"]["users"]["admin"]["access"], "admin");
     assert_eq!(shown["beta"]["model-uuid"], model["model-uuid"]);
+}
+
+#[test]
+fn keys_of_models_are_those_of_the_version() {
+    let common = [
+        "name",
+        "short-name",
+        "model-uuid",
+        "model-type",
+        "controller-uuid",
+        "controller-name",
+        "is-controller",
+        "cloud",
+        "region",
+        "type",
+        "life",
+        "status",
+    ];
+    let keys = |value: &Value| -> Vec<String> {
+        let keys = value.as_object().unwrap().keys();
+        let keys = keys.filter(|key| !common.contains(&key.as_str()));
+        keys.cloned().collect()
+    };
+    for (juju, listed, shown) in [
+        (
+            JujuVersion::V3_6,
+            "owner access last-connection credential sla agent-version",
+            "owner users secret-backends sla agent-version credential supported-features",
+        ),
+        (
+            JujuVersion::V4_0,
+            "access last-connection agent-version",
+            "users secret-backends agent-version credential supported-features",
+        ),
+    ] {
+        let c = Controller::with_model_of(juju);
+        c.juju("add-secret mine user=bob").ok();
+        let models = c.juju("models --format json").ok().json();
+        assert_eq!(keys(&models["models"][0]).join(" "), listed, "{juju:?}");
+        let model = c.juju("show-model --format json").ok().json();
+        assert_eq!(keys(&model["m"]).join(" "), shown, "{juju:?}");
+        assert_eq!(
+            model["m"]["secret-backends"],
+            json!({"internal": {"num-secrets": 1, "status": "active"}})
+        );
+    }
+}
+
+#[test]
+fn a_command_of_another_controller_fails_with_an_empty_result() {
+    let c = Controller::with_model();
+    for (line, code, stdout, stderr) in [
+        (
+            "models -c nosuch --format json",
+            1,
+            "{}\n",
+            "ERROR controller nosuch not found\n",
+        ),
+        (
+            "models -c nosuch --format yaml",
+            1,
+            "{}\n",
+            "ERROR controller nosuch not found\n",
+        ),
+        (
+            "models -c nosuch",
+            1,
+            "",
+            "ERROR controller nosuch not found\n",
+        ),
+        (
+            "models x --format json",
+            2,
+            "",
+            "ERROR unrecognized args: [\"x\"]\n",
+        ),
+    ] {
+        let outcome = c.juju(line);
+        assert_eq!(
+            (
+                outcome.code,
+                outcome.stdout.as_str(),
+                outcome.stderr.as_str()
+            ),
+            (code, stdout, stderr),
+            "{line}"
+        );
+    }
 }
 
 #[test]
