@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::command::{Command, Cx, Failure, Running};
 use super::table::TextTable;
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed, parse_go_duration};
 use crate::model::changes::restart_retries;
 use crate::model::{Model, Rejected, config_defaults};
@@ -24,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("model-config", "Displays
     ])];
 
 /// Keys with other values than text.
-const BOOLEANS: [&str; 8] = [
+const BOOLEANS: [&str; 9] = [
     "automatically-retry-hooks",
     "development",
     "disable-network-management",
@@ -33,6 +34,7 @@ const BOOLEANS: [&str; 8] = [
     "enable-os-upgrade",
     "ignore-machine-addresses",
     "ssl-hostname-verification",
+    "test-mode",
 ];
 const INTEGERS: [&str; 2] = ["num-provision-workers", "num-container-provision-workers"];
 
@@ -125,6 +127,8 @@ fn effective(model: &Model) -> BTreeMap<String, (Value, &'static str)> {
         .info
         .config
         .iter()
+        // In Juju 4.0 the backend has a command of its own, `model-secret-backend`.
+        .filter(|(key, _)| model.info.juju == JujuVersion::V3_6 || *key != "secret-backend")
         .map(|(key, value)| (key.clone(), (typed(key, value), "model")));
     defaults.chain(own).collect()
 }
@@ -272,7 +276,10 @@ pub(super) async fn read_file(cx: &Cx, name: &str) -> Result<BTreeMap<String, St
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::testing::Controller;
+    use super::JujuVersion;
 
     #[test]
     fn values_are_set_shown_and_reset() {
@@ -301,6 +308,33 @@ mod tests {
             table.starts_with("Attribute ") && table.contains("\nlogging-config "),
             "{table}"
         );
+    }
+
+    #[test]
+    fn keys_and_kinds_are_those_of_the_version() {
+        for (juju, has_history) in [(JujuVersion::V3_6, true), (JujuVersion::V4_0, false)] {
+            let c = Controller::with_model_of(juju);
+            let all = c.juju("model-config --format json").ok().json();
+            assert_eq!(
+                all["test-mode"],
+                json!({"Value": false, "Source": "default"})
+            );
+            for key in [
+                "max-status-history-age",
+                "max-status-history-size",
+                "secret-backend",
+            ] {
+                assert_eq!(all.get(key).is_some(), has_history, "{juju:?} {key}");
+                let code = c.juju(&format!("model-config {key}")).code;
+                assert_eq!(code == 0, has_history, "{juju:?} {key}");
+            }
+            assert_eq!(all["max-action-results-age"]["Value"], "336h");
+            let outcome = c.juju("model-config test-mode=maybe");
+            assert_eq!(
+                outcome.stderr,
+                "ERROR test-mode: expected bool, got string(\"maybe\")\n"
+            );
+        }
     }
 
     #[test]

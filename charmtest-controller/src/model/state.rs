@@ -232,8 +232,17 @@ impl Model {
 
 /// Returns the model configuration that the embedded controller acts on or that clients look for, with Juju's defaults, by name.
 pub fn config_defaults(juju: JujuVersion) -> impl Iterator<Item = (&'static str, &'static str)> {
-    std::iter::once(("agent-version", juju.number())).chain(CONFIG_DEFAULTS.iter().copied())
+    let all = CONFIG_DEFAULTS.iter().copied();
+    std::iter::once(("agent-version", juju.number()))
+        .chain(all.filter(move |(key, _)| juju == JujuVersion::V3_6 || !ONLY_3_6.contains(key)))
 }
+
+/// Keys that Juju 4.0 does not have.
+const ONLY_3_6: [&str; 3] = [
+    "max-status-history-age",
+    "max-status-history-size",
+    "secret-backend",
+];
 
 const CONFIG_DEFAULTS: &[(&str, &str)] = &[
     ("automatically-retry-hooks", "true"),
