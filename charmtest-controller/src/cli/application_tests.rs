@@ -804,3 +804,32 @@ fn directories_are_charms_for_3_6_only() {
         );
     }
 }
+
+#[test]
+fn resetting_what_is_no_option_fails_in_3_6_only() {
+    for (juju, code, stdout, stderr) in [
+        (
+            JujuVersion::V3_6,
+            1,
+            "{}\n",
+            "ERROR unknown option \"nosuch\"\n",
+        ),
+        (JujuVersion::V4_0, 0, "", ""),
+    ] {
+        let c = Controller::with_model_of(juju);
+        c.write_charm("tracer", TRACER);
+        c.pack_charm("tracer");
+        c.juju("deploy ./tracer.charm server --config level=7").ok();
+        let outcome = c.juju("config server --reset nosuch,level");
+        assert_eq!(
+            (
+                outcome.code,
+                outcome.stdout.as_str(),
+                outcome.stderr.as_str()
+            ),
+            (code, stdout, stderr)
+        );
+        let level = c.juju("config server level").ok().stdout;
+        assert_eq!(level, if code == 0 { "3\n" } else { "7\n" }, "{juju:?}");
+    }
+}

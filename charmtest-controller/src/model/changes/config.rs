@@ -6,6 +6,7 @@ use charmtest_charm::Charm;
 use serde_json::Value;
 
 use super::ChangeError;
+use crate::JujuVersion;
 use crate::model::Model;
 
 /// The setting that is no option of the charm.
@@ -77,7 +78,12 @@ pub fn set_config(
             settings.trust = Some(false);
             continue;
         }
-        charm.config.option(name)?;
+        match (charm.config.option(name), model.info.juju) {
+            (Ok(_), _) => {}
+            (Err(unknown), JujuVersion::V3_6) => return Err(unknown.into()),
+            // It is as if it were not named (recorded 4.0.15).
+            (Err(_), JujuVersion::V4_0) => continue,
+        }
         settings.options.insert(name.clone(), None);
     }
     let row = model
