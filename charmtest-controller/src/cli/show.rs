@@ -273,9 +273,8 @@ fn application_value(model: &Model, app: &Application, is_yaml: bool) -> Value {
     }
     put("remote", false.into());
     put("life", app.life.as_str().into());
-    let bindings: BTreeMap<String, &str> = changes::bindable(model, &app.name)
+    let bindings: BTreeMap<String, &str> = changes::bound(model, &app.name)
         .into_iter()
-        .chain([String::new()])
         .map(|name| (name, changes::ALPHA))
         .collect();
     put("endpoint-bindings", json!(bindings));

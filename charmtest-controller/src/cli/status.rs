@@ -87,8 +87,11 @@ fn status(cx: &Cx) -> Running<'_> {
         match text {
             Some(text) => cx.print(&text).await?,
             None => {
-                cx.print_value(&report.to_value(&times), |_| String::new())
-                    .await?
+                let value = match cx.format.as_str() {
+                    "yaml" => report.to_yaml_value(&times),
+                    _ => report.to_value(&times),
+                };
+                cx.print_value(&value, |_| String::new()).await?
             }
         }
         if selection.is_nothing() {
@@ -148,8 +151,11 @@ fn show_machine(cx: &Cx) -> Running<'_> {
 }
 
 async fn print_machines(cx: &Cx, report: &Report) -> Result<(), Failure> {
-    let value: Value =
-        json!({ "model": report.model, "machines": report.machines_value(&cx.times()) });
+    let machines = match cx.format.as_str() {
+        "yaml" => report.machines_yaml_value(&cx.times()),
+        _ => report.machines_value(&cx.times()),
+    };
+    let value: Value = json!({ "model": report.model, "machines": machines });
     cx.print_value(&value, |_| machines_table(report)).await
 }
 

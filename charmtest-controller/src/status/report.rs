@@ -9,7 +9,7 @@ use super::derive;
 use super::selection::Selection;
 use super::storage::StorageReport;
 use crate::JujuVersion;
-use crate::model::{Application, Life, Machine, Model, Unit, UnitName, is_store_url};
+use crate::model::{Application, Life, Machine, Model, Unit, UnitName, changes, is_store_url};
 
 /// What the report says about this machine, on which all machines of all models are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +113,8 @@ pub(crate) struct ApplicationPart {
     pub(crate) subordinate_to: Vec<String>,
     pub(crate) units: Vec<UnitPart>,
     pub(crate) version: Option<String>,
-    pub(crate) endpoints: Vec<String>,
+    /// What is bound to a space, by name; the empty name is the application itself.
+    pub(crate) bound: Vec<String>,
     pub(crate) is_subordinate: bool,
 }
 
@@ -257,17 +258,6 @@ fn application_part(model: &Model, app: &Application, selection: &Selection) -> 
     let units = model
         .units_of(&app.name)
         .filter(|unit| unit.principal.is_none() && selection.has_unit(&unit.name));
-    let endpoints = metadata.map_or_else(Vec::new, |metadata| {
-        let declared = metadata
-            .endpoints
-            .iter()
-            .map(|endpoint| endpoint.name.clone());
-        let mut all: Vec<String> = declared
-            .chain(metadata.extra_bindings.iter().cloned())
-            .collect();
-        all.sort();
-        all
-    });
     ApplicationPart {
         name: app.name.clone(),
         charm: app.charm.clone(),
@@ -291,7 +281,7 @@ fn application_part(model: &Model, app: &Application, selection: &Selection) -> 
             .workload_version
             .clone()
             .filter(|version| !version.is_empty()),
-        endpoints,
+        bound: changes::bound(model, &app.name),
         is_subordinate,
     }
 }

@@ -176,6 +176,44 @@ fn keys_are_those_of_a_real_controller() {
 }
 
 #[test]
+fn yaml_leaves_out_an_empty_struct() {
+    let mut model = sample();
+    for (juju, in_json, in_yaml) in [
+        (JujuVersion::V3_6, Some(false), Some(false)),
+        (JujuVersion::V4_0, Some(true), None),
+    ] {
+        model.info_mut().juju = juju;
+        let (report, times) = (report(&model), Times::utc_zone());
+        let is_empty = |machines: &Value| {
+            let status = machines["0"].get("modification-status");
+            status.map(|status| status.as_object().unwrap().is_empty())
+        };
+        assert_eq!(is_empty(&report.to_value(&times)["machines"]), in_json);
+        assert_eq!(is_empty(&report.machines_value(&times)), in_json);
+        assert_eq!(is_empty(&report.to_yaml_value(&times)["machines"]), in_yaml);
+        let machines = report.machines_yaml_value(&times);
+        assert_eq!(is_empty(&machines), in_yaml);
+        let keys: Vec<&String> = machines["0"].as_object().unwrap().keys().collect();
+        assert_eq!(keys.last().unwrap().as_str(), "hardware");
+    }
+}
+
+#[test]
+fn bindings_name_what_every_charm_provides_in_4_0() {
+    let mut model = sample();
+    for (juju, expected) in [
+        (JujuVersion::V3_6, vec!["", "client", "server"]),
+        (JujuVersion::V4_0, vec!["", "client", "juju-info", "server"]),
+    ] {
+        model.info_mut().juju = juju;
+        let value = report(&model).to_value(&Times::utc_zone());
+        let bindings = value["applications"]["db"]["endpoint-bindings"].as_object();
+        let names: Vec<&String> = bindings.unwrap().keys().collect();
+        assert_eq!(names, expected, "{juju:?}");
+    }
+}
+
+#[test]
 fn a_charm_of_a_store_has_a_channel() {
     let mut model = fixture::model();
     fixture::application(&mut model, "db", 1);

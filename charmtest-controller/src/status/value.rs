@@ -6,7 +6,7 @@ use super::report::{ApplicationPart, MachinePart, Report, Shown, UnitPart};
 use crate::JujuVersion;
 use crate::cli::times::Times;
 use crate::cli::{CLOUD, CONTROLLER};
-use crate::model::{Life, is_store_url};
+use crate::model::{Life, changes, is_store_url};
 
 impl Report {
     /// Returns the value that `juju status` prints.
@@ -23,6 +23,20 @@ impl Report {
         let controller = json!({ "timestamp": times.of_day(self.at) });
         map.insert("controller".to_owned(), controller);
         map.into()
+    }
+
+    /// Returns the value that `juju status` prints as YAML, which leaves out an empty struct where JSON shows `{}`.
+    pub(crate) fn to_yaml_value(&self, times: &Times) -> Value {
+        let mut value = self.to_value(times);
+        leave_out_empty_structs(&mut value["machines"]);
+        value
+    }
+
+    /// Returns the machines by id as YAML shows them.
+    pub(crate) fn machines_yaml_value(&self, times: &Times) -> Value {
+        let mut value = self.machines_value(times);
+        leave_out_empty_structs(&mut value);
+        value
     }
 
     /// Returns the machines by id.
@@ -164,13 +178,10 @@ impl ApplicationPart {
             put("version", version.clone().into());
         }
         let bindings = self
-            .endpoints
+            .bound
             .iter()
-            .map(|endpoint| (endpoint.clone(), Value::from("alpha")));
-        put(
-            "endpoint-bindings",
-            keyed(std::iter::once((String::new(), Value::from("alpha"))).chain(bindings)),
-        );
+            .map(|name| (name.clone(), Value::from(changes::ALPHA)));
+        put("endpoint-bindings", keyed(bindings));
         map.into()
     }
 }
@@ -212,6 +223,20 @@ fn units(units: &[UnitPart], times: &Times, juju: JujuVersion) -> Value {
             .iter()
             .map(|unit| (unit.name.to_string(), unit.to_value(times, juju, true))),
     )
+}
+
+/// Takes the one struct out of machines that can be empty (recorded 4.0.15).
+fn leave_out_empty_structs(machines: &mut Value) {
+    let all = machines.as_object_mut().into_iter();
+    for machine in all
+        .flat_map(Map::values_mut)
+        .filter_map(Value::as_object_mut)
+    {
+        if machine.get("modification-status") == Some(&json!({})) {
+            // The order of the keys stays.
+            machine.shift_remove("modification-status");
+        }
+    }
 }
 
 /// Returns the entry for a life: Juju 3.6 leaves out `alive`, 4.0 does not.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::ChangeError;
 use super::application::find;
+use crate::JujuVersion;
 use crate::model::{ExposedTo, Model};
 
 /// The only space there is.
@@ -77,6 +78,18 @@ pub fn unexpose(
     }
     row.exposed = !row.exposed_endpoints.is_empty();
     Ok(())
+}
+
+/// Returns the names of what is bound to a space, in order: what can be bound, in Juju 4.0 also `juju-info`, and the application
+/// itself, whose name is empty.
+pub fn bound(model: &Model, application: &str) -> Vec<String> {
+    let mut names = bindable(model, application);
+    names.push(String::new());
+    if model.info.juju == JujuVersion::V4_0 {
+        names.push("juju-info".to_owned());
+    }
+    names.sort();
+    names
 }
 
 /// Returns the names of what can be bound to spaces: the charm's endpoints and its extra bindings.
