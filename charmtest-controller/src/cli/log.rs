@@ -385,6 +385,7 @@ fn present(model: &Model, kind: &str, entity: &str) -> Option<StatusRecord> {
         status: status.to_owned(),
         message: message.to_owned(),
         since,
+        data: serde_json::Map::new(),
     })
 }
 

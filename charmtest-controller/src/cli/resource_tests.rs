@@ -23,9 +23,10 @@ fn controller(juju: JujuVersion) -> Controller {
         ("dispatch", "#!/bin/sh\n"),
     ];
     c.write_charm("res", &files);
+    c.pack_charm("res");
     fs::write(c.dir.path().join("b.txt"), "blob\n").unwrap();
     fs::write(c.dir.path().join("b.bin"), "blob\n").unwrap();
-    c.juju("deploy ./res server --resource blob=./b.txt --resource app=docker.io/x/y:1")
+    c.juju("deploy ./res.charm server --resource blob=./b.txt --resource app=docker.io/x/y:1")
         .ok();
     c
 }
@@ -129,7 +130,12 @@ fn a_file_has_the_extension_of_the_charms_file() {
     let why = "incorrect extension on resource upload \"./b.bin\", expected \".txt\"\n";
     c.assert_refusals(&[
         ("attach-resource server blob=./b.bin", 1, "", why),
-        ("deploy ./res other --resource blob=./b.bin", 1, "", why),
+        (
+            "deploy ./res.charm other --resource blob=./b.bin",
+            1,
+            "",
+            why,
+        ),
         (
             "refresh server --path ./res --resource blob=./b.bin",
             1,
@@ -137,7 +143,7 @@ fn a_file_has_the_extension_of_the_charms_file() {
             why,
         ),
         (
-            "deploy ./res other --resource blob=./nosuch.bin",
+            "deploy ./res.charm other --resource blob=./nosuch.bin",
             1,
             "",
             "ERROR file for resource \"blob\": stat ./nosuch.bin: no such file or directory\n",
