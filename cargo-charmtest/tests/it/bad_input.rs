@@ -39,7 +39,12 @@ fn bad_charms_are_refused() {
     );
 
     fs::write(bed.path().join("no.charm"), "not a zip").unwrap();
-    assert_refused(&bed.try_juju(&["deploy", "./no.charm"]), 1, &["no.charm"]);
+    // A text is read as a bundle (Juju 4.0.15, recorded).
+    assert_refused(
+        &bed.try_juju(&["deploy", "./no.charm"]),
+        1,
+        &["at least one application must be specified"],
+    );
     assert_refused(
         &bed.try_juju(&["deploy", "./nosuch"]),
         1,
@@ -201,7 +206,8 @@ fn impossible_actions_are_refused() {
         1,
         &["timed out waiting for results from: unit srv/0"],
     );
-    bed.juju(&["remove-application", "srv", "--no-prompt", "--force"]);
+    let args = ["--no-prompt", "--force", "--no-wait"];
+    bed.juju(&[&["remove-application", "srv"][..], &args].concat());
     bed.wait_gone("srv");
 }
 
@@ -251,6 +257,7 @@ fn a_hook_that_hangs_can_be_got_rid_of() {
     bed.juju(&["deploy", &charm]);
     bed.juju(&["deploy", &other]);
     bed.settle(&["well"], "active");
-    bed.juju(&["remove-application", "srv", "--no-prompt", "--force"]);
+    let args = ["--no-prompt", "--force", "--no-wait"];
+    bed.juju(&[&["remove-application", "srv"][..], &args].concat());
     bed.wait_gone("srv");
 }

@@ -213,12 +213,14 @@ fn a_removed_application_takes_its_processes_and_files_along() {
     bed.wait_gone("srv");
     bed.wait("the workload to be gone", |_| !running());
     let agents = bed.data().join("models");
-    let left: Vec<_> = fs::read_dir(agents)
-        .unwrap()
-        .flat_map(|model| fs::read_dir(model.unwrap().path().join("agents")))
-        .flatten()
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    let left = || {
+        let models = fs::read_dir(&agents).unwrap().flatten();
+        models
+            .flat_map(|model| fs::read_dir(model.path().join("agents")))
+            .flatten()
+            .count()
+    };
+    bed.wait("its files to be gone", |_| left() == 0);
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn ids_and_words_follow_the_version() {
         for line in ["resources nosuch", "attach-resource nosuch blob=./b.txt"] {
             assert_eq!(c.juju(line).stderr, missing);
         }
-        let refreshed = c.juju("refresh server --path ./res --resource nosuch=./b.txt");
+        let refreshed = c.juju("refresh server --path ./res.charm --resource nosuch=./b.txt");
         assert_eq!(
             refreshed.code == 0,
             juju == JujuVersion::V4_0,
@@ -137,7 +137,7 @@ fn a_file_has_the_extension_of_the_charms_file() {
             why,
         ),
         (
-            "refresh server --path ./res --resource blob=./b.bin",
+            "refresh server --path ./res.charm --resource blob=./b.bin",
             1,
             "",
             why,
