@@ -9,7 +9,6 @@ mod charm_store;
 mod charms;
 mod clients;
 mod commands;
-mod cross_model;
 mod durability;
 mod hooks;
 mod life_cycle;
