@@ -3,6 +3,7 @@
 use super::command::{Command, Cx, Failure, at_most};
 use super::constraints;
 use super::login::is_machine_id;
+use super::removal::{asks, complain, confirm};
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::Model;
@@ -123,23 +124,16 @@ fn plan(model: &Model, id: &str, keeps: bool) -> String {
 
 async fn remove(cx: &Cx) -> Result<(), Failure> {
     let model = cx.model()?;
-    let prompts = model
-        .config("mode")
-        .is_some_and(|mode| mode.contains("requires-prompts"));
     let dry_run = cx.args.switch("dry-run");
-    let asks = !dry_run && prompts && !cx.args.switch("no-prompt");
+    let asks = asks(cx, &model);
     let mut failed = false;
     let mut there = Vec::new();
     for id in cx.positionals() {
         if model.machines.contains(id) {
             there.push(id);
         } else {
-            complain(
-                cx,
-                id,
-                &ChangeError::MachineNotFound(id.clone()).to_string(),
-            )
-            .await;
+            let why = ChangeError::MachineNotFound(id.clone()).to_string();
+            complain(cx, "machine", id, &why).await;
             failed = true;
         }
     }
@@ -159,14 +153,7 @@ async fn remove(cx: &Cx) -> Result<(), Failure> {
         }
     }
     if asks && !there.is_empty() {
-        let answer = cx
-            .ask("\nContinue [y/N]? ")
-            .await
-            .unwrap_or_default()
-            .to_lowercase();
-        if !matches!(answer.as_str(), "y" | "yes") {
-            return Err(Failure::failed("machine removal: aborted"));
-        }
+        confirm(cx, "\nContinue [y/N]? ", "machine").await?;
     }
     if !dry_run {
         let haste = if cx.args.switch("force") {
@@ -181,7 +168,7 @@ async fn remove(cx: &Cx) -> Result<(), Failure> {
                 Ok(()) if asks => {}
                 Ok(()) => cx.print(&plan).await?,
                 Err(Failure::Failed(why) | Failure::Usage(why)) => {
-                    complain(cx, id, &why).await;
+                    complain(cx, "machine", id, &why).await;
                     failed = true;
                 }
                 Err(silent @ Failure::Silent(_)) => return Err(silent),
@@ -192,12 +179,6 @@ async fn remove(cx: &Cx) -> Result<(), Failure> {
         return Err(Failure::Silent(1));
     }
     Ok(())
-}
-
-async fn complain(cx: &Cx, id: &str, why: &str) {
-    cx.io
-        .stderr(&format!("ERROR removing machine {id} failed: {why}\n"))
-        .await;
 }
 
 #[cfg(test)]

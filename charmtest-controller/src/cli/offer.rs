@@ -1,6 +1,7 @@
 //! `offer`, `remove-offer`, `consume`, `remove-saas`, `suspend-relation` and `resume-relation`.
 
 use super::command::{Command, Cx, Failure, Running, Scope, first_of};
+use super::removal::confirm;
 use super::target::{self, CONTROLLER, USER};
 use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
@@ -285,10 +286,7 @@ fn remove_offer(cx: &Cx) -> Running<'_> {
                 "WARNING! This command will remove offers: {}\nThis includes all relations to those offers.\n\nContinue [y/N]? ",
                 names.join(", ")
             );
-            let answer = cx.ask(&question).await.unwrap_or_default();
-            if !matches!(answer.to_lowercase().as_str(), "y" | "yes") {
-                return Err(Failure::failed("offer removal: aborted"));
-            }
+            confirm(cx, &question, "offer").await?;
         }
         let remove = |url: &OfferUrl| {
             cx.change_across(|state| {

@@ -154,23 +154,15 @@ fn check(args: &Parsed, entity: Entity) -> Result<(), String> {
 
 async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
     let model = cx.model()?;
-    let prompts = model
-        .config("mode")
-        .is_some_and(|mode| mode.contains("requires-prompts"));
     let dry_run = cx.args.switch("dry-run");
-    let asks = !dry_run && prompts && !cx.args.switch("no-prompt");
+    let asks = asks(cx, &model);
 
     let mut failed = false;
     let mut plans = Vec::new();
     for name in cx.positionals() {
         match entity.missing(&model, name) {
             Some(why) => {
-                cx.io
-                    .stderr(&format!(
-                        "ERROR removing {} {name} failed: {why}\n",
-                        entity.noun()
-                    ))
-                    .await;
+                complain(cx, entity.noun(), name, &why.to_string()).await;
                 failed = true;
             }
             None => plans.push((
@@ -187,17 +179,7 @@ async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
         cx.print(plan).await?;
     }
     if asks && !plans.is_empty() {
-        let answer = cx
-            .ask("\nContinue [y/N]? ")
-            .await
-            .unwrap_or_default()
-            .to_lowercase();
-        if !matches!(answer.as_str(), "y" | "yes") {
-            return Err(Failure::failed(format!(
-                "{} removal: aborted",
-                entity.noun()
-            )));
-        }
+        confirm(cx, "\nContinue [y/N]? ", entity.noun()).await?;
     }
     if !dry_run {
         for (name, _) in &plans {
@@ -209,6 +191,30 @@ async fn run(cx: &Cx, entity: Entity) -> Result<(), Failure> {
     } else {
         Ok(())
     }
+}
+
+/// Says whether the user is asked before something is removed: the model wants it, and no option says otherwise.
+pub(super) fn asks(cx: &Cx, model: &Model) -> bool {
+    let prompts = model
+        .config("mode")
+        .is_some_and(|mode| mode.contains("requires-prompts"));
+    prompts && !cx.args.switch("dry-run") && !cx.args.switch("no-prompt")
+}
+
+/// Asks `question`; fails when the answer is not yes, so that no `noun` is removed.
+pub(super) async fn confirm(cx: &Cx, question: &str, noun: &str) -> Result<(), Failure> {
+    let answer = cx.ask(question).await.unwrap_or_default().to_lowercase();
+    if matches!(answer.as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("{noun} removal: aborted")))
+}
+
+/// Says that one thing could not be removed.
+pub(super) async fn complain(cx: &Cx, noun: &str, name: &str, why: &str) {
+    cx.io
+        .stderr(&format!("ERROR removing {noun} {name} failed: {why}\n"))
+        .await;
 }
 
 /// Removes one thing; says whether that went well.
@@ -235,12 +241,7 @@ async fn remove(cx: &Cx, entity: Entity, name: &str) -> bool {
     match outcome {
         Ok(()) => true,
         Err(Failure::Failed(why) | Failure::Usage(why)) => {
-            cx.io
-                .stderr(&format!(
-                    "ERROR removing {} {name} failed: {why}\n",
-                    entity.noun()
-                ))
-                .await;
+            complain(cx, entity.noun(), name, &why).await;
             false
         }
         Err(Failure::Silent(_)) => false,
