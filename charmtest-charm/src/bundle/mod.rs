@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use placement::{On, Placement, PlacementError};
 pub use read::{Unknown, parse};
 pub use resolve::IncludeError;
-pub use verify::{Checks, verify};
+pub use verify::{Checks, is_network, verify};
 
 use read::spec;
 

@@ -385,7 +385,8 @@ fn is_offer_url(text: &str) -> bool {
     is_model && is_application(offer)
 }
 
-fn is_network(text: &str) -> bool {
+/// Says whether `text` is a network, `10.0.0.0/24` or `2001:db8::/32`.
+pub fn is_network(text: &str) -> bool {
     let Some((address, bits)) = text.split_once('/') else {
         return false;
     };

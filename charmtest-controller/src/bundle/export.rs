@@ -164,22 +164,7 @@ fn overlay(app: &Application) -> Option<(String, Value)> {
     if !app.exposed || app.exposed_endpoints.is_empty() || app.exposed_endpoints == world {
         return None;
     }
-    let describe = |to: &ExposedTo| {
-        let lists = [
-            ("expose-to-spaces", &to.spaces),
-            ("expose-to-cidrs", &to.cidrs),
-        ];
-        let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
-        Value::Object(
-            given
-                .map(|(key, list)| (key.to_owned(), json!(list)))
-                .collect(),
-        )
-    };
-    let endpoints = app.exposed_endpoints.iter();
-    let endpoints: Map<String, Value> = endpoints
-        .map(|(name, to)| (name.clone(), describe(to)))
-        .collect();
+    let endpoints = ExposedTo::show(&app.exposed_endpoints);
     Some((app.name.clone(), json!({ "exposed-endpoints": endpoints })))
 }
 

@@ -203,11 +203,7 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
         .get(1)
         .map_or_else(|| charm.metadata.name.to_string(), Clone::clone);
     application_name(&name).map_err(Failure::failed)?;
-    let force = if args.switch("force") {
-        Force::Yes
-    } else {
-        Force::No
-    };
+    let force = Force::of(args.switch("force"));
     changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
     let model = cx.model()?;
     let base = changes::choose_base(
@@ -375,17 +371,24 @@ pub(super) fn with_addresses<R>(
     refused: impl FnOnce(ChangeError) -> Failure,
     change: impl FnOnce(&mut Model, &mut Addresses) -> Result<R, ChangeError>,
 ) -> Result<R, Failure> {
+    transact_with_addresses(cx, change).map_err(|error| match error {
+        Transact::Rejected(error) => refused(error),
+        Transact::Store(error) => error.into(),
+    })
+}
+
+/// Changes the command's model with the addresses of all models at hand.
+pub(in crate::cli) fn transact_with_addresses<R>(
+    cx: &Cx,
+    change: impl FnOnce(&mut Model, &mut Addresses) -> Result<R, ChangeError>,
+) -> Result<R, Transact<ChangeError>> {
     let uuid = cx.model_uuid();
-    let outcome = cx.hub.transact(|state| {
+    cx.hub.transact(|state| {
         let mut addresses = Addresses::of(state);
         let model = state
             .model_mut(&uuid)
             .ok_or_else(|| Rejected(uuid.clone()))?;
         change(model, &mut addresses)
-    });
-    outcome.map_err(|error| match error {
-        Transact::Rejected(error) => refused(error),
-        Transact::Store(error) => error.into(),
     })
 }
 

@@ -114,21 +114,12 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
         );
         return Err(Failure::failed(ChangeError::OtherCharm { from, to }));
     }
-    let force = if args.switch("force") {
-        Force::Yes
-    } else {
-        Force::No
-    };
+    let force = Force::of(args.switch("force"));
     changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
     let any_base = args.switch("force-base") || args.switch("force-series") || force == Force::Yes;
     let base = args.text("base").unwrap_or(&application.base);
-    let base = changes::choose_base(
-        &charm,
-        Some(base),
-        "",
-        if any_base { Force::Yes } else { Force::No },
-    )
-    .map_err(Failure::failed)?;
+    let base = changes::choose_base(&charm, Some(base), "", Force::of(any_base))
+        .map_err(Failure::failed)?;
     let row = cx.change(|model| {
         Ok::<_, ChangeError>(changes::add_charm(model, &package.sha256, charm.clone()))
     })?;

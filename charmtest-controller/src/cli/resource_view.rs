@@ -2,12 +2,11 @@
 
 use charmtest_charm::{Resource, ResourceKind};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::table::TextTable;
 use super::target::USER;
 use crate::JujuVersion;
-use crate::model::{Application, Model, ResourceRow, Unit};
+use crate::model::{Application, Model, ResourceRow, Unit, derived_uuid};
 
 /// The moment that stands for none.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -203,18 +202,7 @@ impl<'a> ResourceView<'a> {
             return names;
         }
         let uploaded = given.map(|row| row.uploaded.to_string());
-        let hex = format!(
-            "{:x}",
-            Sha256::digest(format!("{} {names} {uploaded:?}", self.model.info.uuid))
-        );
-        format!(
-            "{}-{}-4{}-8{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[13..16],
-            &hex[17..20],
-            &hex[20..32]
-        )
+        derived_uuid(&format!("{} {names} {uploaded:?}", self.model.info.uuid))
     }
 }
 

@@ -283,28 +283,9 @@ fn application_value(model: &Model, app: &Application, is_yaml: bool) -> Value {
 
 /// Describes to whom an application is exposed.
 fn exposed_endpoints(app: &Application) -> Value {
-    let world = || BTreeMap::from([(String::new(), ExposedTo::everybody())]);
-    let mut endpoints = app.exposed_endpoints.clone();
-    if endpoints.is_empty() {
+    if app.exposed_endpoints.is_empty() {
         // It was exposed by a version that knew no endpoints.
-        endpoints = world();
+        return ExposedTo::show(&BTreeMap::from([(String::new(), ExposedTo::everybody())]));
     }
-    let describe = |to: &ExposedTo| {
-        let lists = [
-            ("expose-to-spaces", &to.spaces),
-            ("expose-to-cidrs", &to.cidrs),
-        ];
-        let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
-        Value::Object(
-            given
-                .map(|(key, list)| (key.to_owned(), json!(list)))
-                .collect(),
-        )
-    };
-    Value::Object(
-        endpoints
-            .iter()
-            .map(|(name, to)| (name.clone(), describe(to)))
-            .collect(),
-    )
+    ExposedTo::show(&app.exposed_endpoints)
 }

@@ -70,6 +70,24 @@ impl ExposedTo {
             cidrs: ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec(),
         }
     }
+
+    /// Returns endpoints with those to whom they are exposed, as Juju shows them.
+    pub fn show(endpoints: &BTreeMap<String, Self>) -> serde_json::Value {
+        let describe = |to: &Self| {
+            let lists = [
+                ("expose-to-spaces", &to.spaces),
+                ("expose-to-cidrs", &to.cidrs),
+            ];
+            let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
+            given
+                .map(|(key, list)| (key.to_owned(), serde_json::json!(list)))
+                .collect::<serde_json::Map<_, _>>()
+        };
+        let shown = endpoints
+            .iter()
+            .map(|(name, to)| (name.clone(), describe(to).into()));
+        serde_json::Value::Object(shown.collect())
+    }
 }
 
 /// An application.

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// A name that Juju would not accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,6 +166,19 @@ pub fn random_hex(bytes: usize) -> String {
         "the kernel gives random bytes in one call for small requests"
     );
     raw.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the UUID of something that stores none: it follows from `name`, so it is the same every time.
+pub fn derived_uuid(name: &str) -> String {
+    let hex = format!("{:x}", Sha256::digest(name));
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..32]
+    )
 }
 
 /// Returns a random (version 4) UUID.

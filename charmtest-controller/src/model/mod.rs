@@ -29,8 +29,8 @@ pub use clock::{Clock, Deadline, Moment, TimeScale, Timing};
 pub use cross_model::keep_in_step;
 pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};
 pub use ids::{
-    ModelUuid, NameError, RelationId, TaskId, UnitName, application_name, model_name, random_hex,
-    random_uuid,
+    ModelUuid, NameError, RelationId, TaskId, UnitName, application_name, derived_uuid, model_name,
+    random_hex, random_uuid,
 };
 pub use log::{LogLevel, LogLine};
 pub use machine::Machine;

@@ -10,6 +10,7 @@ use charmtest_charm::{Charm, ResourceKind};
 use serde_json::Value;
 
 use super::super::command::{Cx, Failure};
+use super::super::deploy::transact_with_addresses;
 use super::super::{constraints, upload};
 use super::Prepared;
 use crate::bundle::{Change, CharmRef, Holder, Planned, Target};
@@ -17,7 +18,7 @@ use crate::model::changes::{
     self, Addresses, ChangeError, EndpointName, Force, NewApplication, Placement, Places, Refresh,
     Setting, StorageRequest,
 };
-use crate::model::{ExposedTo, Model, Rejected, ResourceRow};
+use crate::model::{ExposedTo, Model, ResourceRow};
 
 /// What came of the changes so far.
 #[derive(Debug, Default)]
@@ -152,11 +153,7 @@ impl Applied {
         let url = self.url(charm)?;
         check_spaces(&spec.bindings)?;
         let meta = charm_of(cx, &url)?;
-        let force = if cx.args.switch("force") {
-            Force::Yes
-        } else {
-            Force::No
-        };
+        let force = Force::of(cx.args.switch("force"));
         let refused =
             |why: String| Failure::failed(format!("cannot deploy application {name:?}: {why}"));
         changes::check_supported(&meta, cx.juju(), force)
@@ -301,15 +298,7 @@ fn change<R>(
     cx: &Cx,
     change: impl FnOnce(&mut Model, &mut Addresses) -> Result<R, ChangeError>,
 ) -> Result<R, String> {
-    let uuid = cx.model_uuid();
-    let outcome = cx.hub.transact(|state| {
-        let mut addresses = Addresses::of(state);
-        let model = state
-            .model_mut(&uuid)
-            .ok_or_else(|| Rejected(uuid.clone()))?;
-        change(model, &mut addresses)
-    });
-    outcome.map_err(|error| error.to_string())
+    transact_with_addresses(cx, change).map_err(|error| error.to_string())
 }
 
 /// Returns what a charm of the model says about itself.

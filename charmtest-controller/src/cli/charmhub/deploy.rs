@@ -86,11 +86,7 @@ async fn install(
     let placement = placement(cx, units).await?;
     let package = fetch(cx, store, &found).await?;
     let charm = package.charm;
-    let force = if args.switch("force") {
-        Force::Yes
-    } else {
-        Force::No
-    };
+    let force = Force::of(args.switch("force"));
     let name = cx
         .positionals()
         .get(1)

@@ -60,14 +60,10 @@ pub(in crate::cli) async fn refresh(cx: &Cx) -> Result<(), Failure> {
 
     let package = fetch(cx, &store, &found).await?;
     let charm = package.charm;
-    let force = if args.switch("force") {
-        Force::Yes
-    } else {
-        Force::No
-    };
+    let force = Force::of(args.switch("force"));
     changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
-    let lax = if any_base { Force::Yes } else { Force::No };
-    let base = changes::choose_base(&charm, Some(&base), "", lax).map_err(Failure::failed)?;
+    let base = changes::choose_base(&charm, Some(&base), "", Force::of(any_base))
+        .map_err(Failure::failed)?;
     cx.info(&format!(
         "Added charm-hub charm {:?}, revision {} in channel {}, to the model",
         found.name, found.revision, found.channel

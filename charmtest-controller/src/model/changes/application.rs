@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use super::ChangeError;
 use super::charm::check_resources;
 use crate::JujuVersion;
-use crate::model::{Application, Model, ModelUuid, Resolved, ResourceRow, UnitName};
+use crate::model::{Application, Model, Resolved, ResourceRow, UnitName, derived_uuid};
 
 /// The architecture of applications and models that name none (Juju 3.6).
 pub const DEFAULT_ARCH: &str = "amd64";
@@ -73,7 +72,9 @@ pub fn resolve(model: &mut Model, name: &UnitName, how: Resolved) -> Result<(), 
     // 4.0 has forgotten the error as soon as it is resolved, and speaks of the unit by its UUID.
     let resolved = unit.resolved.is_some();
     if juju == JujuVersion::V4_0 && (resolved || unit.progress.failure.is_none()) {
-        return Err(ChangeError::NotInErrorUuid(unit_uuid(&model_uuid, name)));
+        return Err(ChangeError::NotInErrorUuid(derived_uuid(&format!(
+            "{model_uuid}/{name}"
+        ))));
     }
     if unit.progress.failure.is_none() {
         return Err(ChangeError::NotInError(name.to_string()));
@@ -115,24 +116,6 @@ pub fn restart_retries(model: &mut Model, first: SignedDuration, now: Timestamp)
             failure.retry_at = now.checked_add(first).unwrap_or(now);
         }
     }
-}
-
-/// Returns the UUID of a unit, which here is never stored: it follows from the names.
-fn unit_uuid(model: &ModelUuid, unit: &UnitName) -> String {
-    let digest = Sha256::digest(format!("{model}/{unit}"));
-    let hex: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!(
-        "{}-{}-4{}-8{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[13..16],
-        &hex[17..20],
-        &hex[20..]
-    )
 }
 
 pub(super) fn find<'a>(

@@ -1,7 +1,8 @@
 //! To whom applications are exposed.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+
+use charmtest_charm::bundle::is_network;
 
 use super::ChangeError;
 use super::application::find;
@@ -124,20 +125,6 @@ fn check_endpoints<'a>(
         return Ok(());
     }
     Err(ChangeError::UnknownEndpoints(unknown))
-}
-
-/// Says whether `text` is a network, `10.0.0.0/24` or `2001:db8::/32`.
-pub fn is_network(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else {
-        return false;
-    };
-    let most = match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    bits.bytes().all(|byte| byte.is_ascii_digit())
-        && bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
 #[cfg(test)]

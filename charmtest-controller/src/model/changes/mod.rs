@@ -43,7 +43,7 @@ pub use deploy::{
     NewApplication, Placement, Places, add_machine, add_subordinate, add_units, deploy,
 };
 pub use error::ChangeError;
-pub use expose::{ALPHA, bindable, bound, expose, is_network, unexpose};
+pub use expose::{ALPHA, bindable, bound, expose, unexpose};
 pub use machine::{remove_machine, units_on};
 pub use offer::{
     OfferError, consume, find_offer, offer, relate, remove_offer, remove_remote_application,

@@ -17,6 +17,13 @@ pub enum Force {
     Yes,
 }
 
+impl Force {
+    /// Returns what a switch asks for.
+    pub fn of(insists: bool) -> Self {
+        if insists { Self::Yes } else { Self::No }
+    }
+}
+
 /// Checks that this controller can run `charm`.
 ///
 /// # Errors
