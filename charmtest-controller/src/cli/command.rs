@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use charmtest_charm::yaml_writer;
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::io::Io;
 use super::target::Target;
@@ -16,7 +18,7 @@ use super::times::Times;
 use super::values;
 use crate::JujuVersion;
 use crate::flags::{Flag, Parsed, Placement};
-use crate::model::{Hub, Model, ModelUuid, Rejected, StoreError, Transact};
+use crate::model::{Hub, Model, ModelUuid, Rejected, State, StoreError, Transact};
 use crate::protocol::Request;
 use crate::version::Versions;
 
@@ -195,6 +197,13 @@ pub(super) struct Cx {
     pub(super) wrote: AtomicBool,
 }
 
+/// Why a wait for a change of the state ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    Changed,
+    TimeIsUp,
+}
+
 impl Cx {
     /// Returns the positional arguments.
     pub(super) fn positionals(&self) -> &[String] {
@@ -246,6 +255,31 @@ impl Cx {
         self.hub
             .transact_model(&self.model_uuid(), change)
             .map_err(Failure::failed)
+    }
+
+    /// Waits until the state changes, the time is up (never without a deadline), or nobody is there to be told.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the client is gone or the controller ends.
+    pub(super) async fn wait_for_change(
+        &self,
+        states: &mut watch::Receiver<Arc<State>>,
+        deadline: Option<Instant>,
+    ) -> Result<Waited, Failure> {
+        let time_is_up = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = states.changed() => changed
+                .map(|()| Waited::Changed)
+                .map_err(|_| Failure::failed("the embedded controller is shutting down")),
+            () = self.io.gone() => Err(Failure::Silent(1)),
+            () = time_is_up => Ok(Waited::TimeIsUp),
+        }
     }
 
     /// Returns how the client wants times, by its variables and its option `--utc`.

@@ -7,7 +7,7 @@ use charmtest_charm::yaml_writer::to_yaml_sorted;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::command::{Cx, Failure};
+use super::command::{Cx, Failure, Waited};
 use super::task_view;
 use crate::flags::{Parsed, parse_go_duration};
 use crate::model::changes::{NewTask, Queued, queue_operation};
@@ -240,16 +240,8 @@ pub(super) async fn wait(
             }
             return Ok((model, open));
         }
-        let time_is_up = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            changed = states.changed() => changed.map_err(|_| Failure::failed("the embedded controller is shutting down"))?,
-            () = cx.io.gone() => return Err(Failure::Silent(1)),
-            () = time_is_up => return Ok((model, open)),
+        if let Waited::TimeIsUp = cx.wait_for_change(&mut states, deadline).await? {
+            return Ok((model, open));
         }
     }
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use super::super::command::{Command, Cx, Failure, Scope};
 use super::{
-    URL_FLAG, blocking, check_name, check_platform, open, parse_base, parse_channel, request,
-    revision, unless_all, url_of_client,
+    ARCH_FLAG, BASE_FLAG, CHANNEL_FLAG, SERIES_FLAG, URL_FLAG, blocking, check_name,
+    check_platform, open, parse_base, parse_channel, request, revision, unless_all, url_of_client,
 };
-use crate::JujuVersion;
 use crate::charm_store::channel::Channel;
 use crate::charm_store::transport::{ApiError, Base, RefreshCharm};
 use crate::charm_store::{CharmStore, CharmStoreError, Request, WantedBase};
@@ -23,15 +22,9 @@ pub(super) const COMMAND: Command = Command::new(
 .scope(Scope::Client)
 .args("<charm>", check)
 .flags(&[
-    Flag::text(
-        &["arch"],
-        "Specify an arch <all|amd64|arm64|ppc64el|riscv64|s390x>",
-    ),
-    Flag::text(&["base"], "Specify a base"),
-    Flag::text(
-        &["channel"],
-        "Specify a channel to use instead of the default release",
-    ),
+    ARCH_FLAG,
+    BASE_FLAG,
+    CHANNEL_FLAG,
     URL_FLAG,
     Flag::text(
         &["filepath"],
@@ -47,9 +40,7 @@ pub(super) const COMMAND: Command = Command::new(
         &["revision"],
         "Specify a revision of the charm to download",
     ),
-    Flag::text(&["series"], "Specify a series. DEPRECATED use --base")
-        .only(JujuVersion::V3_6)
-        .unsupported(),
+    SERIES_FLAG,
 ]);
 
 /// The base of downloads that name none: the newest Ubuntu LTS that Juju 3.6 and 4.0 support.

@@ -3,10 +3,9 @@
 use super::super::command::{Command, Cx, Failure, Scope};
 use super::view::{Filter, InfoView};
 use super::{
-    URL_FLAG, blocking, check_name, check_platform, open, parse_base, parse_channel, revision,
-    unless_all, url_of_client,
+    ARCH_FLAG, BASE_FLAG, CHANNEL_FLAG, SERIES_FLAG, URL_FLAG, blocking, check_name,
+    check_platform, open, parse_base, parse_channel, revision, unless_all, url_of_client,
 };
-use crate::JujuVersion;
 use crate::charm_store::CharmStoreError;
 use crate::flags::{Flag, Kind, Parsed};
 
@@ -19,21 +18,13 @@ pub(super) const COMMAND: Command = Command::new(
 .args("<charm>", check)
 .formats(&["tabular", "json", "yaml"])
 .flags(&[
-    Flag::text(
-        &["arch"],
-        "Specify an arch <all|amd64|arm64|ppc64el|riscv64|s390x>",
-    ),
-    Flag::text(&["base"], "Specify a base"),
-    Flag::text(
-        &["channel"],
-        "Specify a channel to use instead of the default release",
-    ),
+    ARCH_FLAG,
+    BASE_FLAG,
+    CHANNEL_FLAG,
     URL_FLAG,
     Flag::switch(&["config"], "Display config for this charm"),
     Flag::of(Kind::Int, &["revision"], "Specify a revision number"),
-    Flag::text(&["series"], "Specify a series. DEPRECATED use --base")
-        .only(JujuVersion::V3_6)
-        .unsupported(),
+    SERIES_FLAG,
     Flag::text(
         &["track"],
         "Specify a track to use instead of the default track",

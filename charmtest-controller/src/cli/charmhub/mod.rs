@@ -22,6 +22,7 @@ use std::sync::Arc;
 use charmtest_charm::{Base, CharmName};
 
 use super::command::{Command, Cx, Failure};
+use crate::JujuVersion;
 use crate::charm_store::channel::Channel;
 use crate::charm_store::{
     CHARMHUB_URL, CharmStore, CharmStoreError, Request, Settings, WantedBase, host_arch,
@@ -40,6 +41,19 @@ pub(super) const COMMANDS: &[Command] = &[
     resources::COMMAND,
 ];
 
+/// The options that say which revision of a charm is meant.
+const ARCH_FLAG: Flag = Flag::text(
+    &["arch"],
+    "Specify an arch <all|amd64|arm64|ppc64el|riscv64|s390x>",
+);
+const BASE_FLAG: Flag = Flag::text(&["base"], "Specify a base");
+const CHANNEL_FLAG: Flag = Flag::text(
+    &["channel"],
+    "Specify a channel to use instead of the default release",
+);
+const SERIES_FLAG: Flag = Flag::text(&["series"], "Specify a series. DEPRECATED use --base")
+    .only(JujuVersion::V3_6)
+    .unsupported();
 /// The option of commands that work without a controller.
 const URL_FLAG: Flag = Flag::text(
     &["charmhub-url"],

@@ -12,7 +12,7 @@ use std::time::Duration;
 use charmtest_charm::yaml_writer::to_yaml;
 use tokio::time::Instant;
 
-use super::command::{Command, Cx, Failure};
+use super::command::{Command, Cx, Failure, Waited};
 use super::login::is_machine_id;
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
@@ -279,21 +279,11 @@ async fn wait_for(cx: &Cx) -> Result<(), Failure> {
             cx.info(&text).await;
             told = text;
         }
-        let time_is_up = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            changed = states.changed() => changed.map_err(|_| Failure::failed("the embedded controller is shutting down"))?,
-            () = cx.io.gone() => return Err(Failure::Silent(1)),
-            () = time_is_up => {
-                return Err(Failure::failed(format!(
-                    "timed out waiting for {:?} to reach goal state",
-                    target.name
-                )));
-            }
+        if let Waited::TimeIsUp = cx.wait_for_change(&mut states, deadline).await? {
+            return Err(Failure::failed(format!(
+                "timed out waiting for {:?} to reach goal state",
+                target.name
+            )));
         }
     }
 }
