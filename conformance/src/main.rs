@@ -19,18 +19,18 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Error>;
 
 const USAGE: &str = "usage: cargo xtask conformance [OPTIONS] [NAME]...
 
-  NAME                 run only scenarios with this in their name (`/x` for the one called x); `recorded` replays the recordings
+  NAME                 run only scenarios with this in their name (`/x` for the one called x)
+  recorded [TOPIC]...  replay the recorded commands: all, or those of these topics after what the others change
   hooks [NAME]...      replay the recorded hooks: of all scenarios, or of those with this in their name
   --list               list the scenarios, and run nothing
   -v, --verbose        also tell what agrees
   --jobs N             scenarios side by side
+  --until RECORD       end the replay of commands after this record
+  --answers FILE       write our answers to the recorded commands to a file: JSON, one a line
   --program PATH       the program under test (default: cargo-charmtest, as built)
   --juju PATH          run the scenarios on a real Juju: its client
   --controller NAME    ... and the controller in which they make their models
 ";
-
-/// The name of the half that replays recordings.
-const RECORDED: &str = "recorded";
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) list: bool,
     pub(crate) verbose: bool,
     pub(crate) jobs: Option<usize>,
+    pub(crate) until: Option<String>,
+    pub(crate) answers: Option<PathBuf>,
     pub(crate) charmtest: PathBuf,
     pub(crate) juju: Option<PathBuf>,
     pub(crate) controller: Option<String>,
@@ -69,25 +71,11 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<bool> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if options
-        .names
-        .first()
-        .is_some_and(|name| name == hooks::NAME)
-    {
-        return hooks::run(options, root);
+    match options.names.first().map(String::as_str) {
+        Some(hooks::NAME) => hooks::run(options, root),
+        Some(replay::cli::NAME) => replay::cli::run(options, root),
+        _ => scenario::run(options, root),
     }
-    let scenarios = options.names.is_empty() || options.names.iter().any(|name| name != RECORDED);
-    let recorded = options.juju.is_none()
-        && !options.list
-        && options.names.iter().any(|name| name == RECORDED);
-    let mut good = true;
-    if scenarios {
-        good &= scenario::run(options, root)?;
-    }
-    if recorded {
-        good &= replay::cli::run(options, root)?;
-    }
-    Ok(good)
 }
 
 impl Options {
@@ -112,6 +100,8 @@ impl Options {
                 "--jobs" => {
                     options.jobs = Some(value()?.parse().map_err(|_| "--jobs needs a number")?)
                 }
+                "--until" => options.until = Some(value()?),
+                "--answers" => options.answers = Some(value()?.into()),
                 "--program" => options.charmtest = value()?.into(),
                 "--juju" => options.juju = Some(value()?.into()),
                 "--controller" => options.controller = Some(value()?),
@@ -166,6 +156,7 @@ mod tests {
             "--nosuch",
             "--jobs",
             "--jobs x",
+            "--until",
             "--juju /bin/juju",
             "--controller c",
         ] {

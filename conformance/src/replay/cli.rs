@@ -1,17 +1,19 @@
 //! The recorded command lines, run again in their order on the embedded controller.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::compare::{self, Found};
 use super::names::Names;
-use super::plan::{Ledger, Plan};
+use super::plan::Plan;
 use super::record::{self, Record};
-use crate::juju::{Input, Juju, TOO_LATE};
+use super::report::Report;
+use crate::juju::{Input, Juju, Said, TOO_LATE};
 use crate::{Options, Result, charm, print, shape};
 
 /// How long a command may take.
@@ -29,25 +31,18 @@ const STUCK: Duration = Duration::from_millis(200);
 /// How long a status may take to show the units as they were recorded.
 const SAME_STATE: Duration = Duration::from_millis(600);
 
-/// What came of the records of one topic.
-#[derive(Debug, Default)]
-struct Tally {
-    skipped: usize,
-    alike: usize,
-    explained: usize,
-    unexplained: usize,
-    /// Answered with "not supported by the embedded controller".
-    missing: usize,
-    same_words: usize,
-}
+/// The name of this part of the suite.
+pub(crate) const NAME: &str = "recorded";
 
-/// Replays all records, and prints what differs; returns whether every difference is explained.
+/// Replays the records that were asked for, and prints what differs; returns whether every difference is explained.
 pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
     let records = record::read(&root.join("recordings/juju-4.0.15/cli"))?;
-    let plan = Plan::read(&root.join("recordings/replay.toml"))?;
+    let plan = Plan::read(&root.join("recordings/replay"))?;
+    let choice = Choice::new(options, &records)?;
     let dir = tempfile::tempdir()?;
     let juju = Juju::embedded(&options.charmtest, dir.path(), "4.0")?;
     prepare(&plan, root, &juju)?;
+    let mut answers = options.answers.as_ref().map(File::create).transpose()?;
     let mut replay = Replay {
         juju,
         names: Names::new(&plan.words),
@@ -58,124 +53,95 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
     for line in &plan.setup {
         replay.between(line)?;
     }
-    let mut ledger = Ledger::new(&plan);
-    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-    let mut unexplained = 0;
-    let mut absent: BTreeMap<String, usize> = BTreeMap::new();
-    for record in &records {
+    let mut report = Report::new(&plan);
+    for record in &records[..choice.end] {
         for line in plan.before(&record.id) {
             replay.between(line)?;
         }
-        let tally = tallies.entry(record.topic().to_owned()).or_default();
+        let chosen = choice.has(record);
         if plan.skipped(&record.id).is_some() {
-            tally.skipped += 1;
+            if chosen {
+                report.skipped(record);
+            }
+            continue;
+        }
+        if !chosen && record.reads() {
             continue;
         }
         let since = Instant::now();
-        let (found, same_words, missing) = replay.replay(record, &plan.fragments)?;
+        let answer = replay.replay(record, &plan.fragments)?;
         if options.verbose {
-            print(&format!(
-                "{} ({}) took {} ms",
-                record.id,
-                record.argv.join(" "),
-                since.elapsed().as_millis()
-            ));
+            let argv = record.argv.join(" ");
+            let took = since.elapsed().as_millis();
+            print(&format!("{} ({argv}) took {took} ms", record.id));
         }
-        if let Some(what) = missing {
-            tally.missing += 1;
-            if !plan.absent.contains_key(&what) {
-                print(&format!(
-                    "{} ({}): `{what}` is not there",
-                    record.id,
-                    record.argv.join(" ")
-                ));
-                unexplained += 1;
+        if let Some(file) = &mut answers {
+            write_answer(file, record, &answer)?;
+        }
+        if chosen {
+            report.add(record, answer);
+        }
+    }
+    Ok(report.finish(&records, choice.is_all()))
+}
+
+/// Which records are compared.
+struct Choice<'a> {
+    topics: &'a [String],
+    /// How many of the records are run.
+    end: usize,
+    of: usize,
+}
+
+impl<'a> Choice<'a> {
+    fn new(options: &'a Options, records: &[Record]) -> Result<Self> {
+        let topics = options.names.get(1..).unwrap_or_default();
+        for topic in topics {
+            if !records.iter().any(|record| record.topic() == topic) {
+                return Err(format!("{topic}: no such topic is recorded").into());
             }
-            *absent.entry(what).or_default() += 1;
-            continue;
         }
-        let any = !found.is_empty();
-        tally.same_words += usize::from(same_words);
-        let left = ledger.unexplained(&record.id, found);
-        match (any, left.is_empty()) {
-            (false, _) => tally.alike += 1,
-            (true, true) => tally.explained += 1,
-            (true, false) => tally.unexplained += 1,
-        }
-        unexplained += left.len();
-        for found in left {
-            print(&format!(
-                "{} ({}) {}: {}",
-                record.id,
-                record.argv.join(" "),
-                found.aspect,
-                found.text
-            ));
-        }
+        let asked =
+            |record: &Record| topics.is_empty() || topics.contains(&record.topic().to_owned());
+        let last = match &options.until {
+            Some(id) => records
+                .iter()
+                .position(|record| record.id == *id)
+                .ok_or_else(|| format!("{id} is not recorded"))?,
+            None => records.iter().rposition(asked).unwrap_or(0),
+        };
+        Ok(Self {
+            topics,
+            end: last + 1,
+            of: records.len(),
+        })
     }
-    let known = |id: &str| records.iter().any(|record| record.id == id);
-    let mut faults: Vec<String> = plan
-        .strangers(known)
+
+    fn has(&self, record: &Record) -> bool {
+        self.topics.is_empty() || self.topics.iter().any(|topic| topic == record.topic())
+    }
+
+    fn is_all(&self) -> bool {
+        self.topics.is_empty() && self.end == self.of
+    }
+}
+
+fn write_answer(file: &mut File, record: &Record, answer: &Answer) -> Result {
+    let found: Vec<String> = answer
+        .found
         .iter()
-        .map(|id| format!("replay.toml names {id}, which is not recorded"))
+        .map(|found| format!("{}: {}", found.aspect, found.text))
         .collect();
-    faults.extend(ledger.stale(true));
-    let there = plan
-        .absent
-        .iter()
-        .filter(|(what, _)| !absent.contains_key(*what));
-    faults.extend(there.map(|(what, why)| format!("`{what}` is there now ({why})")));
-    for fault in &faults {
-        print(fault);
-    }
-    if !absent.is_empty() {
-        let counts: Vec<String> = absent
-            .iter()
-            .map(|(what, count)| format!("{what} {count}"))
-            .collect();
-        print(&format!("not there: {}", counts.join(", ")));
-    }
-    summary(&tallies);
-    Ok(unexplained == 0 && faults.is_empty())
-}
-
-fn summary(tallies: &BTreeMap<String, Tally>) {
-    print(&format!(
-        "{:<14} {:>8} {:>8} {:>6} {:>10} {:>12} {:>10} {:>10}",
-        "recorded",
-        "replayed",
-        "alike",
-        "share",
-        "explained",
-        "unexplained",
-        "not there",
-        "skipped"
-    ));
-    let mut all = Tally::default();
-    for (topic, tally) in tallies {
-        line(topic, tally);
-        all.skipped += tally.skipped;
-        all.alike += tally.alike;
-        all.explained += tally.explained;
-        all.unexplained += tally.unexplained;
-        all.missing += tally.missing;
-        all.same_words += tally.same_words;
-    }
-    line("all", &all);
-    let replayed = all.alike + all.explained + all.unexplained + all.missing;
-    print(&format!(
-        "messages equal word for word: {} of {replayed}",
-        all.same_words
-    ));
-}
-
-fn line(topic: &str, tally: &Tally) {
-    let replayed = tally.alike + tally.explained + tally.unexplained + tally.missing;
-    let share = (tally.alike * 100).checked_div(replayed).unwrap_or(100);
-    print(&format!(
-        "{topic:<14} {replayed:>8} {:>8} {share:>5}% {:>10} {:>12} {:>10} {:>10}",
-        tally.alike, tally.explained, tally.unexplained, tally.missing, tally.skipped
-    ));
+    let value = json!({
+        "id": record.id,
+        "argv": record.argv,
+        "exit": answer.said.code,
+        "stdout": answer.said.stdout,
+        "stderr": answer.said.stderr,
+        "differs": found,
+    });
+    writeln!(file, "{value}")?;
+    Ok(())
 }
 
 /// Writes the files and charms that the commands name.
@@ -205,6 +171,16 @@ fn prepare(plan: &Plan, root: &Path, juju: &Juju) -> Result {
         }
     }
     Ok(())
+}
+
+/// Our answer to a recorded command.
+pub(crate) struct Answer {
+    pub(crate) said: Said,
+    pub(crate) found: Vec<Found>,
+    /// Whether the messages are equal, word for word.
+    pub(crate) same_words: bool,
+    /// What we say that is not supported.
+    pub(crate) missing: Option<String>,
 }
 
 /// Units and how they are: workload, agent, and the messages of both.
@@ -248,11 +224,7 @@ impl Replay {
     }
 
     /// Runs the command of a record again and compares.
-    fn replay(
-        &mut self,
-        record: &Record,
-        fragments: &[String],
-    ) -> Result<(Vec<Found>, bool, Option<String>)> {
+    fn replay(&mut self, record: &Record, fragments: &[String]) -> Result<Answer> {
         if !is_at_once(record) {
             self.settle()?;
         }
@@ -286,14 +258,15 @@ impl Replay {
             found.retain(|found| found.aspect == compare::Aspect::Exit);
         }
         self.changed |= !record.reads();
-        Ok((
+        Ok(Answer {
             found,
-            compare::same_words(&theirs, &ours),
-            missing(&ours.stderr),
-        ))
+            same_words: compare::same_words(&theirs, &ours),
+            missing: missing(&ours.stderr),
+            said: ours,
+        })
     }
 
-    fn ask(&self, record: &Record) -> Result<crate::juju::Said> {
+    fn ask(&self, record: &Record) -> Result<Said> {
         if record.is_other() {
             return Ok(self.juju.other(&record.argv)?);
         }

@@ -5,3 +5,4 @@ mod compare;
 mod names;
 mod plan;
 mod record;
+mod report;

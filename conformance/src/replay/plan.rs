@@ -1,15 +1,19 @@
-//! `replay.toml`: what a replay needs besides the recordings, and every difference that stays, with its reason.
+//! `recordings/replay/`: what a replay needs besides the recordings, and every difference that stays, with its reason.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::compare::{Aspect, Found};
 use crate::{Result, shape};
 
-/// The whole file.
+/// The file of what all topics share.
+const COMMON: &str = "common.toml";
+
+/// All that the directory says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
@@ -37,12 +41,20 @@ pub(crate) struct Plan {
     /// Commands and options that the embedded controller says it does not have, with the reason.
     #[serde(default)]
     pub(crate) absent: BTreeMap<String, String>,
-    /// Differences that stay.
-    #[serde(default)]
-    pub(crate) difference: Vec<Known>,
     /// Differences of keys and types that stay, wherever they appear.
     #[serde(default)]
     pub(crate) shape: Vec<KnownShape>,
+    /// Differences that stay, of single records; they are in the files of the topics.
+    #[serde(skip)]
+    pub(crate) difference: Vec<Known>,
+}
+
+/// The file of one topic.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Topic {
+    #[serde(default)]
+    difference: Vec<Known>,
 }
 
 /// A charm that differs from a fixture.
@@ -89,7 +101,10 @@ pub(crate) struct Known {
     /// Whether it depends on when the command runs, so that the answers may be alike in another run.
     #[serde(default)]
     pub(crate) sometimes: bool,
-    /// Record to aspects; `shape` stands for all places of the record.
+    /// The places that `shape` stands for, as patterns of paths; see [`shape::covers`]. All places when there are none.
+    #[serde(default)]
+    pub(crate) paths: Vec<String>,
+    /// Record to aspects.
     pub(crate) records: BTreeMap<String, Vec<Aspect>>,
 }
 
@@ -103,19 +118,44 @@ pub(crate) struct KnownShape {
     pub(crate) sometimes: bool,
     /// Patterns of paths; see [`shape::covers`].
     pub(crate) paths: Vec<String>,
-    /// The only records that the entry is about; all when there are none.
-    #[serde(default)]
-    pub(crate) records: Vec<String>,
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
 impl Plan {
-    /// Reads the file and checks that what it names is there.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text =
-            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let plan: Self =
-            toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    /// Reads the files of a directory: the common one, and one for each topic.
+    pub(crate) fn read(dir: &Path) -> Result<Self> {
+        let mut plan: Self = read(&dir.join(COMMON))?;
+        for entry in fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))? {
+            let path = entry?.path();
+            let is_toml = path
+                .extension()
+                .is_some_and(|extension| extension == "toml");
+            if !is_toml || path.ends_with(COMMON) {
+                continue;
+            }
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let topic: Topic = read(&path)?;
+            plan.add(&name, topic)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+        }
         Ok(plan)
+    }
+
+    /// Adds the entries of a topic, which are about its own records.
+    fn add(&mut self, name: &str, topic: Topic) -> Result {
+        for entry in &topic.difference {
+            for id in entry.records.keys() {
+                if topic_of(id) != name {
+                    return Err(format!("{id} belongs into another file").into());
+                }
+            }
+        }
+        self.difference.extend(topic.difference);
+        Ok(())
     }
 
     /// Returns why a record is skipped.
@@ -144,14 +184,15 @@ impl Plan {
             .difference
             .iter()
             .flat_map(|entry| entry.records.keys().cloned());
-        let shapes = self
-            .shape
-            .iter()
-            .flat_map(|entry| entry.records.iter().cloned());
         let between = self.between.iter().map(|between| between.before.clone());
-        let all = skips.chain(differences).chain(shapes).chain(between);
+        let all = skips.chain(differences).chain(between);
         all.filter(|id| !known(id)).collect()
     }
+}
+
+/// Returns the topic of a record's id.
+pub(crate) fn topic_of(id: &str) -> &str {
+    id.rsplit_once('-').map_or("", |(topic, _)| topic)
 }
 
 fn in_range(range: &str, id: &str) -> bool {
@@ -174,7 +215,10 @@ fn in_range(range: &str, id: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Ledger<'a> {
     plan: &'a Plan,
-    used: Vec<(String, Aspect)>,
+    /// The entries of records that were needed, for which record and which aspect.
+    used: Vec<(usize, String, Aspect)>,
+    /// Those entries again, with the place of the path that was needed.
+    used_places: Vec<(usize, usize)>,
     used_paths: Vec<(usize, usize)>,
     replayed: Vec<String>,
 }
@@ -184,6 +228,7 @@ impl<'a> Ledger<'a> {
         Self {
             plan,
             used: Vec::new(),
+            used_places: Vec::new(),
             used_paths: Vec::new(),
             replayed: Vec::new(),
         }
@@ -202,9 +247,6 @@ impl<'a> Ledger<'a> {
         if let Some(difference) = &found.shape {
             let mut explained = false;
             for (index, entry) in self.plan.shape.iter().enumerate() {
-                if !entry.records.is_empty() && !entry.records.iter().any(|record| record == id) {
-                    continue;
-                }
                 for (at, pattern) in entry.paths.iter().enumerate() {
                     if shape::covers(pattern, difference.path()) {
                         self.used_paths.push((index, at));
@@ -216,12 +258,23 @@ impl<'a> Ledger<'a> {
                 return true;
             }
         }
-        let listed = self.plan.difference.iter().any(|entry| {
+        let mut listed = false;
+        for (index, entry) in self.plan.difference.iter().enumerate() {
             let aspects = entry.records.get(id);
-            aspects.is_some_and(|aspects| aspects.contains(&found.aspect))
-        });
-        if listed {
-            self.used.push((id.to_owned(), found.aspect));
+            if !aspects.is_some_and(|aspects| aspects.contains(&found.aspect)) {
+                continue;
+            }
+            if let Some(difference) = &found.shape
+                && !entry.paths.is_empty()
+            {
+                let covers = |pattern: &String| shape::covers(pattern, difference.path());
+                let Some(at) = entry.paths.iter().position(covers) else {
+                    continue;
+                };
+                self.used_places.push((index, at));
+            }
+            self.used.push((index, id.to_owned(), found.aspect));
+            listed = true;
         }
         listed
     }
@@ -229,16 +282,30 @@ impl<'a> Ledger<'a> {
     /// Returns the entries that explained nothing, of those whose records were replayed.
     pub(crate) fn stale(&self, whole: bool) -> Vec<String> {
         let mut stale = Vec::new();
-        for entry in self.plan.difference.iter().filter(|entry| !entry.sometimes) {
-            for (id, aspects) in &entry.records {
+        let replayed = |id: &String| self.replayed.contains(id);
+        for (index, entry) in self.plan.difference.iter().enumerate() {
+            if entry.sometimes {
+                continue;
+            }
+            for (id, aspects) in entry.records.iter().filter(|(id, _)| replayed(id)) {
                 for aspect in aspects {
-                    let used = self.used.contains(&(id.clone(), *aspect));
-                    if !used && self.replayed.contains(id) {
-                        stale.push(format!(
-                            "{id}: {aspect} no longer differs ({})",
-                            entry.reason
-                        ));
+                    if !self.used.contains(&(index, id.clone(), *aspect)) {
+                        let reason = &entry.reason;
+                        stale.push(format!("{id}: {aspect} no longer differs ({reason})"));
                     }
+                }
+            }
+            if !entry.records.keys().all(replayed) {
+                continue;
+            }
+            for (at, path) in entry.paths.iter().enumerate() {
+                if !self.used_places.contains(&(index, at)) {
+                    let ids: Vec<&str> = entry.records.keys().map(String::as_str).collect();
+                    let ids = ids.join(", ");
+                    stale.push(format!(
+                        "{ids}: `{path}` no longer differs ({})",
+                        entry.reason
+                    ));
                 }
             }
         }
@@ -268,15 +335,23 @@ mod tests {
 reason = "no second host"
 records = ["model-002..model-004", "units-001"]
 
-[[difference]]
-reason = "a defect of that build"
-[difference.records]
-config-001 = ["exit", "stdout"]
-
 [[shape]]
 reason = "machines here have no hardware"
 paths = ["machines.*.hardware", "machines.*.nothing"]
 "#;
+
+    const CONFIG: &str = r#"
+[[difference]]
+reason = "a defect of that build"
+[difference.records]
+config-001 = ["exit", "stdout"]
+"#;
+
+    fn plan(common: &str, config: &str) -> Plan {
+        let mut plan: Plan = toml::from_str(common).unwrap();
+        plan.add("config", toml::from_str(config).unwrap()).unwrap();
+        plan
+    }
 
     fn found(aspect: Aspect) -> Found {
         Found {
@@ -288,7 +363,7 @@ paths = ["machines.*.hardware", "machines.*.nothing"]
 
     #[test]
     fn ranges_are_of_one_topic() {
-        let plan: Plan = toml::from_str(PLAN).unwrap();
+        let plan = plan(PLAN, CONFIG);
         for (id, skipped) in [
             ("model-001", false),
             ("model-002", true),
@@ -303,7 +378,7 @@ paths = ["machines.*.hardware", "machines.*.nothing"]
 
     #[test]
     fn listed_differences_are_explained_and_others_are_not() {
-        let plan: Plan = toml::from_str(PLAN).unwrap();
+        let plan = plan(PLAN, CONFIG);
         let mut ledger = Ledger::new(&plan);
         let left = ledger.unexplained(
             "config-001",
@@ -321,7 +396,7 @@ paths = ["machines.*.hardware", "machines.*.nothing"]
 
     #[test]
     fn entries_that_explain_nothing_are_named() {
-        let plan: Plan = toml::from_str(PLAN).unwrap();
+        let plan = plan(PLAN, CONFIG);
         let mut ledger = Ledger::new(&plan);
         let mut shape = found(Aspect::Shape);
         shape.shape = Some(Difference::Missing("machines.*.hardware".to_owned()));
@@ -346,7 +421,7 @@ paths = ["machines.*.hardware", "machines.*.nothing"]
             let text = format!(
                 "[[difference]]\nreason = \"a moment\"\nsometimes = {sometimes}\nrecords = {{ config-001 = [\"shape\"] }}\n"
             );
-            let plan: Plan = toml::from_str(&text).unwrap();
+            let plan = plan("", &text);
             let mut ledger = Ledger::new(&plan);
             assert!(ledger.unexplained("config-001", Vec::new()).is_empty());
             assert_eq!(ledger.stale(true).len(), stale);
@@ -358,8 +433,38 @@ paths = ["machines.*.hardware", "machines.*.nothing"]
 
     #[test]
     fn records_that_are_not_there_are_named() {
-        let plan: Plan = toml::from_str(PLAN).unwrap();
+        let plan = plan(PLAN, CONFIG);
         let strangers = plan.strangers(|id| id != "model-004");
         assert_eq!(strangers, ["model-004"]);
+    }
+
+    #[test]
+    fn an_entry_can_be_about_some_places_of_its_records() {
+        let text = r#"
+[[difference]]
+reason = "a moment"
+paths = ["a.*", "b"]
+[difference.records]
+config-001 = ["shape"]
+"#;
+        let plan = plan("", text);
+        let mut ledger = Ledger::new(&plan);
+        let shape = |path: &str| Found {
+            shape: Some(Difference::Extra(path.to_owned())),
+            ..found(Aspect::Shape)
+        };
+        let left = ledger.unexplained("config-001", vec![shape("a.x"), shape("c")]);
+        assert_eq!(left.len(), 1);
+        assert_eq!(
+            ledger.stale(false),
+            ["config-001: `b` no longer differs (a moment)"]
+        );
+    }
+
+    #[test]
+    fn a_record_stands_in_the_file_of_its_topic() {
+        let topic = toml::from_str(CONFIG).unwrap();
+        let error = Plan::default().add("model", topic).unwrap_err();
+        assert_eq!(error.to_string(), "config-001 belongs into another file");
     }
 }

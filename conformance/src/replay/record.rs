@@ -30,7 +30,7 @@ pub(crate) struct Record {
 impl Record {
     /// Returns the topic, which is the name of the file.
     pub(crate) fn topic(&self) -> &str {
-        self.id.rsplit_once('-').map_or("", |(topic, _)| topic)
+        super::plan::topic_of(&self.id)
     }
 
     /// Returns the words after `juju`; empty for another program.
