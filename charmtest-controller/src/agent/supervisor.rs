@@ -13,7 +13,7 @@ use super::processes::kill_by_environment;
 use super::shared::{Shared, clean_up, remove_dir, transact};
 use super::tidy::needs_tidying;
 use super::worker::Worker;
-use crate::model::{Hub, Life, Model, ModelUuid, State, Touched, TouchedModel, UnitName};
+use crate::model::{Hub, Model, ModelUuid, State, Touched, TouchedModel, UnitName};
 
 /// Runs the agents of all units.
 pub(super) struct Supervisor {
@@ -257,11 +257,8 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
         );
     }
     let mut units: BTreeSet<UnitName> = touched.units.iter().cloned().collect();
-    // A principal that is going may wait for just this subordinate to be gone; it tells nobody any more whose it was.
-    if touched.units.iter().any(|unit| !model.units.contains(unit)) {
-        let going = model.units.values().filter(|unit| unit.life != Life::Alive);
-        units.extend(going.map(|unit| unit.name.clone()));
-    }
+    // A principal that is going may wait for just this subordinate to be gone.
+    units.extend(touched.bereaved.iter().cloned());
     let secrets = touched
         .secrets
         .iter()
@@ -287,11 +284,10 @@ fn concerned(model: &Model, touched: &TouchedModel) -> BTreeSet<UnitName> {
             .map(|attachment| attachment.unit.clone()),
     );
     units.extend(
-        model
-            .units
-            .keys()
-            .filter(|unit| applications.contains(unit.application()))
-            .cloned(),
+        applications
+            .into_iter()
+            .flat_map(|application| model.units_of(application))
+            .map(|unit| unit.name.clone()),
     );
     units
 }
@@ -369,16 +365,7 @@ mod tests {
         sim.deploy("oth", "", 1);
         let id = sim.relate("srv:db", "cli:store");
         let task = sim.queue_task("oth/0");
-        let nothing = TouchedModel {
-            uuid: sim.model.info.uuid.clone(),
-            info: false,
-            applications: Vec::new(),
-            units: Vec::new(),
-            relations: Vec::new(),
-            tasks: Vec::new(),
-            secrets: Vec::new(),
-            storage: Vec::new(),
-        };
+        let nothing = TouchedModel::new(&sim.model.info.uuid);
         let cases = [
             (nothing.clone(), ""),
             (

@@ -65,13 +65,8 @@ pub(crate) fn tidy(model: &mut Model) -> bool {
 /// Says whether [`tidy`] would change anything or ask for the model's removal.
 pub(crate) fn needs_tidying(model: &Model) -> bool {
     let mut copy = model.clone();
-    let mut differs = tidy(&mut copy);
-    // By pointer: this is asked after every commit.
-    copy.applications
-        .each_change(&model.applications, |_, _| differs = true);
-    copy.remote_applications
-        .each_change(&model.remote_applications, |_, _| differs = true);
-    copy.relations
-        .each_change(&model.relations, |_, _| differs = true);
-    differs
+    tidy(&mut copy)
+        || copy.applications.differs(&model.applications)
+        || copy.remote_applications.differs(&model.remote_applications)
+        || copy.relations.differs(&model.relations)
 }

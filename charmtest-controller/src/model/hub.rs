@@ -10,7 +10,7 @@ use super::cross_model::keep_in_step;
 use super::ids::{ModelUuid, RelationId, TaskId, UnitName, random_uuid};
 use super::log::{LogLevel, LogLine};
 use super::secret::SecretId;
-use super::state::{Model, State};
+use super::state::{Model, ModelInfo, State};
 use super::status::{Status, StatusKind, StatusRecord};
 use super::storage::StorageId;
 use super::store::{LogQuery, Store, StoreError};
@@ -44,12 +44,16 @@ pub struct Touched {
 pub struct TouchedModel {
     /// The model.
     pub uuid: ModelUuid,
-    /// Its own record changed, or it came or went.
+    /// It came or went, its life or its configuration changed: what concerns every unit of it. The counters in its record do not.
     pub info: bool,
     /// Applications that changed, came or went.
     pub applications: Vec<String>,
     /// Units that changed, came or went.
     pub units: Vec<UnitName>,
+    /// The principals of subordinates that went: their own records tell it no more.
+    pub bereaved: Vec<UnitName>,
+    /// Machines that changed, came or went.
+    pub machines: Vec<String>,
     /// Relations that changed, came or went.
     pub relations: Vec<RelationId>,
     /// Tasks that changed or came.
@@ -259,11 +263,13 @@ fn compare(before: &State, after: &State) -> (Touched, Vec<(ModelUuid, StatusRec
             Some(old) => touched
                 .models
                 .push(compare_models(old, model, &mut history)),
-            None => touched.models.push(compare_models(
-                &Model::new((*model.info).clone()),
-                model,
-                &mut history,
-            )),
+            None => {
+                let nothing = Model::new((*model.info).clone());
+                touched.models.push(TouchedModel {
+                    info: true,
+                    ..compare_models(&nothing, model, &mut history)
+                });
+            }
         }
     }
     for (uuid, model) in before
@@ -271,10 +277,10 @@ fn compare(before: &State, after: &State) -> (Touched, Vec<(ModelUuid, StatusRec
         .iter()
         .filter(|(uuid, _)| !after.models.contains_key(*uuid))
     {
-        let units = model.units.keys().cloned().collect();
         touched.models.push(TouchedModel {
             info: true,
-            units,
+            units: model.units.keys().cloned().collect(),
+            machines: model.machines.keys().cloned().collect(),
             ..TouchedModel::new(uuid)
         });
     }
@@ -282,12 +288,15 @@ fn compare(before: &State, after: &State) -> (Touched, Vec<(ModelUuid, StatusRec
 }
 
 impl TouchedModel {
-    fn new(uuid: &ModelUuid) -> Self {
+    /// Says that nothing in a model was touched.
+    pub(crate) fn new(uuid: &ModelUuid) -> Self {
         Self {
             uuid: uuid.clone(),
             info: false,
             applications: Vec::new(),
             units: Vec::new(),
+            bereaved: Vec::new(),
+            machines: Vec::new(),
             relations: Vec::new(),
             tasks: Vec::new(),
             secrets: Vec::new(),
@@ -302,7 +311,7 @@ fn compare_models(
     history: &mut Vec<(ModelUuid, StatusRecord)>,
 ) -> TouchedModel {
     let mut touched = TouchedModel {
-        info: !Arc::ptr_eq(&old.info, &new.info),
+        info: concerns_all(&old.info, &new.info),
         ..TouchedModel::new(&new.info.uuid)
     };
     new.applications
@@ -326,7 +335,12 @@ fn compare_models(
     new.units.each_change(&old.units, |name, row| {
         touched.units.push(name.clone());
         let was = old.units.get(name);
-        let Some(is) = row else { return };
+        let Some(is) = row else {
+            touched
+                .bereaved
+                .extend(was.and_then(|was| was.principal.clone()));
+            return;
+        };
         if was.is_none_or(|was| !is.workload.says_the_same(&was.workload)) {
             let status = &is.workload;
             history.push(record(
@@ -348,6 +362,8 @@ fn compare_models(
             ));
         }
     });
+    new.machines
+        .each_change(&old.machines, |id, _| touched.machines.push(id.clone()));
     new.relations
         .each_change(&old.relations, |id, _| touched.relations.push(*id));
     new.tasks
@@ -357,6 +373,11 @@ fn compare_models(
     new.storage
         .each_change(&old.storage, |id, _| touched.storage.push(id.clone()));
     touched
+}
+
+/// Says whether a change of a model's own record can matter to its units.
+fn concerns_all(old: &Arc<ModelInfo>, new: &Arc<ModelInfo>) -> bool {
+    !Arc::ptr_eq(old, new) && (old.life != new.life || old.config != new.config)
 }
 
 fn record<S>(
@@ -404,6 +425,58 @@ fn threshold(config: &str, module: &str) -> LogLevel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::changes::{self, fixture};
+
+    #[test]
+    fn a_commit_touches_no_more_than_it_changed() {
+        let mut model = fixture::model();
+        fixture::deployed(&mut model, "db", fixture::charm("db", ""), 3);
+        let uuid = model.info.uuid.clone();
+        let mut before = fixture::state();
+        before.models.insert(uuid.clone(), Arc::new(model));
+        let touched_by = |change: &dyn Fn(&mut Model)| {
+            let mut after = before.clone();
+            change(after.model_mut(&uuid).unwrap());
+            compare(&before, &after).0.models.remove(0)
+        };
+        let nothing = TouchedModel::new(&uuid);
+        let unit = |name: &str| UnitName::parse(name).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+
+        let queued = touched_by(&|model| {
+            let task = changes::NewTask {
+                receiver: unit("db/0").into(),
+                params: Default::default(),
+            };
+            changes::queue_operation(model, String::new(), "act", vec![task], &[], now);
+        });
+        let expected = TouchedModel {
+            tasks: vec![2],
+            ..nothing.clone()
+        };
+        assert_eq!(queued, expected, "the counters of a model concern nobody");
+
+        let removed = touched_by(&|model| changes::remove_unit_record(model, &unit("db/2"), now));
+        let expected = TouchedModel {
+            units: vec![unit("db/2")],
+            machines: vec!["2".to_owned()],
+            ..nothing.clone()
+        };
+        assert_eq!(
+            removed, expected,
+            "the other units have nothing to do with it"
+        );
+
+        let configured = touched_by(&|model| {
+            let config = &mut model.info_mut().config;
+            config.insert("automatically-retry-hooks".to_owned(), "false".to_owned());
+        });
+        let expected = TouchedModel {
+            info: true,
+            ..nothing
+        };
+        assert_eq!(configured, expected);
+    }
 
     #[test]
     fn logging_config_is_decided_by_the_longest_prefix() {

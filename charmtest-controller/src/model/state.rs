@@ -161,9 +161,10 @@ impl Model {
 
     /// Iterates over the units of `application` in name order.
     pub fn units_of<'a>(&'a self, application: &'a str) -> impl Iterator<Item = &'a Unit> + Clone {
+        let first = format!("{application}/");
         self.units
-            .values()
-            .filter(move |unit| unit.name.application() == application)
+            .values_from(first.as_str())
+            .take_while(move |unit| unit.name.application() == application)
     }
 
     /// Iterates over the relations of `application` in id order.

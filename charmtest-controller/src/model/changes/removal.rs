@@ -207,8 +207,9 @@ pub fn remove_unit_record(model: &mut Model, name: &UnitName, now: Timestamp) {
         }
         drop_relation_if_empty(model, id);
     }
-    if let Some(application) = model.applications.get_mut(name.application())
-        && application.leader.as_ref() == Some(name)
+    // Looked at first: a row that is taken for changing counts as changed, and wakes all units of its application.
+    if model.is_leader(name)
+        && let Some(application) = model.applications.get_mut(name.application())
     {
         application.leader = None;
     }
