@@ -234,12 +234,14 @@ pub(crate) fn begin_task(
     context: &str,
     now: Timestamp,
 ) {
-    let Some(task) = model.tasks.get_mut(&id) else {
+    let begun = model.tasks.update(id, |task| {
+        task.status = TaskStatus::Running;
+        task.started = Some(now);
+        format!("running action {}", task.action)
+    });
+    let Some(message) = begun else {
         return;
     };
-    task.status = TaskStatus::Running;
-    task.started = Some(now);
-    let message = format!("running action {}", task.action);
     let Some(row) = model.units.get_mut(unit) else {
         return;
     };
@@ -281,12 +283,12 @@ pub(crate) fn finish_task(
     end: TaskEnd,
     now: Timestamp,
 ) {
-    if let Some(task) = model.tasks.get_mut(&id) {
+    model.tasks.update(id, |task| {
         task.status = end.status;
         task.message = end.message;
         task.results = end.results;
         task.completed = Some(now);
-    }
+    });
     let Some(row) = model.units.get_mut(unit) else {
         return;
     };

@@ -1,28 +1,29 @@
 //! The agents of machines: they run commands (`juju exec --machine`) and clean up after machines that are gone.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::action::task_end;
+use super::cleaner::Gone;
 use super::commit::TaskEnd;
 use super::context::ActionContext;
 use super::environment::command_environment;
 use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script};
 use super::processes::{MACHINE_VARIABLE, kill_by_environment, machine_mark};
-use super::shared::{Shared, remove_dir, transact};
+use super::shared::{Shared, transact};
 use crate::model::{Hub, Model, ModelUuid, Task, TaskId, TaskReceiver, TaskStatus};
 
 /// The commands that run on machines right now.
 pub(super) struct Machines {
     shared: Arc<Shared>,
-    known: HashMap<ModelUuid, HashSet<String>>,
+    clean: mpsc::UnboundedSender<Gone>,
     running: HashSet<(ModelUuid, TaskId)>,
     tasks: JoinSet<(ModelUuid, TaskId)>,
     stop: watch::Sender<bool>,
@@ -30,10 +31,12 @@ pub(super) struct Machines {
 
 impl Machines {
     /// Makes the agents of no machine.
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    ///
+    /// Machines that are gone are put into `clean`.
+    pub(super) fn new(shared: Arc<Shared>, clean: mpsc::UnboundedSender<Gone>) -> Self {
         Self {
             shared,
-            known: HashMap::new(),
+            clean,
             running: HashSet::new(),
             tasks: JoinSet::new(),
             stop: watch::Sender::new(false),
@@ -60,33 +63,21 @@ impl Machines {
         }
     }
 
-    /// Starts the commands that wait, and cleans up after machines that are gone.
-    pub(super) fn follow(&mut self, uuid: &ModelUuid, tasks: &[TaskId]) {
+    /// Takes up a commit: starts the commands among `tasks` that wait, and cleans up after those of `machines` that are gone.
+    pub(super) fn follow(&mut self, uuid: &ModelUuid, tasks: &[TaskId], machines: &[String]) {
         while let Some(Ok(ended)) = self.tasks.try_join_next() {
             self.running.remove(&ended);
         }
-        let Some(model) = self.shared.hub.model(uuid) else {
-            // The directory goes with the model's own.
-            for id in self.known.remove(uuid).unwrap_or_default() {
-                self.clean(uuid, id, false);
-            }
-            return;
+        let model = self.shared.hub.model(uuid);
+        let is_gone = |id: &&String| {
+            let there = model.as_ref().map(|model| model.machines.contains(*id));
+            !there.unwrap_or_default()
         };
-        let gone: Vec<String> = {
-            let known = self.known.entry(uuid.clone()).or_default();
-            let gone: Vec<String> = known
-                .iter()
-                .filter(|id| !model.machines.contains(id.as_str()))
-                .cloned()
-                .collect();
-            if known.len() != model.machines.len() || !gone.is_empty() {
-                *known = model.machines.keys().cloned().collect();
-            }
-            gone
-        };
-        for id in gone {
-            self.clean(uuid, id, true);
+        for id in machines.iter().filter(is_gone) {
+            // Nobody is left to clean up for once the daemon ends.
+            let _ = self.clean.send(Gone::Machine(uuid.clone(), id.clone()));
         }
+        let Some(model) = model else { return };
         for id in tasks {
             let waits = model.tasks.get(id).is_some_and(|task| {
                 task.status == TaskStatus::Pending && task.receiver.machine().is_some()
@@ -107,17 +98,6 @@ impl Machines {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
     }
-
-    fn clean(&self, uuid: &ModelUuid, id: String, with_directory: bool) {
-        let mark = machine_mark(uuid, &id);
-        let dir = self.shared.hub.data.machine(uuid, &id);
-        tokio::task::spawn_blocking(move || {
-            kill_by_environment(&[(MACHINE_VARIABLE, &mark)]);
-            if with_directory {
-                remove_dir(&dir);
-            }
-        });
-    }
 }
 
 fn context_id(machine: &str, id: TaskId) -> String {
@@ -128,13 +108,18 @@ fn context_id(machine: &str, id: TaskId) -> String {
 async fn run(shared: &Shared, uuid: &ModelUuid, id: TaskId, mut stop: watch::Receiver<bool>) {
     let hub = &shared.hub;
     let begun = transact(hub, uuid, |model, now| {
-        let task = model.tasks.get_mut(&id).ok_or(())?;
-        if task.status != TaskStatus::Pending {
-            return Err(());
+        let begun = model.tasks.update(id, |task| {
+            let waits = task.status == TaskStatus::Pending;
+            if waits {
+                task.status = TaskStatus::Running;
+                task.started = Some(now);
+            }
+            waits
+        });
+        match begun {
+            Some(true) => Ok(()),
+            _ => Err(()),
         }
-        task.status = TaskStatus::Running;
-        task.started = Some(now);
-        Ok(())
     });
     if begun.is_err() {
         return;
@@ -186,12 +171,12 @@ async fn run(shared: &Shared, uuid: &ModelUuid, id: TaskId, mut stop: watch::Rec
 
 fn finish(hub: &Hub, uuid: &ModelUuid, id: TaskId, end: &TaskEnd) {
     let done = transact(hub, uuid, |model, now| {
-        if let Some(task) = model.tasks.get_mut(&id) {
+        model.tasks.update(id, |task| {
             task.status = end.status;
             task.message.clone_from(&end.message);
             task.results.clone_from(&end.results);
             task.completed = Some(now);
-        }
+        });
         Ok::<_, std::convert::Infallible>(())
     });
     if let Err(error) = done {

@@ -8,6 +8,7 @@
 
 mod action;
 mod charm_dir;
+mod cleaner;
 mod commit;
 mod context;
 mod contexts;

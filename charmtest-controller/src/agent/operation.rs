@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::action::{commits, flush_failed, task_end};
 use super::charm_dir;
@@ -342,7 +342,7 @@ impl Worker {
 
     /// Ends when the agent stops, the task is cancelled, or a command has taken its time.
     fn task_interrupt(&self, task: &Task) -> impl Future<Output = Interrupt> + use<> {
-        let mut states = self.shared.hub.watch();
+        let (hub, concern) = (Arc::clone(&self.shared.hub), self.concern.clone());
         let stop = self.stopped();
         let (model, id) = (self.model.clone(), task.id);
         let limit = task
@@ -351,12 +351,11 @@ impl Worker {
             .and_then(Value::as_u64)
             .filter(|_| task.action == Task::EXEC);
         async move {
-            let cancelled = states.wait_for(|state| {
-                let task = state
-                    .models
-                    .get(&model)
-                    .and_then(|model| model.tasks.get(&id));
+            let cancelled = once(&hub, concern, |state| {
+                let model = state.models.get(&model);
+                let task = model.and_then(|model| model.tasks.get(&id));
                 task.is_none_or(|task| task.status == TaskStatus::Aborting)
+                    .then_some(())
             });
             let timer = async {
                 match limit {
@@ -381,6 +380,7 @@ impl Worker {
             Arc::clone(&self.shared.hub),
             self.model.clone(),
             self.unit.clone(),
+            self.concern.clone(),
         );
         async move {
             tokio::select! {
@@ -444,22 +444,31 @@ impl Worker {
 }
 
 /// Waits until the unit has to go whatever runs.
-async fn forced(hub: Arc<Hub>, model: ModelUuid, unit: UnitName) {
-    let mut states = hub.watch();
+async fn forced(hub: Arc<Hub>, model: ModelUuid, unit: UnitName, concern: watch::Receiver<()>) {
     let limit = |state: &State| {
         let model = state.models.get(&model)?;
         model.units.get(&unit)?.force_at
     };
-    let at = match states.wait_for(|state| limit(state).is_some()).await {
-        Ok(state) => limit(&state),
-        // The controller ends, and with it the agent.
-        Err(_) => None,
-    };
-    match at {
-        Some(at) => {
-            let left = at.duration_since(hub.now()).max(SignedDuration::ZERO);
-            tokio::time::sleep(left.unsigned_abs()).await;
+    let at = once(&hub, concern, limit).await;
+    let left = at.duration_since(hub.now()).max(SignedDuration::ZERO);
+    tokio::time::sleep(left.unsigned_abs()).await;
+}
+
+/// Waits until `found` finds something in the state; it looks again only after commits that may concern the unit, for thousands of
+/// hooks may run while others commit.
+async fn once<T>(
+    hub: &Hub,
+    mut concern: watch::Receiver<()>,
+    found: impl Fn(&State) -> Option<T>,
+) -> T {
+    loop {
+        concern.mark_unchanged();
+        if let Some(found) = found(&hub.snapshot()) {
+            return found;
         }
-        None => std::future::pending().await,
+        if concern.changed().await.is_err() {
+            // Nobody follows this unit any more: the agent is told to stop.
+            std::future::pending::<()>().await;
+        }
     }
 }

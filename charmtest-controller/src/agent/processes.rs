@@ -31,12 +31,19 @@ pub(crate) fn kill_group(leader: u32) {
 ///
 /// It reads `/proc` and may sleep: call it where blocking is allowed.
 pub(crate) fn kill_by_environment(variables: &[(&str, &str)]) {
-    let wanted: Vec<Vec<u8>> = variables
-        .iter()
-        .map(|(name, value)| format!("{name}={value}").into_bytes())
-        .collect();
+    kill_where(|environment| {
+        variables
+            .iter()
+            .all(|(name, value)| environment.values(name).any(|found| found == *value))
+    });
+}
+
+/// Kills every process of this user whose environment is the one that is meant, and waits until they are gone.
+///
+/// It reads all of `/proc`, whatever the number of processes that are meant, and may sleep: call it where blocking is allowed.
+pub(crate) fn kill_where(is_meant: impl Fn(&Environment) -> bool) {
     for _ in 0..ROUNDS {
-        let found = find(&wanted);
+        let found = find(&is_meant);
         if found.is_empty() {
             return;
         }
@@ -47,7 +54,21 @@ pub(crate) fn kill_by_environment(variables: &[(&str, &str)]) {
     }
 }
 
-fn find(wanted: &[Vec<u8>]) -> Vec<Pid> {
+/// The environment of a process as it was when the process started.
+#[derive(Debug)]
+pub(crate) struct Environment(Vec<u8>);
+
+impl Environment {
+    /// Iterates over the values of a variable; there is one as a rule, but a process may be started with more.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.split(|byte| *byte == 0).filter_map(move |entry| {
+            let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            std::str::from_utf8(value).ok()
+        })
+    }
+}
+
+fn find(is_meant: impl Fn(&Environment) -> bool) -> Vec<Pid> {
     let own = std::process::id().cast_signed();
     let user = getuid().as_raw();
     let Ok(entries) = fs::read_dir("/proc") else {
@@ -61,17 +82,8 @@ fn find(wanted: &[Vec<u8>]) -> Vec<Pid> {
                 return None;
             }
             // Empty for zombies, unreadable for processes that just ended.
-            let environment = fs::read(entry.path().join("environ")).ok()?;
-            let carries = |variable: &Vec<u8>| {
-                environment
-                    .split(|byte| *byte == 0)
-                    .any(|entry| entry == variable)
-            };
-            wanted
-                .iter()
-                .all(carries)
-                .then(|| Pid::from_raw(id))
-                .flatten()
+            let environment = Environment(fs::read(entry.path().join("environ")).ok()?);
+            is_meant(&environment).then(|| Pid::from_raw(id)).flatten()
         })
         .collect()
 }

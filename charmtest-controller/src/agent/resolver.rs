@@ -497,10 +497,10 @@ fn storage_step(model: &Model, unit: &Unit) -> Option<Step> {
 
 /// Returns the unit's oldest task that has not started.
 fn next_task(model: &Model, unit: &Unit) -> Option<TaskId> {
-    let pending = |task: &&crate::model::Task| {
-        task.receiver.unit() == Some(&unit.name) && task.status == TaskStatus::Pending
-    };
-    model.tasks.values().find(pending).map(|task| task.id)
+    let receiver = unit.name.clone().into();
+    let mut open = model.tasks.open_of(&receiver);
+    open.find(|task| task.status == TaskStatus::Pending)
+        .map(|task| task.id)
 }
 
 fn charm_is_old(model: &Model, unit: &Unit) -> bool {

@@ -8,9 +8,8 @@ use tokio::sync::{OwnedMutexGuard, Semaphore};
 
 use super::contexts::Contexts;
 use super::output::complain;
-use super::processes::kill_by_environment;
 use super::tidy::tidy;
-use crate::model::{Hub, Model, ModelUuid, State, Transact, UnitName};
+use crate::model::{Hub, Model, ModelUuid, State, Transact};
 
 /// Held while something runs on a machine, or in an execution group there.
 type MachineLock = Arc<tokio::sync::Mutex<()>>;
@@ -24,7 +23,27 @@ pub(super) struct Shared {
     pub(super) contexts: Contexts,
     /// Bounds how many hooks start at once over all units.
     pub(super) slots: Arc<Semaphore>,
-    machines: Mutex<HashMap<(ModelUuid, String, String), MachineLock>>,
+    machines: Mutex<MachineLocks>,
+}
+
+/// The locks of machines that somebody uses or waits for.
+#[derive(Debug, Default)]
+struct MachineLocks {
+    locks: HashMap<(ModelUuid, String, String), MachineLock>,
+    /// How many there may be before those that nobody holds are dropped.
+    limit: usize,
+}
+
+impl MachineLocks {
+    fn get(&mut self, model: &ModelUuid, machine: &str, group: &str) -> MachineLock {
+        // Machines that nobody uses or waits for may be gone. Looking for them now and then keeps the price of one lock small.
+        if self.locks.len() >= self.limit {
+            self.locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            self.limit = 2 * self.locks.len() + 16;
+        }
+        let key = (model.clone(), machine.to_owned(), group.to_owned());
+        Arc::clone(self.locks.entry(key).or_default())
+    }
 }
 
 impl Shared {
@@ -49,13 +68,7 @@ impl Shared {
     ) -> OwnedMutexGuard<()> {
         let lock = {
             let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-            // Machines that nobody uses or waits for may be gone.
-            machines.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(
-                machines
-                    .entry((model.clone(), machine.to_owned(), group.to_owned()))
-                    .or_default(),
-            )
+            machines.get(model, machine, group)
         };
         lock.lock_owned().await
     }
@@ -85,15 +98,6 @@ pub(super) fn transact<E>(
     })
 }
 
-/// Removes what a unit leaves behind: its processes and its directory.
-pub(super) fn clean_up(hub: &Hub, model: &ModelUuid, unit: &UnitName) {
-    kill_by_environment(&[
-        ("JUJU_UNIT_NAME", unit.as_str()),
-        ("JUJU_MODEL_UUID", &model.0),
-    ]);
-    remove_dir(&hub.data.agent(model, unit));
-}
-
 /// Removes a directory with everything in it, if it is there.
 pub(super) fn remove_dir(path: &std::path::Path) {
     match std::fs::remove_dir_all(path) {
@@ -101,5 +105,23 @@ pub(super) fn remove_dir(path: &std::path::Path) {
             complain(&format!("cannot remove {}: {error}", path.display()))
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_that_nobody_holds_are_dropped_and_others_stay() {
+        let model = ModelUuid("m".to_owned());
+        let mut locks = MachineLocks::default();
+        let held = locks.get(&model, "0", "");
+        for machine in 1..1_000 {
+            locks.get(&model, &machine.to_string(), "");
+            assert!(locks.locks.len() < 40, "{}", locks.locks.len());
+        }
+        assert!(Arc::ptr_eq(&held, &locks.get(&model, "0", "")));
+        assert!(!Arc::ptr_eq(&held, &locks.get(&model, "0", "group")));
     }
 }

@@ -210,7 +210,7 @@ impl Simulation {
             started: None,
             completed: None,
         };
-        self.model.tasks.insert(id, task);
+        self.model.tasks.insert(task);
         id
     }
 

@@ -1,16 +1,17 @@
 //! Who starts agents, wakes them, and cleans up after them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::cleaner::{Cleaner, Gone, clean_up};
 use super::commit;
 use super::machine::Machines;
 use super::persist::{persist, repair};
 use super::processes::kill_by_environment;
-use super::shared::{Shared, clean_up, remove_dir, transact};
+use super::shared::{Shared, remove_dir, transact};
 use super::tidy::needs_tidying;
 use super::worker::Worker;
 use crate::model::{Hub, Model, ModelUuid, State, Touched, TouchedModel, UnitName};
@@ -22,11 +23,12 @@ pub(super) struct Supervisor {
     stopped: watch::Receiver<bool>,
     workers: HashMap<(ModelUuid, UnitName), Handle>,
     cleaning: JoinSet<()>,
+    cleaner: Cleaner,
     machines: Machines,
 }
 
 struct Handle {
-    wake: Arc<Notify>,
+    concern: watch::Sender<()>,
     cancel: watch::Sender<bool>,
     running: JoinHandle<()>,
 }
@@ -37,13 +39,15 @@ impl Supervisor {
         touched: mpsc::UnboundedReceiver<Touched>,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        let machines = Machines::new(Arc::clone(&shared));
+        let cleaner = Cleaner::start(Arc::clone(&shared.hub));
+        let machines = Machines::new(Arc::clone(&shared), cleaner.queue());
         Self {
             shared,
             touched,
             stopped,
             workers: HashMap::new(),
             cleaning: JoinSet::new(),
+            cleaner,
             machines,
         }
     }
@@ -59,7 +63,7 @@ impl Supervisor {
                 self.start(uuid, unit);
             }
             let tasks: Vec<_> = model.tasks.keys().copied().collect();
-            self.machines.follow(uuid, &tasks);
+            self.machines.follow(uuid, &tasks, &[]);
             self.tidy(uuid);
         }
         while let Some(touched) = self.next_touched().await {
@@ -87,6 +91,8 @@ impl Supervisor {
             let _ = worker.await;
         }
         while self.cleaning.join_next().await.is_some() {}
+        drop(self.machines);
+        self.cleaner.finish().await;
     }
 
     /// Waits for the next commit; `None` when it is time to stop.
@@ -108,7 +114,8 @@ impl Supervisor {
 
     /// Does what a commit asks for: starts, wakes and ends agents.
     fn follow(&mut self, touched: &TouchedModel) {
-        self.machines.follow(&touched.uuid, &touched.tasks);
+        self.machines
+            .follow(&touched.uuid, &touched.tasks, &touched.machines);
         let Some(model) = self.shared.hub.model(&touched.uuid) else {
             return self.end_model(&touched.uuid);
         };
@@ -129,7 +136,7 @@ impl Supervisor {
         }
         for unit in concerned(&model, touched) {
             if let Some(handle) = self.workers.get(&(touched.uuid.clone(), unit)) {
-                handle.wake.notify_one();
+                handle.concern.send_replace(());
             }
         }
         self.tidy(&touched.uuid);
@@ -157,18 +164,18 @@ impl Supervisor {
         if self.workers.contains_key(&key) {
             return;
         }
-        let wake = Arc::new(Notify::new());
+        let (concern, concerned) = watch::channel(());
         let (cancel, cancelled) = watch::channel(false);
         let running = {
             let shared = Arc::clone(&self.shared);
-            let (model, unit, wake) = (model.clone(), unit.clone(), Arc::clone(&wake));
+            let (model, unit) = (model.clone(), unit.clone());
             tokio::spawn(async move {
                 let work = || {
                     let worker = Worker::new(
                         Arc::clone(&shared),
                         model.clone(),
                         unit.clone(),
-                        Arc::clone(&wake),
+                        concerned.clone(),
                         cancelled.clone(),
                     );
                     worker.run()
@@ -188,7 +195,7 @@ impl Supervisor {
         self.workers.insert(
             key,
             Handle {
-                wake,
+                concern,
                 cancel,
                 running,
             },
@@ -197,29 +204,25 @@ impl Supervisor {
 
     /// Ends the agent of a unit that is gone, with everything that the unit left on this machine.
     fn end(&mut self, model: &ModelUuid, unit: &UnitName) {
-        let key = (model.clone(), unit.clone());
-        let handle = self.workers.remove(&key);
-        let hub = Arc::clone(&self.shared.hub);
+        let handle = self.workers.remove(&(model.clone(), unit.clone()));
+        let gone = Gone::Unit(model.clone(), unit.clone());
+        let clean = self.cleaner.queue();
         self.cleaning.spawn(async move {
             if let Some(handle) = handle {
                 handle.cancel.send_replace(true);
                 let _ = handle.running.await;
             }
-            let cleaned = tokio::task::spawn_blocking(move || {
-                clean_up(&hub, &key.0, &key.1);
-                if hub.model(&key.0).is_none() {
-                    remove_dir(&hub.data.model(&key.0));
-                }
-            });
-            let _ = cleaned.await;
+            // The cleaner is there as long as the supervisor is.
+            let _ = clean.send(gone);
         });
     }
 
     fn end_model(&mut self, uuid: &ModelUuid) {
+        let of_model = |(model, _): &&(ModelUuid, UnitName)| model == uuid;
         let units: Vec<UnitName> = self
             .workers
             .keys()
-            .filter(|(model, _)| model == uuid)
+            .filter(of_model)
             .map(|(_, unit)| unit.clone())
             .collect();
         for unit in &units {
@@ -319,12 +322,15 @@ fn remove_strays(hub: &Hub, state: &State) {
     let models = hub.data.root().join("models");
     for uuid in names_in(&models).into_iter().map(ModelUuid) {
         let model = state.models.get(&uuid);
-        for tag in names_in(&hub.data.model(&uuid).join("agents")) {
-            let known = model.is_some_and(|model| model.units.keys().any(|unit| unit.tag() == tag));
-            let Some(unit) = unit_of_tag(&tag).filter(|_| !known) else {
-                continue;
-            };
-            clean_up(hub, &uuid, &unit);
+        let units = model.into_iter().flat_map(|model| model.units.keys());
+        let known: HashSet<String> = units.map(UnitName::tag).collect();
+        let strays: Vec<Gone> = names_in(&hub.data.model(&uuid).join("agents"))
+            .iter()
+            .filter(|tag| !known.contains(*tag))
+            .filter_map(|tag| Some(Gone::Unit(uuid.clone(), unit_of_tag(tag)?)))
+            .collect();
+        if !strays.is_empty() {
+            clean_up(hub, &strays);
         }
         for dir in super::storage::strays(
             &hub.data.model(&uuid).join("storage"),

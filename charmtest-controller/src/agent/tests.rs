@@ -237,9 +237,10 @@ impl Rig {
             };
             id = sim.queue_task("app/0");
             *model = sim.model;
-            let task = model.tasks.get_mut(&id).unwrap();
-            task.action = action.to_owned();
-            task.params = params.as_object().cloned().unwrap_or_default();
+            model.tasks.update(id, |task| {
+                task.action = action.to_owned();
+                task.params = params.as_object().cloned().unwrap_or_default();
+            });
         });
         self.until("done with the task", |model| {
             model

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, watch};
 
 use super::commit;
 use super::output::{UnitLog, complain};
@@ -23,7 +23,8 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) model: ModelUuid,
     pub(super) unit: UnitName,
-    wake: Arc<Notify>,
+    /// Changes with every commit that may concern this unit.
+    pub(super) concern: watch::Receiver<()>,
     pub(super) cancel: watch::Receiver<bool>,
     pub(super) log: UnitLog,
 }
@@ -36,12 +37,12 @@ pub(super) struct Turn {
 }
 
 impl Worker {
-    /// Makes the agent of a unit; `cancel` turns true when it has to stop.
+    /// Makes the agent of a unit; `concern` changes with every commit that may concern it, `cancel` turns true when it has to stop.
     pub(super) fn new(
         shared: Arc<Shared>,
         model: ModelUuid,
         unit: UnitName,
-        wake: Arc<Notify>,
+        concern: watch::Receiver<()>,
         cancel: watch::Receiver<bool>,
     ) -> Self {
         let log = UnitLog::new(Arc::clone(&shared.hub), model.clone(), unit.clone());
@@ -49,7 +50,7 @@ impl Worker {
             shared,
             model,
             unit,
-            wake,
+            concern,
             cancel,
             log,
         }
@@ -58,6 +59,8 @@ impl Worker {
     /// Works until the unit is gone or the agent is told to stop.
     pub(super) async fn run(mut self) {
         while !*self.cancel.borrow() {
+            // Before the look: what comes after this is news.
+            self.concern.mark_unchanged();
             let Some((model, step)) = self.look() else {
                 return;
             };
@@ -143,7 +146,8 @@ impl Worker {
             }
         };
         tokio::select! {
-            () = self.wake.notified() => true,
+            // It has an end when nobody follows this unit any more, and then the agent is told to stop.
+            Ok(()) = self.concern.changed() => true,
             () = timer => true,
             () = cancelled(&mut self.cancel) => false,
         }
@@ -288,7 +292,9 @@ mod tests {
             (Task::EXEC, None),
         ] {
             let id = sim.queue_task("srv/0");
-            sim.model.tasks.get_mut(&id).unwrap().action = action.to_owned();
+            sim.model
+                .tasks
+                .update(id, |task| task.action = action.to_owned());
             assert_eq!(
                 group(&sim.model, &Step::Action(id)).as_deref(),
                 expected,

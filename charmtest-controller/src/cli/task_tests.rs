@@ -26,9 +26,10 @@ impl Controller {
             states.wait_for(queued).await.unwrap();
             let now = self.hub.now();
             self.change(|model| {
-                let task = model.tasks.get_mut(&id).unwrap();
-                task.completed = Some(now);
-                end(task);
+                model.tasks.update(id, |task| {
+                    task.completed = Some(now);
+                    end(task);
+                });
             });
         };
         self.runtime
@@ -356,7 +357,11 @@ fn showing_and_cancelling_tasks() {
         "no matching operations\n"
     );
 
-    c.change(|model| model.tasks.get_mut(&4).unwrap().status = TaskStatus::Running);
+    c.change(|model| {
+        model
+            .tasks
+            .update(4, |task| task.status = TaskStatus::Running);
+    });
     let outcome = c.juju("cancel-task 2 4 --format json").ok();
     assert_eq!(
         outcome.stdout,

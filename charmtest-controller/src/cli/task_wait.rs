@@ -208,6 +208,7 @@ pub(super) async fn wait(
     };
     let mut states = cx.hub.watch();
     let mut told = 0;
+    let mut open = ids.to_vec();
     loop {
         let model = states
             .borrow_and_update()
@@ -227,13 +228,14 @@ pub(super) async fn wait(
             }
             told = log.len();
         }
-        let is_open = |id: &&TaskId| {
+        let is_open = |id: &TaskId| {
             model
                 .tasks
-                .get(*id)
+                .get(id)
                 .is_some_and(|task| !task.status.is_final())
         };
-        let open: Vec<TaskId> = ids.iter().filter(is_open).copied().collect();
+        // What has ended stays so: of many tasks only those are looked at that were open before.
+        open.retain(is_open);
         if open.is_empty() {
             if told > 0 {
                 cx.info("").await;

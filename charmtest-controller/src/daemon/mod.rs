@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,6 +37,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// How often [`stop`] looks.
 const STOP_POLL: Duration = Duration::from_millis(10);
+
+/// How many files the daemon and the hooks may have open, if the host lets them: a thousand hooks that run side by side need three
+/// pipes each, and a real agent's service is set up for as many (Juju 3.6, 64,000).
+const OPEN_FILES: u64 = 64_000;
 
 /// Everything that a connection needs.
 #[derive(Debug)]
@@ -65,12 +70,31 @@ pub fn daemon_main(root: &Path) -> u8 {
     // already is out of reach of both.
     let _ = rustix::process::setsid();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    raise_file_limit();
     match serve(root) {
         Ok(()) => 0,
         Err(error) => {
             say(&error.to_string().replace('\n', " "));
             1
         }
+    }
+}
+
+/// Lets this process and its children open as many files as they may need, or as many as the host allows.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit
+        .maximum
+        .map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        // It may be refused; then fewer hooks run side by side, and those that find no file free fail.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted),
+                ..limit
+            },
+        );
     }
 }
 

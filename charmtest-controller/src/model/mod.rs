@@ -22,6 +22,7 @@ mod storage;
 mod store;
 mod table;
 mod task;
+mod tasks;
 mod unit;
 
 pub use application::{Application, CharmRow, ExposedTo, ResourceRow, is_store_url};
@@ -49,6 +50,7 @@ pub use storage::{
 pub use store::{LogQuery, Store, StoreError};
 pub use table::Table;
 pub use task::{Operation, Task, TaskReceiver, TaskStatus};
+pub use tasks::Tasks;
 pub use unit::{
     HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, SecretProgress, Unit,
     UnitProgress,

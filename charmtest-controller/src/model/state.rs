@@ -14,7 +14,8 @@ use super::relation::Relation;
 use super::secret::{Secret, SecretId};
 use super::storage::{StorageId, StorageInfo, StorageInstance};
 use super::table::Table;
-use super::task::{Operation, Task};
+use super::task::Operation;
+use super::tasks::Tasks;
 use super::unit::Unit;
 use crate::JujuVersion;
 
@@ -128,7 +129,7 @@ pub struct Model {
     /// Operations by number.
     pub operations: Table<TaskId, Operation>,
     /// Tasks by number.
-    pub tasks: Table<TaskId, Task>,
+    pub tasks: Tasks,
     /// Secrets by id.
     pub secrets: Table<SecretId, Secret>,
     /// Storage instances by id.
@@ -148,7 +149,7 @@ impl Model {
             remote_applications: Table::default(),
             charms: Table::default(),
             operations: Table::default(),
-            tasks: Table::default(),
+            tasks: Tasks::default(),
             secrets: Table::default(),
             storage: Table::default(),
         }
@@ -198,13 +199,18 @@ impl Model {
             .is_some_and(|row| row.charm.metadata.subordinate)
     }
 
-    /// Iterates over the subordinates of a principal unit in name order.
+    /// Iterates over the subordinates of a principal unit, application by application.
     pub fn subordinates_of<'a>(
         &'a self,
         principal: &'a UnitName,
     ) -> impl Iterator<Item = &'a Unit> + Clone {
-        self.units
-            .values()
+        // All units of an application are subordinates or none is: one look at those that have no principal is enough.
+        self.applications
+            .keys()
+            .flat_map(|application| {
+                self.units_of(application)
+                    .take_while(|unit| unit.principal.is_some())
+            })
             .filter(move |unit| unit.principal.as_ref() == Some(principal))
     }
 

@@ -143,7 +143,7 @@ impl Store {
             model.offers = self.table(&uuid, "offer", Some)?;
             model.remote_applications = self.table(&uuid, "remote-application", Some)?;
             model.operations = self.table(&uuid, "operation", |key| key.parse().ok())?;
-            model.tasks = self.table(&uuid, "task", |key| key.parse().ok())?;
+            model.tasks = self.table(&uuid, "task", |key| key.parse().ok())?.into();
             model.secrets = self.table(&uuid, "secret", |key| SecretId::parse(&key))?;
             model.storage = self.table(&uuid, "storage", |key| {
                 super::storage::StorageId::parse(&key).ok()

@@ -291,9 +291,9 @@ fn unit_part(model: &Model, unit: &Unit, selection: &Selection) -> UnitPart {
     let mut ports: Vec<_> = unit.ports.values().flatten().cloned().collect();
     ports.sort();
     ports.dedup();
-    let subordinates = model.units.values().filter(|other| {
-        other.principal.as_ref() == Some(&unit.name) && selection.has_unit(&other.name)
-    });
+    let subordinates = model
+        .subordinates_of(&unit.name)
+        .filter(|other| selection.has_unit(&other.name));
     UnitPart {
         name: unit.name.clone(),
         workload,

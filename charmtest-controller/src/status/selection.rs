@@ -90,10 +90,7 @@ impl Picked {
             .as_ref()
             .and_then(|name| model.units.get(name))
             .unwrap_or(unit);
-        let below = model
-            .units
-            .values()
-            .filter(|other| other.principal.as_ref() == Some(&head.name));
+        let below = model.subordinates_of(&head.name);
         for member in below.chain([head]) {
             self.units.insert(member.name.clone());
             self.applications

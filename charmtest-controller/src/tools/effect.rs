@@ -140,11 +140,10 @@ pub(super) fn change(
                 .as_ref()
                 .map(|action| action.task)
                 .unwrap_or_default();
-            let task = model
+            model
                 .tasks
-                .get_mut(&task)
+                .update(task, |task| task.log.push((now, message)))
                 .ok_or_else(|| ToolError::failed("not running an action"))?;
-            task.log.push((now, message));
         }
         Effect::TrackSecret {
             id,

@@ -329,7 +329,7 @@ fn model() -> Model {
             "oth/0": member("oth/0", &["two/0", "two/1"]),
         },
     })));
-    model.tasks.insert(5, row(json!({
+    model.tasks.insert(row(json!({
         "id": 5, "operation": 4, "unit": "two/0", "action": "act", "params": {}, "status": "running", "message": "",
         "results": {}, "log": [], "enqueued": NOW, "started": NOW, "completed": null,
     })));

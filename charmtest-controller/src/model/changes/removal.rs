@@ -9,7 +9,7 @@ use super::ChangeError;
 use super::secret::{forget_application, forget_relation, forget_unit};
 use super::storage::{destroy_all, end_attachments, release_all};
 use crate::model::{
-    AgentStatus, Life, Model, Relation, RelationId, Task, TaskStatus, Unit, UnitName,
+    AgentStatus, Life, Model, Relation, RelationId, TaskReceiver, TaskStatus, Unit, UnitName,
 };
 
 /// How removal goes about.
@@ -388,7 +388,7 @@ fn remove_machine_if_empty(model: &mut Model, id: &str, now: Timestamp) {
 fn end_tasks(model: &mut Model, unit: &UnitName, now: Timestamp) {
     end_tasks_of(
         model,
-        |task| task.receiver.unit() == Some(unit),
+        &unit.clone().into(),
         &format!("unit {unit} was removed"),
         now,
     );
@@ -398,36 +398,24 @@ fn end_tasks(model: &mut Model, unit: &UnitName, now: Timestamp) {
 pub(super) fn end_machine_tasks(model: &mut Model, machine: &str, now: Timestamp) {
     end_tasks_of(
         model,
-        |task| task.receiver.machine() == Some(machine),
+        &TaskReceiver::Machine(machine.to_owned()),
         &format!("machine {machine} was removed"),
         now,
     );
 }
 
-fn end_tasks_of(
-    model: &mut Model,
-    is_meant: impl Fn(&Task) -> bool,
-    message: &str,
-    now: Timestamp,
-) {
-    let of_unit = |task: &&Task| is_meant(task) && !task.status.is_final();
-    let ids: Vec<_> = model
-        .tasks
-        .values()
-        .filter(of_unit)
-        .map(|task| task.id)
-        .collect();
+fn end_tasks_of(model: &mut Model, receiver: &TaskReceiver, message: &str, now: Timestamp) {
+    let open = model.tasks.open_of(receiver);
+    let ids: Vec<_> = open.map(|task| task.id).collect();
     for id in ids {
-        let Some(task) = model.tasks.get_mut(&id) else {
-            continue;
-        };
-        task.status = if task.started.is_some() {
-            TaskStatus::Aborted
-        } else {
-            TaskStatus::Cancelled
-        };
-        task.message = message.to_owned();
-        task.completed = Some(now);
+        model.tasks.update(id, |task| {
+            task.status = match task.started {
+                Some(_) => TaskStatus::Aborted,
+                None => TaskStatus::Cancelled,
+            };
+            task.message = message.to_owned();
+            task.completed = Some(now);
+        });
     }
 }
 

@@ -228,7 +228,7 @@ pub fn queue_operation(
             started: None,
             completed: None,
         };
-        model.tasks.insert(id, task);
+        model.tasks.insert(task);
     }
     let tasks = queued.tasks.iter().map(|(id, _)| *id).collect();
     model.operations.insert(
@@ -262,18 +262,17 @@ pub fn cancel_task(
     if status.is_final() {
         return Ok(Cancelled::TooLate);
     }
-    let task = model
-        .tasks
-        .get_mut(&id)
-        .ok_or(ChangeError::TaskNotFound(id))?;
-    if status == TaskStatus::Pending {
-        task.status = TaskStatus::Cancelled;
-        task.message = "action cancelled via the API".to_owned();
-        task.completed = Some(now);
-        return Ok(Cancelled::Cancelled);
-    }
-    task.status = TaskStatus::Aborting;
-    Ok(Cancelled::Aborting)
+    let cancelled = model.tasks.update(id, |task| {
+        if status == TaskStatus::Pending {
+            task.status = TaskStatus::Cancelled;
+            task.message = "action cancelled via the API".to_owned();
+            task.completed = Some(now);
+            return Cancelled::Cancelled;
+        }
+        task.status = TaskStatus::Aborting;
+        Cancelled::Aborting
+    });
+    cancelled.ok_or(ChangeError::TaskNotFound(id))
 }
 
 fn plan(
@@ -442,7 +441,10 @@ mod tests {
                 .clone()
         );
         queue_operation(&mut model, String::new(), Task::EXEC, tasks, &[], NOW);
-        model.tasks.get_mut(&3).unwrap().status = TaskStatus::Running;
+        model
+            .tasks
+            .update(3, |task| task.status = TaskStatus::Running)
+            .unwrap();
         assert_eq!(cancel_task(&mut model, 2, NOW), Ok(Cancelled::Cancelled));
         assert_eq!(cancel_task(&mut model, 2, NOW), Ok(Cancelled::TooLate));
         assert_eq!(cancel_task(&mut model, 3, NOW), Ok(Cancelled::Aborting));
