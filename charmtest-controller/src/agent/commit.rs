@@ -12,7 +12,7 @@ use super::hook::{Hook, RelationEvent, RelationHook};
 use super::resolver::{config_fingerprint, enters, jitter};
 use super::secrets;
 use super::tidy::elect;
-use crate::model::changes::add_subordinate;
+use crate::model::changes::{add_subordinate, forget_excess};
 use crate::model::{
     AgentStatus, HookFailure, Life, Model, QueuedHook, RelationId, Running, Scope, Status, TaskId,
     TaskStatus, Timing, Unit, UnitName, Workload,
@@ -289,6 +289,7 @@ pub(crate) fn finish_task(
         task.results = end.results;
         task.completed = Some(now);
     });
+    forget_excess(model, now);
     let Some(row) = model.units.get_mut(unit) else {
         return;
     };

@@ -18,6 +18,7 @@ use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script};
 use super::processes::{MACHINE_VARIABLE, kill_by_environment, machine_mark};
 use super::shared::{Shared, transact};
+use crate::model::changes::forget_excess;
 use crate::model::{Hub, Model, ModelUuid, Task, TaskId, TaskReceiver, TaskStatus};
 
 /// The commands that run on machines right now.
@@ -177,6 +178,7 @@ fn finish(hub: &Hub, uuid: &ModelUuid, id: TaskId, end: &TaskEnd) {
             task.results.clone_from(&end.results);
             task.completed = Some(now);
         });
+        forget_excess(model, now);
         Ok::<_, std::convert::Infallible>(())
     });
     if let Err(error) = done {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::command::{Cx, Failure, Waited};
 use super::task_view;
 use crate::flags::{Parsed, parse_go_duration};
-use crate::model::changes::{NewTask, Queued, queue_operation};
+use crate::model::changes::{NewTask, Queued, check_room, forget_operations, queue_operation};
 use crate::model::{Model, Rejected, Task, TaskId};
 
 /// How long a command waits.
@@ -83,6 +83,8 @@ pub(super) fn queue(
             tasks,
             reasons,
         } = plan(model)?;
+        check_room(model, tasks.len())?;
+        forget_operations(model, now);
         let receivers: Vec<String> = tasks.iter().map(|task| task.receiver.tag()).collect();
         let summary = format!("{what} run on {}", receivers.join(","));
         let queued = queue_operation(model, summary, &action, tasks, &reasons, now);

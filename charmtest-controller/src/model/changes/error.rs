@@ -234,6 +234,19 @@ pub enum ChangeError {
     /// There is no such task.
     #[error("task {0} not found")]
     TaskNotFound(TaskId),
+    /// The model has as many tasks as it can hold.
+    #[error(
+        "cannot queue {more} more tasks: {open} tasks of this model have not ended, and it holds at most {limit} of them; \
+         wait for some, or cancel them with \"juju cancel-task\""
+    )]
+    TooManyTasks {
+        /// How many were to be added.
+        more: usize,
+        /// How many have not ended.
+        open: usize,
+        /// How many may be.
+        limit: usize,
+    },
     /// The schema of an action uses what is not supported, or the parameters do not fit it.
     #[error(transparent)]
     Schema(#[from] SchemaError),

@@ -18,6 +18,7 @@ mod offer;
 mod offer_url;
 mod relate;
 mod removal;
+mod retention;
 mod schema;
 mod schema_logic;
 mod secret;
@@ -56,6 +57,7 @@ pub use removal::{
     remove_application, remove_application_if_empty, remove_relation,
     remove_remote_application_if_empty, remove_unit, remove_unit_record,
 };
+pub use retention::{check_room, forget_excess, forget_operations};
 pub use schema::SchemaError;
 pub use secret::{
     SecretError, SecretUpdate, consumed_by_label, create_secret, grant_secret, missing,
