@@ -169,10 +169,23 @@ impl Hub {
         store
             .commit(&before, &after, &history)
             .map_err(Transact::Store)?;
-        self.state.send_replace(Arc::new(after));
-        // Nobody listens once the daemon shuts down.
-        let _ = self.touched.send(touched);
+        self.publish(after, touched);
         Ok(result)
+    }
+
+    /// Shows a committed state and says what it touched, as one: whoever sees the state finds in the stream what the commit touched,
+    /// and whoever hears what was touched sees the state.
+    ///
+    /// Otherwise agents that are stopped by somebody who saw a unit go would never hear that it went, and leave its files behind.
+    fn publish(&self, state: State, touched: Touched) {
+        let mut state = Arc::new(state);
+        self.state.send_modify(|shown| {
+            std::mem::swap(shown, &mut state);
+            // Nobody listens once the daemon shuts down.
+            let _ = self.touched.send(touched);
+        });
+        // The state before goes here: it may be the last reference to much, and readers are kept out above.
+        drop(state);
     }
 
     /// Changes one model, see [`Hub::transact`].
@@ -476,6 +489,42 @@ mod tests {
             ..nothing
         };
         assert_eq!(configured, expected);
+    }
+
+    #[test]
+    fn a_state_is_never_seen_before_what_its_commit_touched_nor_after() {
+        const COMMITS: usize = 2_000;
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(&dir.path().join("data")).unwrap();
+        let (hub, mut stream) = Hub::open(data, Clock::System, Timing::default()).unwrap();
+        stream.try_recv().unwrap();
+        std::thread::scope(|scope| {
+            let hub = &hub;
+            let committed = || match &hub.snapshot().current_model {
+                Some(number) => number.0.parse().unwrap(),
+                None => 0,
+            };
+            let stream = &mut stream;
+            let watcher = scope.spawn(move || {
+                let mut heard: usize = 0;
+                while heard < COMMITS {
+                    let seen: usize = committed();
+                    while stream.try_recv().is_ok() {
+                        heard += 1;
+                        assert!(committed() >= heard, "told of commit {heard} too early");
+                    }
+                    assert!(heard >= seen, "not told of commit {seen}, which is there");
+                }
+            });
+            for number in 1..=COMMITS {
+                hub.transact(|state| {
+                    state.current_model = Some(ModelUuid(number.to_string()));
+                    Ok::<_, std::convert::Infallible>(())
+                })
+                .unwrap();
+            }
+            watcher.join().unwrap();
+        });
     }
 
     #[test]
