@@ -131,6 +131,22 @@ fn offering() {
 }
 
 #[test]
+fn status_of_some_applications_has_their_offers_alone_in_4_0() {
+    for (juju, of_client) in [(V4_0, false), (V3_6, true)] {
+        let c = controller(juju);
+        c.juju("offer m.server:server both").ok();
+        for (selector, shown) in [("", true), ("server", true), ("client", of_client)] {
+            let status = c
+                .juju(&format!("status -m m --format json {selector}"))
+                .ok()
+                .json();
+            let offers = status["offers"].as_object();
+            assert_eq!(offers.is_some(), shown, "{juju:?} {selector}");
+        }
+    }
+}
+
+#[test]
 fn lists_of_offers() {
     let c = controller(V4_0);
     check(

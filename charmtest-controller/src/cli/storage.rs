@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::command::{Command, Cx, Failure, Running};
 use crate::flags::{Flag, Parsed};
 use crate::model::StorageId;
-use crate::status::{Selection, StorageReport};
+use crate::status::{Holders, Selection, StorageReport};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -43,17 +43,18 @@ fn list(cx: &Cx) -> Running<'_> {
         let report = StorageReport::of(&model, &Selection::default());
         let times = cx.times();
         let wanted = cx.positionals();
+        let holders = Holders::listed(cx.juju());
         // There are no volumes here.
         let value = if cx.args.switch("volume") || report.is_empty() {
             None
         } else if cx.args.switch("filesystem") {
-            let mut filesystems = report.filesystems_value(&times);
+            let mut filesystems = report.filesystems_value(&times, holders);
             if let Some(map) = filesystems.as_object_mut() {
                 map.retain(|number, _| wanted.is_empty() || wanted.contains(number));
             }
             Some(json!({ "filesystems": filesystems }))
         } else {
-            Some(report.to_value(&times))
+            Some(report.to_value(&times, holders))
         };
         let Some(value) = value else {
             if cx.format == "tabular" {

@@ -61,14 +61,18 @@ fn storage_is_shown_in_all_forms() {
             "kind": "filesystem", "life": "alive", "status": {"current": "pending", "since": since}, "persistent": false,
             "attachments": {"units": {"server/0": {"machine": "0", "life": "alive"}}},
         });
-        let filesystem = json!({
+        let full = json!({
             "provider-id": "0", "storage": "data/0",
             "attachments": {
                 "machines": {"1": {"mount-point": "/storage/data/0", "read-only": false, "life": "alive"}},
-                "units": {"web/0": {"machine": "1"}},
+                "units": instance["attachments"]["units"],
             },
             "pool": "rootfs", "size": 258_019, "life": "alive", "status": {"current": "attached", "since": since},
         });
+        let mut filesystem = full.clone();
+        if juju == JujuVersion::V4_0 {
+            filesystem["attachments"]["units"] = json!({"web/0": {"machine": "1"}});
+        }
         let all = c.juju("storage --format json").ok();
         assert_eq!(
             all.json()["storage"],
@@ -81,7 +85,8 @@ fn storage_is_shown_in_all_forms() {
             all.stdout
         );
         let status = c.juju("status --format json").ok().json();
-        assert_eq!(status["storage"], all.json());
+        assert_eq!(status["storage"]["storage"], all.json()["storage"]);
+        assert_eq!(status["storage"]["filesystems"]["0"], full);
         assert_eq!(
             c.juju("storage --filesystem --format json").ok().json()["filesystems"]["0"],
             filesystem

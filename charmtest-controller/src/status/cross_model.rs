@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::derive;
 use super::report::{Report, Shown};
+use super::selection::Selection;
 use crate::JujuVersion;
 use crate::cli::table::TextTable;
 use crate::cli::times::Times;
@@ -103,8 +104,11 @@ fn consumed_relations(model: &Model, row: &RemoteApplication) -> Vec<(String, Ve
     relations.into_iter().collect()
 }
 
-/// Returns the offers of `model`.
-pub(super) fn offers(model: &Model) -> Vec<OfferPart> {
+/// Returns the offers of `model`: in Juju 4.0 only those of applications that `selection` picks (recorded).
+pub(super) fn offers(model: &Model, selection: &Selection) -> Vec<OfferPart> {
+    let shown = |offer: &&Offer| {
+        model.info.juju == JujuVersion::V3_6 || selection.has_application(&offer.application)
+    };
     let part = |offer: &Offer| {
         let row = model.charm_of(&offer.application);
         let connections = offer.connections(model);
@@ -129,7 +133,7 @@ pub(super) fn offers(model: &Model) -> Vec<OfferPart> {
                 .collect(),
         }
     };
-    model.offers.values().map(part).collect()
+    model.offers.values().filter(shown).map(part).collect()
 }
 
 fn endpoints_value(endpoints: &[EndpointPart]) -> Value {

@@ -19,5 +19,5 @@ mod tests;
 pub(crate) use derive::{application_status, unit_status};
 pub(crate) use report::{Host, Report};
 pub(crate) use selection::Selection;
-pub(crate) use storage::StorageReport;
+pub(crate) use storage::{Holders, StorageReport};
 pub(crate) use tabular::{Sections, machines_table};

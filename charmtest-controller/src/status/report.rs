@@ -186,7 +186,7 @@ impl Report {
                 .collect(),
             relations,
             consumed: Vec::new(),
-            offers: cross_model::offers(model),
+            offers: cross_model::offers(model, selection),
             storage: StorageReport::of(model, selection),
             at,
         }

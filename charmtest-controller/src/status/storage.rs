@@ -6,9 +6,29 @@ use serde_json::{Map, Value, json};
 
 use super::report::Shown;
 use super::selection::Selection;
+use crate::JujuVersion;
 use crate::cli::table::TextTable;
 use crate::cli::times::Times;
 use crate::model::{Life, Model, StorageId, StorageInstance, StorageStatus, UnitName};
+
+/// How much a filesystem tells of the unit that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holders {
+    /// All that the storage instance tells.
+    Full,
+    /// Its machine alone.
+    Machines,
+}
+
+impl Holders {
+    /// Returns what `juju storage` tells: Juju 4.0 no more than the machine (recorded).
+    pub(crate) fn listed(juju: JujuVersion) -> Self {
+        match juju {
+            JujuVersion::V3_6 => Self::Full,
+            JujuVersion::V4_0 => Self::Machines,
+        }
+    }
+}
 
 /// The storage of a model.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,11 +79,12 @@ impl StorageReport {
     }
 
     /// Returns the instances and the filesystems, each by id; what there is none of is left out.
-    pub(crate) fn to_value(&self, times: &Times) -> Value {
+    pub(crate) fn to_value(&self, times: &Times, holders: Holders) -> Value {
         let mut map = Map::new();
         if !self.is_empty() {
+            let filesystems = self.filesystems_value(times, holders);
             map.insert("storage".to_owned(), self.instances_value(times));
-            map.insert("filesystems".to_owned(), self.filesystems_value(times));
+            map.insert("filesystems".to_owned(), filesystems);
         }
         Value::Object(map)
     }
@@ -78,11 +99,11 @@ impl StorageReport {
     }
 
     /// Returns the filesystems by number.
-    pub(crate) fn filesystems_value(&self, times: &Times) -> Value {
-        let entries = self
-            .instances
-            .iter()
-            .map(|part| (part.filesystem.to_string(), part.filesystem_value(times)));
+    pub(crate) fn filesystems_value(&self, times: &Times, holders: Holders) -> Value {
+        let entries = self.instances.iter().map(|part| {
+            let value = part.filesystem_value(times, holders);
+            (part.filesystem.to_string(), value)
+        });
         json!(entries.collect::<BTreeMap<_, _>>())
     }
 
@@ -201,17 +222,12 @@ impl StoragePart {
             "persistent": false,
         });
         if let Some(held) = &self.attachment {
-            let mut unit = json!({ "machine": held.machine });
-            if !held.location.is_empty() {
-                unit["location"] = held.location.clone().into();
-            }
-            unit["life"] = held.life.as_str().into();
-            value["attachments"] = json!({ "units": { held.unit.as_str(): unit } });
+            value["attachments"] = json!({ "units": { held.unit.as_str(): held.to_value() } });
         }
         value
     }
 
-    fn filesystem_value(&self, times: &Times) -> Value {
+    fn filesystem_value(&self, times: &Times, holders: Holders) -> Value {
         let mut map = Map::new();
         let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
         if self.size.is_some() {
@@ -224,9 +240,13 @@ impl StoragePart {
                 "read-only": self.read_only,
                 "life": held.life.as_str(),
             });
+            let unit = match holders {
+                Holders::Full => held.to_value(),
+                Holders::Machines => json!({ "machine": held.machine }),
+            };
             let attachments = json!({
                 "machines": { held.machine.as_str(): machine },
-                "units": { held.unit.as_str(): { "machine": held.machine } },
+                "units": { held.unit.as_str(): unit },
             });
             put("attachments", attachments);
         }
@@ -235,6 +255,17 @@ impl StoragePart {
         put("life", self.life.as_str().into());
         put("status", self.status.to_value(times));
         map.into()
+    }
+}
+
+impl AttachmentPart {
+    fn to_value(&self) -> Value {
+        let mut value = json!({ "machine": self.machine });
+        if !self.location.is_empty() {
+            value["location"] = self.location.clone().into();
+        }
+        value["life"] = self.life.as_str().into();
+        value
     }
 }
 

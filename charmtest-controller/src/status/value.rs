@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::report::{ApplicationPart, MachinePart, Report, Shown, UnitPart};
+use super::storage::Holders;
 use crate::JujuVersion;
 use crate::cli::times::Times;
 use crate::cli::{CLOUD, CONTROLLER};
@@ -19,7 +20,7 @@ impl Report {
         map.insert("machines".to_owned(), self.machines_value(times));
         map.insert("applications".to_owned(), keyed(applications));
         self.put_cross_model(&mut map, times);
-        map.insert("storage".to_owned(), self.storage.to_value(times));
+        map.insert("storage".to_owned(), self.storage.to_value(times, Holders::Full));
         let controller = json!({ "timestamp": times.of_day(self.at) });
         map.insert("controller".to_owned(), controller);
         map.into()
