@@ -24,6 +24,7 @@ impl Two {
                 juju: Default::default(),
                 models: Default::default(),
                 current_model: None,
+                remembered: Default::default(),
             },
             db: Simulation::new(),
             web: Simulation::new(),

@@ -91,8 +91,7 @@ pub(super) fn transact<E>(
         };
         change(model, now)?;
         if tidy(model) {
-            state.models.remove(uuid);
-            state.current_model = state.current_model.take().filter(|current| current != uuid);
+            state.remove_model(uuid);
         }
         Ok(())
     })

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, Cx, Failure, Running, Scope, any_args, at_most};
-use super::models::current;
+use super::models::current_name;
 use super::table::{Align, TextTable};
 use super::target::{self, CLOUD, CONTROLLER, USER};
+use crate::JujuVersion;
 use crate::flags::Flag;
 use crate::model::State;
 use crate::status::Host;
+
+/// What stands over the table of controllers.
+const HINT: &str = "Use --refresh option with this command to see the latest information.\n\n";
 
 /// How much the user may do.
 const ACCESS: &str = "superuser";
@@ -25,7 +29,12 @@ pub(super) const COMMANDS: &[Command] = &[
         "[<controller>|<model>|<controller>:|:<model>|<controller>:<model>]",
         |args| at_most(args, 1),
     )
-    .scope(Scope::Client),
+    .scope(Scope::Client)
+    .flags(&[
+        Flag::text(&["c", "controller"], "Name of the controller to switch to")
+            .only(JujuVersion::V4_0),
+        Flag::text(&["m", "model"], "Name of the model to switch to").only(JujuVersion::V4_0),
+    ]),
     Command::new(
         "whoami",
         "Display the current controller, model and logged in user name.",
@@ -63,7 +72,7 @@ fn switch(cx: &Cx) -> Running<'_> {
     Box::pin(async move {
         let state = cx.hub.snapshot();
         let current = place(&state);
-        let Some(wanted) = cx.positionals().first() else {
+        let Some(wanted) = wanted(cx)? else {
             return cx.print(&format!("{current}\n")).await;
         };
         for (variable, what) in [("JUJU_MODEL", "model"), ("JUJU_CONTROLLER", "controller")] {
@@ -75,7 +84,7 @@ fn switch(cx: &Cx) -> Running<'_> {
         }
         let names_controller = wanted == CONTROLLER || wanted.strip_suffix(':') == Some(CONTROLLER);
         if !names_controller {
-            switch_model(cx, wanted)?;
+            switch_model(cx, &wanted)?;
         }
         let new = place(&cx.hub.snapshot());
         let text = if new == current {
@@ -90,13 +99,44 @@ fn switch(cx: &Cx) -> Running<'_> {
     })
 }
 
-fn switch_model(cx: &Cx, wanted: &str) -> Result<(), Failure> {
-    let unknown = || {
-        Failure::Failed(format!(
-            "{wanted:?} is not the name of a model or controller"
-        ))
+/// Returns what to switch to: the argument, or in Juju 4.0 what `-m` and `-c` name; there, `-` is the model that was current before.
+fn wanted(cx: &Cx) -> Result<Option<String>, Failure> {
+    let (model, controller) = (cx.args.text("model"), cx.args.text("controller"));
+    let wanted = match (cx.positionals().first(), controller, model) {
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+            return Err(Failure::usage(
+                "cannot specify both a target and the --controller or --model options",
+            ));
+        }
+        (Some(wanted), ..) => wanted.clone(),
+        (None, Some(controller), model) => format!("{controller}:{}", model.unwrap_or_default()),
+        (None, None, Some(model)) => model.to_owned(),
+        (None, None, None) => return Ok(None),
     };
+    if wanted != "-" || cx.juju() == JujuVersion::V3_6 {
+        return Ok(Some(wanted));
+    }
+    let previous = cx.hub.snapshot().remembered.previous.clone();
+    let none = || Failure::failed("there is no previous model to switch to");
+    previous.map(Some).ok_or_else(none)
+}
+
+fn switch_model(cx: &Cx, wanted: &str) -> Result<(), Failure> {
     let (controller, name) = target::split(wanted);
+    let unknown = || {
+        let text = format!("{wanted:?} is not the name of a model or controller");
+        Failure::Failed(match (cx.juju(), controller) {
+            (JujuVersion::V3_6, _) => text,
+            (JujuVersion::V4_0, Some(CONTROLLER)) => format!("invalid target model: {text}"),
+            (JujuVersion::V4_0, Some(other)) => {
+                format!("invalid target model: controller {other} not found")
+            }
+            (JujuVersion::V4_0, None) => format!(
+                "cannot determine if {wanted:?} is a valid model: {:?} is not the name of a model or controller",
+                format!("{CONTROLLER}:{wanted}")
+            ),
+        })
+    };
     if controller.is_some_and(|name| name != CONTROLLER) {
         return Err(unknown());
     }
@@ -105,7 +145,7 @@ fn switch_model(cx: &Cx, wanted: &str) -> Result<(), Failure> {
             .ok()
             .flatten()
             .map(|model| model.info.uuid.clone());
-        state.current_model = Some(found.ok_or_else(unknown)?);
+        state.make_current(found.ok_or_else(unknown)?);
         Ok::<_, Failure>(())
     })?;
     Ok(())
@@ -113,8 +153,8 @@ fn switch_model(cx: &Cx, wanted: &str) -> Result<(), Failure> {
 
 /// Returns `controller:owner/model`, or the controller alone when no model is current.
 fn place(state: &State) -> String {
-    match current(state) {
-        Some(model) => format!("{CONTROLLER}:{}", target::full_name(model)),
+    match state.current_name() {
+        Some(model) => format!("{CONTROLLER}:{model}"),
         None => CONTROLLER.to_owned(),
     }
 }
@@ -126,16 +166,16 @@ fn whoami(cx: &Cx) -> Running<'_> {
             return Ok(());
         }
         let state = cx.hub.snapshot();
-        let model = current(&state).map(|model| model.info.name.as_str());
+        let model = current_name(&state);
         let mut value = json!({ "controller": CONTROLLER });
-        if let Some(model) = model {
-            value["model"] = model.into();
+        if let Some(model) = &model {
+            value["model"] = model.clone().into();
         }
         value["user"] = USER.into();
         let table = |_: &Value| {
             let mut table = TextTable::default();
             table.row(["Controller:", CONTROLLER]);
-            table.row(["Model:", model.unwrap_or("<no-current-model>")]);
+            table.row(["Model:", model.as_deref().unwrap_or("<no-current-model>")]);
             table.row(["User:", USER]);
             table.render()
         };
@@ -148,8 +188,8 @@ fn controllers(cx: &Cx) -> Running<'_> {
         let state = cx.hub.snapshot();
         let mut about = Map::new();
         let mut put = |key: &str, value: Value| about.insert(key.to_owned(), value);
-        if let Some(model) = current(&state) {
-            put("current-model", model.info.name.clone().into());
+        if let Some(model) = current_name(&state) {
+            put("current-model", model.into());
         }
         put("user", USER.into());
         put("access", ACCESS.into());
@@ -169,11 +209,9 @@ fn controllers(cx: &Cx) -> Running<'_> {
         put("model-count", state.models.len().into());
         let value =
             json!({ "controllers": { CONTROLLER: about }, "current-controller": CONTROLLER });
-        if cx.format == "tabular" && !cx.args.switch("refresh") {
-            cx.info("Use --refresh option with this command to see the latest information.\n")
-                .await;
-        }
-        cx.print_value(&value, |_| controllers_table(&state)).await
+        let hint = if cx.args.switch("refresh") { "" } else { HINT };
+        let table = |_: &Value| format!("{hint}{}", controllers_table(&state));
+        cx.print_value(&value, table).await
     })
 }
 
@@ -194,12 +232,12 @@ fn controllers_table(state: &State) -> String {
         .align(6, Align::Right)
         .align(7, Align::Right)
         .padded_end();
-    let model = current(state).map_or("-", |model| model.info.name.as_str());
+    let model = current_name(state);
     let models = state.models.len().to_string();
     let region = format!("{CLOUD}/{CLOUD}");
     table.row([
         &format!("{CONTROLLER}*"),
-        model,
+        model.as_deref().unwrap_or("-"),
         USER,
         ACCESS,
         &region,
@@ -240,7 +278,7 @@ fn show_controller(cx: &Cx) -> Running<'_> {
                 if !model.machines.is_empty() {
                     counts["machine-count"] = model.machines.len().into();
                 }
-                if !model.units.is_empty() {
+                if !model.units.is_empty() && cx.juju() == JujuVersion::V3_6 {
                     counts["unit-count"] = model.units.len().into();
                 }
                 (model.info.name.as_str(), counts)
@@ -249,8 +287,8 @@ fn show_controller(cx: &Cx) -> Running<'_> {
         if !models.is_empty() {
             about["models"] = json!(models);
         }
-        if let Some(model) = current(&state) {
-            about["current-model"] = target::full_name(model).into();
+        if let Some(model) = state.current_name() {
+            about["current-model"] = model.into();
         }
         about["account"] = json!({ "user": USER, "access": ACCESS });
         cx.print_value(&json!({ CONTROLLER: about }), |_| String::new())
@@ -335,6 +373,96 @@ mod tests {
                 "ERROR cannot switch when JUJU_MODEL is overriding the model (set to \"b\")\n"
             )
         );
+    }
+
+    #[test]
+    fn switching_in_4_0_also_by_options_and_back() {
+        let c = Controller::of(JujuVersion::V4_0);
+        c.juju("add-model a").ok();
+        c.juju("add-model b").ok();
+        for (line, code, stderr) in [
+            ("switch -", 0, "embedded:admin/b -> embedded:admin/a\n"),
+            ("switch -", 0, "embedded:admin/a -> embedded:admin/b\n"),
+            ("switch -m a", 0, "embedded:admin/b -> embedded:admin/a\n"),
+            ("switch -c embedded", 0, "embedded:admin/a (no change)\n"),
+            (
+                "switch -c embedded -m b",
+                0,
+                "embedded:admin/a -> embedded:admin/b\n",
+            ),
+            (
+                "switch nosuch",
+                1,
+                "ERROR cannot determine if \"nosuch\" is a valid model: \"embedded:nosuch\" is not the name of a model or controller\n",
+            ),
+            (
+                "switch embedded:nosuch",
+                1,
+                "ERROR invalid target model: \"embedded:nosuch\" is not the name of a model or controller\n",
+            ),
+            (
+                "switch nosuch:a",
+                1,
+                "ERROR invalid target model: controller nosuch not found\n",
+            ),
+        ] {
+            let outcome = c.juju(line);
+            assert_eq!(
+                (outcome.code, outcome.stderr.as_str()),
+                (code, stderr),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            Controller::with_model().juju("switch -m m").code,
+            2,
+            "3.6 has no -m"
+        );
+    }
+
+    #[test]
+    fn a_destroyed_model_stays_current_in_4_0() {
+        for (juju, place, code, error) in [
+            (
+                JujuVersion::V3_6,
+                "embedded\n",
+                2,
+                "ERROR No model in focus.",
+            ),
+            (
+                JujuVersion::V4_0,
+                "embedded:admin/m\n",
+                1,
+                "ERROR model embedded:admin/m not found",
+            ),
+        ] {
+            let c = Controller::with_model_of(juju);
+            c.juju("add-model --no-switch other").ok();
+            c.juju("destroy-model --no-prompt m").ok();
+            assert_eq!(c.juju("switch").ok().stdout, place);
+            let status = c.juju("status");
+            assert_eq!(status.code, code);
+            assert!(status.stderr.starts_with(error), "{}", status.stderr);
+            let is_4_0 = juju == JujuVersion::V4_0;
+            for (line, key) in [("whoami", "model"), ("models", "current-model")] {
+                let value = c.juju(&format!("{line} --format json")).ok().json();
+                assert_eq!(value[key] == "m", is_4_0, "{line}");
+            }
+            c.juju("add-model --no-switch m").ok();
+            assert_eq!(c.juju("status").code == 0, is_4_0, "known by its name");
+            c.juju("switch other").ok();
+            assert_eq!(c.juju("switch").ok().stdout, "embedded:admin/other\n");
+        }
+    }
+
+    #[test]
+    fn the_table_of_controllers_says_how_to_refresh_it() {
+        let c = Controller::with_model();
+        for (line, has_hint) in [("controllers", true), ("controllers --refresh", false)] {
+            let outcome = c.juju(line).ok();
+            let hint = outcome.stdout.starts_with("Use --refresh option");
+            assert_eq!((hint, outcome.stderr.as_str()), (has_hint, ""), "{line}");
+        }
     }
 
     #[test]

@@ -151,10 +151,7 @@ fn remove_if_empty(state: &mut State, uuid: &ModelUuid) {
     if !state.models.get(uuid).is_some_and(|model| is_over(model)) {
         return;
     }
-    state.models.remove(uuid);
-    if state.current_model.as_ref() == Some(uuid) {
-        state.current_model = None;
-    }
+    state.remove_model(uuid);
 }
 
 fn is_over(model: &Model) -> bool {

@@ -69,8 +69,8 @@ fn models(cx: &Cx) -> Running<'_> {
             .map(|model| listed(&state, model, since(model.info.created), since(now)))
             .collect();
         let mut value = json!({ "models": all });
-        if let Some(current) = current(&state) {
-            value["current-model"] = current.info.name.clone().into();
+        if let Some(current) = current_name(&state) {
+            value["current-model"] = current.into();
         }
         cx.print_value(&value, |_| {
             table(&state, cx.args.switch("uuid"), &since(now))
@@ -79,12 +79,14 @@ fn models(cx: &Cx) -> Running<'_> {
     })
 }
 
-/// Returns the current model.
-pub(super) fn current(state: &State) -> Option<&Model> {
-    state
-        .models
-        .get(state.current_model.as_ref()?)
-        .map(AsRef::as_ref)
+/// Returns the name of the current model without its owner; in Juju 4.0 the model may be gone.
+pub(super) fn current_name(state: &State) -> Option<String> {
+    let name = state.current_name()?;
+    Some(
+        name.rsplit_once('/')
+            .map_or(name.as_str(), |(_, bare)| bare)
+            .to_owned(),
+    )
 }
 
 fn table(state: &State, with_uuid: bool, connected: &str) -> String {
@@ -277,9 +279,11 @@ fn add_model(cx: &Cx) -> Running<'_> {
                 let text = format!("failed to create new model: model \"{name}\" for {USER} already exists (already exists)");
                 return Err(Failure::Failed(text));
             }
+            // Juju's client knows the current model by its name.
+            let by_name = state.remembered.gone.as_ref() == Some(&info.full_name());
             state.models.insert(uuid.clone(), Model::new(info).into());
-            if switch {
-                state.current_model = Some(uuid);
+            if switch || by_name {
+                state.make_current(uuid);
             }
             Ok(())
         })?;

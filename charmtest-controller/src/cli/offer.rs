@@ -205,14 +205,13 @@ pub(super) fn url_error(error: &OfferUrlError, juju: JujuVersion) -> String {
 }
 
 fn current_model(state: &State) -> Result<&Model, Failure> {
-    let current = state.current_model.as_ref();
-    let model = current.and_then(|uuid| state.models.get(uuid));
     let missing = || {
-        Failure::Failed(format!(
-            "current model for controller {CONTROLLER} not found"
-        ))
+        Failure::Failed(match state.current_name() {
+            Some(gone) => format!("getting model details: model {CONTROLLER}:{gone} not found"),
+            None => format!("current model for controller {CONTROLLER} not found"),
+        })
     };
-    Ok(model.ok_or_else(missing)?.as_ref())
+    Ok(state.current().ok_or_else(missing)?.as_ref())
 }
 
 fn offer(cx: &Cx) -> Running<'_> {

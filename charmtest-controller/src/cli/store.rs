@@ -10,6 +10,7 @@ use charmtest_charm::yaml_writer;
 use serde_json::{Map, Value, json};
 
 use super::target::{self, CLOUD, CONTROLLER, USER};
+use crate::JujuVersion;
 use crate::model::{Hub, State};
 
 /// Two commands that end at the same moment must not write an older state over a newer one.
@@ -64,8 +65,11 @@ fn models(state: &State) -> Value {
         .map(|model| (target::full_name(model), entry(model)))
         .collect();
     let mut about = json!({ "models": crate::encode::sorted(&models.into()) });
-    if let Some(current) = super::models::current(state) {
-        about["current-model"] = target::full_name(current).into();
+    if let Some(current) = state.current_name() {
+        about["current-model"] = current.into();
+    }
+    if let (JujuVersion::V4_0, Some(previous)) = (state.juju, &state.remembered.previous) {
+        about["previous-model"] = previous.clone().into();
     }
     json!({ "controllers": { CONTROLLER: about } })
 }

@@ -114,11 +114,11 @@ pub(super) fn find(state: &State, named: &Named) -> Result<Target, Failure> {
         Named::Model(name) => (name, name.contains('/')),
         Named::Default(name) => (name, true),
         Named::Current => {
-            let current = state
-                .current_model
-                .as_ref()
-                .and_then(|uuid| state.models.get(uuid));
-            let model = current.ok_or_else(|| Failure::usage(NO_MODEL))?;
+            let missing = || match state.current_name() {
+                Some(gone) => Failure::Failed(format!("model {CONTROLLER}:{gone} not found")),
+                None => Failure::usage(NO_MODEL),
+            };
+            let model = state.current().ok_or_else(missing)?;
             return Ok(Target {
                 uuid: model.info.uuid.clone(),
                 label: full_name(model),
@@ -179,7 +179,7 @@ pub(super) fn split(text: &str) -> (Option<&str>, &str) {
 
 /// Returns `owner/name`.
 pub(super) fn full_name(model: &Model) -> String {
-    format!("{}/{}", model.info.owner, model.info.name)
+    model.info.full_name()
 }
 
 const NO_MODEL: &str = "No model in focus.
@@ -212,6 +212,7 @@ mod tests {
             juju: JujuVersion::V3_6,
             models: [model("m", "aaaaaaaa-1111"), model("n", "bbbbbbbb-2222")].into(),
             current_model: current.map(|uuid| ModelUuid(uuid.to_owned())),
+            remembered: Default::default(),
         }
     }
 

@@ -81,6 +81,11 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// Returns `owner/name`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
     /// Makes the record of a new model of the user `admin`.
     pub fn new(juju: JujuVersion, uuid: ModelUuid, name: String, created: Timestamp) -> Self {
         Self {
@@ -292,12 +297,55 @@ pub struct State {
     pub models: BTreeMap<ModelUuid, Arc<Model>>,
     /// The model that commands without `-m` mean, as in the client's `models.yaml`.
     pub current_model: Option<ModelUuid>,
+    /// What the client remembers of models that are not, or no longer, the current one.
+    pub remembered: Remembered,
+}
+
+/// What a client remembers of models besides the current one, by `owner/name`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The model that was current before; `juju switch -` of Juju 4.0 goes back to it.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// The model that was current when it was destroyed: in Juju 4.0 it stays the current one (recorded).
+    #[serde(default)]
+    pub gone: Option<String>,
 }
 
 impl State {
     /// Returns the model with this name (without owner).
     pub fn model_named(&self, name: &str) -> Option<&Arc<Model>> {
         self.models.values().find(|model| model.info.name == name)
+    }
+
+    /// Returns the current model, if it is there.
+    pub fn current(&self) -> Option<&Arc<Model>> {
+        self.models.get(self.current_model.as_ref()?)
+    }
+
+    /// Returns `owner/name` of the current model, which in Juju 4.0 may be gone.
+    pub fn current_name(&self) -> Option<String> {
+        let there = self.current().map(|model| model.info.full_name());
+        there.or_else(|| self.remembered.gone.clone())
+    }
+
+    /// Makes a model the current one, and remembers the one before.
+    pub fn make_current(&mut self, uuid: ModelUuid) {
+        let before = self.current_name();
+        self.current_model = Some(uuid);
+        self.remembered.gone = None;
+        if before != self.current_name() {
+            self.remembered.previous = before;
+        }
+    }
+
+    /// Removes a model; it then is no longer the current one, except that Juju 4.0 keeps its name as such (recorded).
+    pub fn remove_model(&mut self, uuid: &ModelUuid) {
+        let name = self.models.remove(uuid).map(|model| model.info.full_name());
+        if self.current_model.as_ref() == Some(uuid) {
+            self.current_model = None;
+            self.remembered.gone = name.filter(|_| self.juju == JujuVersion::V4_0);
+        }
     }
 
     /// Returns a model for changing.

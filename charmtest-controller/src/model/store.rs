@@ -128,6 +128,7 @@ impl Store {
             controller: controller.unwrap_or_default(),
             models: Default::default(),
             current_model: None,
+            remembered: Default::default(),
             juju: Default::default(),
         };
         let infos = self.rows::<super::state::ModelInfo>(None, "model")?;
@@ -154,6 +155,9 @@ impl Store {
             .setting("current-model")?
             .map(ModelUuid)
             .filter(|uuid| state.models.contains_key(uuid));
+        if let Some(text) = self.setting("remembered-models")? {
+            state.remembered = self.parse("setting", "remembered-models", &text)?;
+        }
         Ok(state)
     }
 
@@ -366,6 +370,10 @@ fn write(
             .as_ref()
             .map_or("", |uuid| uuid.0.as_str());
         put_text(tx, "", "setting", "current-model", current)?;
+    }
+    if before.remembered != after.remembered {
+        let text = serde_json::to_string(&after.remembered).unwrap_or_default();
+        put_text(tx, "", "setting", "remembered-models", &text)?;
     }
     for uuid in before
         .models

@@ -20,7 +20,10 @@ impl Report {
         map.insert("machines".to_owned(), self.machines_value(times));
         map.insert("applications".to_owned(), keyed(applications));
         self.put_cross_model(&mut map, times);
-        map.insert("storage".to_owned(), self.storage.to_value(times, Holders::Full));
+        map.insert(
+            "storage".to_owned(),
+            self.storage.to_value(times, Holders::Full),
+        );
         let controller = json!({ "timestamp": times.of_day(self.at) });
         map.insert("controller".to_owned(), controller);
         map.into()

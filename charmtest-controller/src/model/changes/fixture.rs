@@ -62,6 +62,7 @@ pub(crate) fn state() -> State {
         controller: "c".to_owned(),
         models: Default::default(),
         current_model: None,
+        remembered: Default::default(),
         juju: Default::default(),
     }
 }
