@@ -42,6 +42,7 @@ mod secret_backends;
 mod secret_view;
 mod secrets;
 mod settings;
+mod settled;
 mod show;
 mod spaces;
 mod ssh;
@@ -128,6 +129,7 @@ const FAMILIES: &[&[Command]] = &[
     secret_view::COMMANDS,
     secrets::COMMANDS,
     scp::COMMANDS,
+    settled::COMMANDS,
     show::COMMANDS,
     spaces::COMMANDS,
     ssh::COMMANDS,

@@ -8,7 +8,7 @@ use crate::JujuVersion;
 use crate::flags::{Flag, Kind};
 
 /// The one space.
-const SPACE: &str = "alpha";
+pub(super) const SPACE: &str = "alpha";
 
 /// The one subnet.
 const SUBNET: &str = "127.0.0.0/8";

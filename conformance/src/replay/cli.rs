@@ -31,6 +31,12 @@ const STUCK: Duration = Duration::from_millis(200);
 /// How long a status may take to show the units as they were recorded.
 const SAME_STATE: Duration = Duration::from_millis(600);
 
+/// How long it may take while units are held there.
+const HELD_STATE: Duration = Duration::from_secs(3);
+
+/// How the files begin that hold units.
+const HOLD: &str = "hold-";
+
 /// The name of this part of the suite.
 pub(crate) const NAME: &str = "recorded";
 
@@ -51,12 +57,18 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         stuck: None,
     };
     for line in &plan.setup {
+        replay.settle()?;
         replay.between(line)?;
     }
     let mut report = Report::new(&plan);
     for record in &records[..choice.end] {
-        for line in plan.before(&record.id) {
-            replay.between(line)?;
+        for between in plan.before(&record.id) {
+            if !between.at_once {
+                replay.settle()?;
+            }
+            for line in &between.run {
+                replay.between(line)?;
+            }
         }
         let chosen = choice.has(record);
         if plan.skipped(&record.id).is_some() {
@@ -69,7 +81,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
             continue;
         }
         let since = Instant::now();
-        let answer = replay.replay(record, &plan.fragments)?;
+        let answer = replay.replay(record, &plan.fragments, plan.at_once(&record.id))?;
         if options.verbose {
             let argv = record.argv.join(" ");
             let took = since.elapsed().as_millis();
@@ -163,6 +175,11 @@ fn prepare(plan: &Plan, root: &Path, juju: &Juju) -> Result {
             *text = text.replace(old.as_str(), new);
         }
         files.retain(|name, _| !variant.without.contains(name));
+        // The charms look there for what has to wait.
+        let work = juju.work().display().to_string();
+        for text in files.values_mut() {
+            *text = text.replace("@WORK@", &work);
+        }
         let to = juju.work().join(&variant.to);
         if variant.to.ends_with(".charm") {
             charm::pack(&files, &to)?;
@@ -201,7 +218,6 @@ struct Replay {
 impl Replay {
     /// Runs what happened between records: a `juju` command line, or a shell command after `!`.
     fn between(&mut self, line: &str) -> Result {
-        self.settle()?;
         let said = match line.strip_prefix('!') {
             Some(script) => {
                 self.juju
@@ -224,8 +240,8 @@ impl Replay {
     }
 
     /// Runs the command of a record again and compares.
-    fn replay(&mut self, record: &Record, fragments: &[String]) -> Result<Answer> {
-        if !is_at_once(record) {
+    fn replay(&mut self, record: &Record, fragments: &[String], at_once: bool) -> Result<Answer> {
+        if !is_at_once(record) && !at_once {
             self.settle()?;
         }
         let mut ours = self.ask(record)?;
@@ -234,7 +250,12 @@ impl Replay {
             && self.in_vain.as_ref() != Some(&state)
         {
             let mut latest = ours.clone();
-            let same = Juju::wait(SAME_STATE, || {
+            let limit = if self.holds()? {
+                HELD_STATE
+            } else {
+                SAME_STATE
+            };
+            let same = Juju::wait(limit, || {
                 if self::state(&latest.stdout).as_ref() == Some(&state) {
                     return Ok(true);
                 }
@@ -292,11 +313,22 @@ impl Replay {
         Ok(self.juju.call(&args, &input, limit)?)
     }
 
-    /// Waits until no unit has anything to do.
+    /// Returns whether units are held.
+    fn holds(&self) -> Result<bool> {
+        for entry in fs::read_dir(self.juju.work())? {
+            if entry?.file_name().to_string_lossy().starts_with(HOLD) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits until no unit has anything to do; units that are held have.
     fn settle(&mut self) -> Result {
-        if !std::mem::take(&mut self.changed) {
+        if !self.changed || self.holds()? {
             return Ok(());
         }
+        self.changed = false;
         let mut latest = Value::Null;
         let mut known_since = None;
         let stuck = self.stuck.take();

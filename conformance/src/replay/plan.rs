@@ -35,6 +35,9 @@ pub(crate) struct Plan {
     /// What happened between records and was not recorded.
     #[serde(default)]
     pub(crate) between: Vec<Between>,
+    /// Records that are run before the units have come to rest.
+    #[serde(default)]
+    pub(crate) moment: Vec<Skip>,
     /// Records that cannot apply.
     #[serde(default)]
     pub(crate) skip: Vec<Skip>,
@@ -79,12 +82,15 @@ pub(crate) struct Variant {
 pub(crate) struct Between {
     pub(crate) before: String,
     pub(crate) run: Vec<String>,
+    /// Whether it is run before the units have come to rest.
+    #[serde(default)]
+    pub(crate) at_once: bool,
     /// How we know that it happened.
     #[expect(dead_code, reason = "for readers of the file")]
     pub(crate) why: String,
 }
 
-/// Records that are not replayed.
+/// Records that are treated otherwise than the rest.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Skip {
@@ -167,18 +173,23 @@ impl Plan {
         Some(&skip.reason)
     }
 
+    /// Returns whether a record is run before the units have come to rest.
+    pub(crate) fn at_once(&self, id: &str) -> bool {
+        let mut ranges = self.moment.iter().flat_map(|moment| &moment.records);
+        ranges.any(|range| in_range(range, id))
+    }
+
     /// Returns what has to happen before a record.
-    pub(crate) fn before(&self, id: &str) -> impl Iterator<Item = &str> {
-        let between = self
-            .between
+    pub(crate) fn before(&self, id: &str) -> impl Iterator<Item = &Between> {
+        self.between
             .iter()
-            .filter(move |between| between.before == id);
-        between.flat_map(|between| between.run.iter().map(String::as_str))
+            .filter(move |between| between.before == id)
     }
 
     /// Returns the entries of the file that name records that are not there.
     pub(crate) fn strangers(&self, known: impl Fn(&str) -> bool) -> Vec<String> {
-        let skips = self.skip.iter().flat_map(|skip| &skip.records);
+        let skips = self.skip.iter().chain(&self.moment);
+        let skips = skips.flat_map(|skip| &skip.records);
         let skips = skips.flat_map(|range| range.split("..").map(str::to_owned));
         let differences = self
             .difference
