@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::format::Shown;
 use super::tool::{Answered, OutputKind, RELATION, Scene, Tool, ToolError, at_most};
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::{Relation, RelationId};
 
@@ -72,7 +73,11 @@ fn network_get(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, ToolE
     };
     Ok(match asked.as_slice() {
         _ if parsed.switch(PRIMARY) => Answered::value(part(PRIMARY)),
-        [] => everything(&address, &egress),
+        [] => everything(
+            &address,
+            host_name(scene.model.info.juju, &address),
+            &egress,
+        ),
         [one] => Answered::value(part(one)),
         several => {
             let parts = several.iter().map(|name| ((*name).to_owned(), part(name)));
@@ -101,18 +106,26 @@ fn has_binding(scene: &Scene<'_>, binding: &str) -> bool {
         })
 }
 
+/// Returns the host name of an address: Juju 3.6 has none, 4.0 repeats the address (recorded 4.0.15).
+fn host_name(juju: JujuVersion, address: &str) -> &str {
+    match juju {
+        JujuVersion::V3_6 => "",
+        JujuVersion::V4_0 => address,
+    }
+}
+
 /// Shows all parts. YAML repeats some under the names they had in Juju 2.
-fn everything(address: &str, egress: &[String]) -> Answered {
+fn everything(address: &str, host: &str, egress: &[String]) -> Answered {
     let whole = |interface: Value| json!({"bind-addresses": [interface], "egress-subnets": egress, "ingress-addresses": [address]});
     let json = whole(json!({
         "mac-address": MAC,
         "interface-name": INTERFACE,
-        "addresses": [{"hostname": "", "value": address, "cidr": SUBNET}],
+        "addresses": [{"hostname": host, "value": address, "cidr": SUBNET}],
     }));
     let yaml = whole(json!({
         "mac-address": MAC,
         "interface-name": INTERFACE,
-        "addresses": [{"hostname": "", "value": address, "cidr": SUBNET, "address": address}],
+        "addresses": [{"hostname": host, "value": address, "cidr": SUBNET, "address": address}],
         "macaddress": MAC,
         "interfacename": INTERFACE,
     }));

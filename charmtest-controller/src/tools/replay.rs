@@ -1,12 +1,14 @@
 //! Replays calls of hook tools that were recorded on a real Juju 4.0.15, and compares exit code and output of each.
 //!
-//! We speak as Juju 3.6, and a unit's network is the loopback interface: [`translate`] and [`DEVIATIONS`] list all differences.
+//! Each Juju that the controller can speak as is asked. A unit's network is the loopback interface: [`translate`] and [`DEVIATIONS`]
+//! list all differences.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::testing::World;
 use super::{refresh_network, resources};
+use crate::JujuVersion::{self, V3_6, V4_0};
 use crate::agent::ActionContext;
 use crate::model::{Model, Task};
 
@@ -31,13 +33,40 @@ struct Record {
     flush_error: Option<String>,
 }
 
-/// Calls that Juju 3.6 answers differently, with the group, the command, and then exit code, output and error.
-const DEVIATIONS: &[(&str, &str, u8, &str, &str)] = &[
+/// A call that is answered differently: where that is so, the group, the command, and then exit code, output and error.
+type Deviation = (
+    &'static [JujuVersion],
+    &'static str,
+    &'static str,
+    u8,
+    &'static str,
+    &'static str,
+);
+
+const DEVIATIONS: &[Deviation] = &[
     // 3.6 still has these tools.
-    ("leader", "leader-get", 0, "{}\n", ""),
-    ("leader", "leader-set a=b", 0, "", ""),
+    (&[V3_6], "leader", "leader-get", 0, "{}\n", ""),
+    (&[V3_6], "leader", "leader-set a=b", 0, "", ""),
+    // The recording's shell found no such program.
+    (
+        &[V4_0],
+        "leader",
+        "leader-get",
+        1,
+        "",
+        "ERROR bad request: unknown command: leader-get\n",
+    ),
+    (
+        &[V4_0],
+        "leader",
+        "leader-set a=b",
+        1,
+        "",
+        "ERROR bad request: unknown command: leader-set\n",
+    ),
     // 3.6 lets only the leader read what its application tells the other side.
     (
+        &[V3_6],
         "minion",
         "relation-get -r server:12 --app - two",
         1,
@@ -46,6 +75,7 @@ const DEVIATIONS: &[(&str, &str, u8, &str, &str)] = &[
     ),
     // The recording's text is an HTTP request to the real controller.
     (
+        &[V3_6, V4_0],
         "misc",
         "resource-get nope",
         1,
@@ -54,6 +84,7 @@ const DEVIATIONS: &[(&str, &str, u8, &str, &str)] = &[
     ),
     // 3.6 says less.
     (
+        &[V3_6],
         "misc",
         "storage-get -s data/0",
         2,
@@ -74,7 +105,7 @@ const FLUSH_ERRORS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Texts of the recording's network, directories and Juju 4.0 habits, with ours.
+/// Texts of the recording's network, with ours ...
 const TRANSLATIONS: &[(&str, &str)] = &[
     // This address looks like a number in base 60, so YAML quotes it.
     (
@@ -84,25 +115,28 @@ const TRANSLATIONS: &[(&str, &str)] = &[
     ("2e:8b:35:a9:fc:17", "00:00:00:00:00:00"),
     ("host0", "lo"),
     ("10.200.0.0/24", "127.0.0.0/8"),
-    // 3.6 leaves the host name empty.
+];
+
+/// ... and of Juju 4.0, with those of 3.6, which leaves the host name empty.
+const ONLY_4_0: &[(&str, &str)] = &[
     ("\"hostname\":\"10.200.0.5\"", "\"hostname\":\"\""),
     ("- hostname: 10.200.0.5", "- hostname: \"\""),
 ];
 
-fn translate(world: &World, record: &Record) -> (u8, String, String) {
+fn translate(world: &World, juju: JujuVersion, record: &Record) -> (u8, String, String) {
     let command = record.argv.join(" ");
-    if let Some(deviation) = DEVIATIONS
-        .iter()
-        .find(|(group, line, ..)| *group == record.group && *line == command)
-    {
-        return (deviation.2, deviation.3.to_owned(), deviation.4.to_owned());
+    if let Some((.., code, stdout, stderr)) = DEVIATIONS.iter().find(|(jujus, group, line, ..)| {
+        jujus.contains(&juju) && *group == record.group && *line == command
+    }) {
+        return (*code, (*stdout).to_owned(), (*stderr).to_owned());
     }
+    let only_4_0 = if juju == V3_6 { ONLY_4_0 } else { &[] };
     let mut texts = [record.stdout.clone(), record.stderr.clone()];
     for text in &mut texts {
-        for (theirs, ours) in TRANSLATIONS {
+        for (theirs, ours) in TRANSLATIONS.iter().chain(only_4_0) {
             *text = text.replace(theirs, ours);
         }
-        if record.group == "relations-next-context" {
+        if juju == V3_6 && record.group == "relations-next-context" {
             // A refresh of the network writes this key as well in 3.6.
             *text = text.replace("5.6.7.8", "10.200.0.5");
         }
@@ -192,18 +226,24 @@ fn answer(world: &World, record: &Record) -> (u8, String, String) {
 
 #[test]
 fn recorded_calls_of_a_real_juju_are_answered_alike() {
+    for juju in [V3_6, V4_0] {
+        replay(juju);
+    }
+}
+
+fn replay(juju: JujuVersion) {
     let records: Vec<Record> = RECORDED
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let mut world = World::new();
+    let mut world = World::of(juju);
     let mut differences = Vec::new();
     for group in records.chunk_by(|a, b| a.group == b.group) {
         let name = group[0].group.as_str();
         prepare(&world, name);
         world.enter(&group[0].unit, None, Some(exec()));
         for record in group.iter().filter(|record| !record.argv.is_empty()) {
-            let (got, expected) = (answer(&world, record), translate(&world, record));
+            let (got, expected) = (answer(&world, record), translate(&world, juju, record));
             if got != expected {
                 differences.push(format!(
                     "{name}: {:?}\n   got {got:?}\n  want {expected:?}",
@@ -221,11 +261,15 @@ fn recorded_calls_of_a_real_juju_are_answered_alike() {
                     .1
                     .to_owned()
             });
-        assert_eq!(world.flush().err(), expected, "the flush of {name}");
+        assert_eq!(
+            world.flush().err(),
+            expected,
+            "the flush of {name} as {juju:?}"
+        );
     }
     assert!(
         differences.is_empty(),
-        "{} differences\n{}",
+        "{} differences as {juju:?}\n{}",
         differences.len(),
         differences.join("\n")
     );
