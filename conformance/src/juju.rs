@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -145,8 +146,15 @@ impl Juju {
 
 impl Drop for Juju {
     fn drop(&mut self) {
+        // Its directory is removed by whoever made it.
+        self.stop();
+    }
+}
+
+impl Juju {
+    /// Ends the embedded controller with what runs in it; the next command starts it again.
+    pub(crate) fn stop(&self) {
         let Some(data) = &self.data else { return };
-        // The controller ends with what runs in it; its directory is removed by whoever made it.
         let _ = Command::new(&self.program)
             .arg0("cargo-charmtest")
             .args(["charmtest", "controller", "stop"])
@@ -156,8 +164,6 @@ impl Drop for Juju {
             .status();
     }
 }
-
-use std::os::unix::process::CommandExt;
 
 fn stdin(input: Option<&str>) -> io::Result<Stdio> {
     let Some(input) = input else {

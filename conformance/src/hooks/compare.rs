@@ -1,7 +1,7 @@
 //! Whether a unit ran what it was recorded to run.
 //!
 //! Juju orders some hooks and leaves others to the moment in which a change is noticed. Until `start` and from `stop` on the whole
-//! order counts, but for which relation is created first. Between them it counts among the unit's own hooks and, within a relation,
+//! order counts, but for which relation is created first and which storage comes or goes first. Between them it counts among the unit's own hooks and, within a relation,
 //! among what concerns one remote unit or the remote application; how many changes one `-relation-changed` tells about is open.
 
 use std::collections::BTreeSet;
@@ -36,6 +36,8 @@ pub(crate) enum Aspect {
     Order,
     /// The exit code of a command.
     Command,
+    /// What a command said of a task.
+    Output,
 }
 
 impl std::fmt::Display for Found {
@@ -118,6 +120,13 @@ fn lacking(aspect: Aspect, hook: &Hook) -> Found {
     }
 }
 
+/// Kinds of hooks whose order among themselves is that of a Go map.
+const OPEN_ORDER: [&str; 3] = [
+    "-relation-created",
+    "-storage-attached",
+    "-storage-detaching",
+];
+
 /// Hooks whose order among each other counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Stream {
@@ -166,9 +175,9 @@ impl Stream {
             .enumerate()
             .filter(|(index, _)| stream(hooks, *index) == *self);
         let mut own: Vec<Hook> = own.map(|(_, hook)| hook.clone()).collect();
-        if *self == Self::UntilStart {
-            let created = |hook: &Hook| hook.name.ends_with("-relation-created");
-            for run in own.chunk_by_mut(|one, next| created(one) && created(next)) {
+        for kind in OPEN_ORDER {
+            let open = |hook: &Hook| hook.name.ends_with(kind);
+            for run in own.chunk_by_mut(|one, next| open(one) && open(next)) {
                 run.sort_by_key(Hook::text);
             }
         }
@@ -314,6 +323,10 @@ mod tests {
             (
                 "install a-relation-created(x) b-relation-created(y) start",
                 "install b-relation-created(y) a-relation-created(x) start",
+            ),
+            (
+                "a-storage-attached b-storage-attached install",
+                "b-storage-attached a-storage-attached install",
             ),
             (
                 "a-relation-joined(x/0) a-relation-joined(x/1) leader-elected",

@@ -1,6 +1,7 @@
 //! The hooks that a real Juju was recorded to run, run again on the embedded controller.
 
 mod compare;
+mod output;
 mod plan;
 mod replay;
 mod trace;
@@ -8,16 +9,21 @@ mod trace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::Deserialize;
 
 use self::compare::Found;
-use self::plan::{Plan, Recording};
+use self::plan::{Plan, Recording, Session};
 use self::replay::{Outcome, Stage};
 use crate::{Options, Result, print};
 
 /// The name of this part of the suite.
 pub(crate) const NAME: &str = "hooks";
+
+/// How many sessions run side by side when nothing else is asked for.
+const SIDE_BY_SIDE: usize = 3;
 
 /// The variables all hooks have, with what they were for one.
 #[derive(Debug, Deserialize)]
@@ -45,20 +51,34 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         "{:<34} {:>6} {:>6} {:>6} {:>10} {:>12}",
         "recorded hooks", "hooks", "agree", "share", "explained", "unexplained"
     ));
-    for session in &plan.session {
+    let sessions: Vec<Vec<(String, Outcome)>> = side_by_side(options, &plan.session, |session| {
         // A scenario goes on where the one before it ended, so all up to the last one that is chosen run.
         let Some(last) = session.scenarios.iter().rposition(|name| chosen(name)) else {
-            continue;
+            return Ok(Vec::new());
         };
         let mut stage = Stage::new(options, root, session, &environment)?;
+        let mut outcomes = Vec::new();
         for name in session.scenarios.iter().take(last + 1) {
             let text = fs::read_to_string(recordings.join(format!("{name}.json")))?;
             let recording: Recording =
                 serde_json::from_str(&text).map_err(|error| format!("{name}.json: {error}"))?;
-            let outcome = stage.play(&recording)?;
-            ran.insert(name.clone());
-            report(options, &plan, name, outcome, &mut used, &mut totals);
+            stage.prepare(session.before.get(name).map_or(&[], Vec::as_slice))?;
+            if session.restarts.contains(name) {
+                stage.restart();
+            }
+            let explains = |unit: &str, found| {
+                plan.uncompared(name, unit).is_some()
+                    || plan
+                        .unexplained(name, unit, found, &mut BTreeMap::new())
+                        .is_empty()
+            };
+            outcomes.push((name.clone(), stage.play(&recording, explains)?));
         }
+        Ok(outcomes)
+    })?;
+    for (name, outcome) in sessions.into_iter().flatten() {
+        report(options, &plan, &name, outcome, &mut used, &mut totals);
+        ran.insert(name);
     }
     line("all", totals);
     for (name, why) in &plan.skip {
@@ -69,6 +89,38 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         print(fault);
     }
     Ok(totals[3] == 0 && faults.is_empty())
+}
+
+/// Plays sessions side by side, each in a controller of its own; most of their time is waiting.
+fn side_by_side<R: Send>(
+    options: &Options,
+    sessions: &[Session],
+    play: impl Fn(&Session) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((index, session)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            sessions.get(index).map(|session| (index, session))
+        } {
+            done.push((index, play(session)));
+        }
+        done
+    };
+    let mut results: Vec<(usize, Result<R>)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.jobs.unwrap_or(SIDE_BY_SIDE))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let joined = workers.into_iter().map(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        joined.flatten().collect()
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Prints what came of a scenario: its share, then each difference that nothing explains.

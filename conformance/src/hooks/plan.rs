@@ -26,6 +26,8 @@ pub(crate) struct Step {
     pub(crate) command: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) exit: i32,
+    #[serde(default)]
+    pub(crate) stdout: String,
     pub(crate) charm_behaviour_now: Option<Behaviour>,
 }
 
@@ -93,6 +95,12 @@ pub(crate) struct Session {
     /// Commands that make what the first scenario found.
     #[serde(default)]
     pub(crate) setup: Vec<String>,
+    /// Commands that make what a later scenario found, by scenario.
+    #[serde(default)]
+    pub(crate) before: BTreeMap<String, Vec<String>>,
+    /// Scenarios that begin with new agents: here the whole controller is stopped and starts again.
+    #[serde(default)]
+    pub(crate) restarts: Vec<String>,
 }
 
 /// A unit whose hooks depend on who is first.
@@ -116,6 +124,9 @@ struct Deviation {
     /// How many such differences it explains at most.
     #[serde(default = "once")]
     times: usize,
+    /// Whether it depends on the moment, so that it need not be there.
+    #[serde(default)]
+    sometimes: bool,
     why: String,
 }
 
@@ -168,7 +179,7 @@ impl Plan {
         ran: impl Fn(&str) -> bool,
     ) -> Vec<String> {
         let stale = |(index, known): (usize, &Deviation)| {
-            (ran(&known.scenario) && !used.contains_key(&index)).then(|| {
+            (ran(&known.scenario) && !known.sometimes && !used.contains_key(&index)).then(|| {
                 format!(
                     "hooks.toml explains a difference of {} in {} that is not there any more ({})",
                     known.hook, known.scenario, known.why

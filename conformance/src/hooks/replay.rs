@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::Environment;
 use super::compare::{Aspect, Found, compare};
+use super::output::{self, Ids};
 use super::plan::{Behaviour, Recording, Session};
 use super::trace::{self, Call, Hook};
 use crate::juju::{Input, Juju};
@@ -61,6 +62,8 @@ pub(crate) struct Stage {
     control: PathBuf,
     /// How many calls of each unit belong to earlier scenarios.
     seen: BTreeMap<String, usize>,
+    /// What the recorded ids are here.
+    ids: Ids,
     _dir: TempDir,
 }
 
@@ -85,14 +88,26 @@ impl Stage {
             notes,
             control,
             seen: BTreeMap::new(),
+            ids: Ids::default(),
             _dir: dir,
         };
         stage.must("add-model h1")?;
-        for command in &session.setup {
-            stage.must(command)?;
-            stage.settle(|_| false)?;
-        }
+        stage.prepare(&session.setup)?;
         Ok(stage)
+    }
+
+    /// Runs commands that make what a scenario found.
+    pub(crate) fn prepare(&self, commands: &[String]) -> Result {
+        for command in commands {
+            self.must(command)?;
+            self.settle(Instant::now(), |_| false)?;
+        }
+        Ok(())
+    }
+
+    /// Stops the controller, so that the next command gives every unit a new agent.
+    pub(crate) fn restart(&self) {
+        self.juju.stop();
     }
 
     fn must(&self, line: &str) -> Result {
@@ -105,13 +120,20 @@ impl Stage {
     }
 
     /// Plays a scenario and compares what each unit ran.
-    pub(crate) fn play(&mut self, recording: &Recording) -> Result<Outcome> {
+    ///
+    /// `explains` says whether the plan explains what was found of a unit.
+    pub(crate) fn play(
+        &mut self,
+        recording: &Recording,
+        explains: impl Fn(&str, Vec<Found>) -> bool,
+    ) -> Result<Outcome> {
         let before = self.calls()?;
         self.seen = before
             .iter()
             .map(|(unit, calls)| (unit.clone(), calls.len()))
             .collect();
         let mut outcome = Outcome::default();
+        let began = Instant::now();
         let done: Vec<_> = recording
             .steps
             .iter()
@@ -122,7 +144,11 @@ impl Stage {
                 self.tell(behaviour)?;
             }
             if let Some(command) = &step.command {
-                let said = self.juju.call(&words(command), &Input::default(), LIMIT)?;
+                let words: Vec<String> = words(command)
+                    .iter()
+                    .map(|word| self.ids.here(word))
+                    .collect();
+                let said = self.juju.call(&words, &Input::default(), LIMIT)?;
                 if said.code != step.exit {
                     let detail = format!(
                         "ended with {} on Juju, {} here: {}",
@@ -140,11 +166,22 @@ impl Stage {
                             detail,
                         });
                 }
+                self.ids.learn(&step.stdout, &said.stdout);
+                let label = format!("{} at {}", words[0], step.at);
+                for (unit, detail) in output::tasks(&self.ids.here(&step.stdout), &said.stdout) {
+                    outcome.found.entry(unit).or_default().push(Found {
+                        aspect: Aspect::Output,
+                        hook: label.clone(),
+                        detail,
+                    });
+                }
             }
             let next = done.get(index + 1).map(|next| next.at);
             if next.is_none_or(|next| next.saturating_sub(step.at) >= AT_ONCE) {
                 let until = next.unwrap_or(u64::MAX);
-                self.settle(|calls| self.agrees(recording, until, calls))?;
+                self.settle(began + last_before(recording, until), |calls| {
+                    self.agrees(recording, until, calls, &explains)
+                })?;
             }
         }
         self.compare(recording, &mut outcome)?;
@@ -165,18 +202,34 @@ impl Stage {
     }
 
     /// Waits until no unit has anything to do, and all ran what is expected or nothing more comes.
-    fn settle(&self, agrees: impl Fn(&BTreeMap<String, Vec<Call>>) -> bool) -> Result {
+    ///
+    /// A unit whose hook is killed again and again never rests; it counts as resting when it ran what is expected and nothing else comes.
+    ///
+    /// What is yet to come by itself has until `due`.
+    fn settle(
+        &self,
+        due: Instant,
+        agrees: impl Fn(&BTreeMap<String, Vec<Call>>) -> bool,
+    ) -> Result {
         let mut count = 0;
-        let mut since = Instant::now();
+        let (mut counted, mut rested) = (Instant::now(), Instant::now());
         Juju::wait(REST_LIMIT, || {
             let calls = self.calls()?;
-            let now = calls.values().map(Vec::len).sum();
-            if now != count || !at_rest(&self.juju.status(None)?) {
+            // Hooks that fail again are not news.
+            let hooks = |calls: &Vec<Call>| trace::normal(calls, &self.names).len();
+            let now = calls.values().map(hooks).sum();
+            let status = self.juju.status(None)?;
+            if now != count {
                 count = now;
-                since = Instant::now();
+                (counted, rested) = (Instant::now(), Instant::now());
                 return Ok(false);
             }
-            Ok(agrees(&calls) || since.elapsed() >= QUIET)
+            if !at_rest(&status) {
+                rested = Instant::now();
+                return Ok(counted.elapsed() >= 2 * QUIET && agrees(&calls));
+            }
+            let is_over = rested.elapsed() >= QUIET && Instant::now() >= due;
+            Ok(is_over || agrees(&calls))
         })?;
         Ok(())
     }
@@ -187,12 +240,13 @@ impl Stage {
         recording: &Recording,
         until: u64,
         calls: &BTreeMap<String, Vec<Call>>,
+        explains: impl Fn(&str, Vec<Found>) -> bool,
     ) -> bool {
         recording.traces.iter().all(|(unit, recorded)| {
             let recorded = recorded.iter().filter(|call| call.at < until);
             let theirs = trace::normal(recorded, &self.names);
             let ours = trace::normal(self.new_calls(unit, calls), &self.names);
-            compare(&theirs, &ours).found.is_empty()
+            explains(unit, compare(&theirs, &ours).found)
         })
     }
 
@@ -272,6 +326,13 @@ impl Stage {
         }
         Ok(calls)
     }
+}
+
+/// Returns how long after the start the last hook before `until` was recorded.
+fn last_before(recording: &Recording, until: u64) -> Duration {
+    let calls = recording.traces.values().flatten().map(|call| call.at);
+    let last = calls.filter(|at| *at < until).max();
+    Duration::from_millis(last.unwrap_or(0))
 }
 
 /// Returns the words of a recorded command after `juju`, without the machine it names: those of the recording were added by hand, which

@@ -7,8 +7,8 @@ use serde::Deserialize;
 /// The variable that says whose subordinate a unit is: it is there for all units, and empty for most.
 const PRINCIPAL: &str = "JUJU_PRINCIPAL_UNIT";
 
-/// The directory of storage that has no location of its own.
-const STORAGE: &str = "/var/lib/juju/storage/";
+/// What stands for the directory of a storage instance: each has one of its own here.
+const STORAGE: &str = "DIRECTORY";
 
 /// A call of a charm as it was noted.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -128,7 +128,7 @@ fn plain(name: &str, value: &str, relations: &mut BTreeMap<String, Vec<String>>)
         }
         "JUJU_ACTION_UUID" => "ID".to_owned(),
         "JUJU_ACTION_TAG" if value.starts_with("action-") => "action-ID".to_owned(),
-        "JUJU_STORAGE_LOCATION" if value.contains(STORAGE) => format!("{STORAGE}ID"),
+        "JUJU_STORAGE_LOCATION" if value.starts_with('/') => STORAGE.to_owned(),
         "JUJU_SECRET_ID" if value.starts_with("secret:") => "secret:ID".to_owned(),
         "JUJU_SECRET_ID" => "ID".to_owned(),
         _ => value.to_owned(),
