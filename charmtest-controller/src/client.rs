@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::charm_store;
+use crate::front;
 use crate::paths::DataDir;
 use crate::protocol::{Frame, Kind, Request};
 
@@ -37,12 +38,20 @@ const JUJU_VARIABLES: [&str; 10] = [
 ];
 
 /// Answers as the `juju` program of the embedded controller: runs the command `argv` (without the program's name) in the daemon of
-/// the data directory that the environment names, starting it when needed.
+/// the data directory that the environment names, starting it when needed. An alias of the user is replaced first, and a command that
+/// Juju does not have is the program `juju-COMMAND`.
 ///
 /// Returns the exit code: the command's own, or 1 with an `ERROR` line when the daemon cannot be reached.
 pub fn juju_main(argv: Vec<String>) -> u8 {
     let data = DataDir::from_env(|name| std::env::var(name).ok()).map_err(io::Error::other);
-    report(data.and_then(|data| exchange_starting(&data, &juju_request(argv))))
+    report(data.and_then(|data| {
+        let aliases = std::fs::read_to_string(data.aliases()).unwrap_or_default();
+        let argv = front::expand(&aliases, argv);
+        match front::run_plugin(&argv, data.juju())? {
+            Some(code) => Ok(code),
+            None => exchange_starting(&data, &juju_request(argv)),
+        }
+    }))
 }
 
 /// Runs one `juju` command in the daemon of `data`, like [`juju_main`].

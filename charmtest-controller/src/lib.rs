@@ -17,6 +17,7 @@ mod client;
 mod daemon;
 mod encode;
 mod flags;
+mod front;
 pub mod model;
 mod paths;
 mod protocol;

@@ -154,6 +154,11 @@ impl DataDir {
         self.root.join("tools")
     }
 
+    /// Returns the file with the user's aliases of commands.
+    pub(crate) fn aliases(&self) -> PathBuf {
+        self.root.join("aliases")
+    }
+
     /// Returns the daemon's log file.
     pub fn daemon_log(&self) -> PathBuf {
         self.root.join("daemon.log")

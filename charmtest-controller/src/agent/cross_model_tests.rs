@@ -19,13 +19,7 @@ struct Two {
 impl Two {
     fn new() -> Self {
         let mut two = Self {
-            state: State {
-                controller: "c".to_owned(),
-                juju: Default::default(),
-                models: Default::default(),
-                current_model: None,
-                remembered: Default::default(),
-            },
+            state: State::new("c".to_owned(), Default::default()),
             db: Simulation::new(),
             web: Simulation::new(),
         };

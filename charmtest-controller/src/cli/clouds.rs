@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use charmtest_charm::{yaml, yaml_writer};
 use serde_json::{Map, Value, json};
 
+use super::access;
 use super::client_files::{self, CLOUDS};
 use super::command::{Command, Cx, Failure, Scope, at_most, first_of};
 use super::table::TextTable;
-use super::target::{CLOUD, CONTROLLER, USER};
+use super::target::{CLOUD, CONTROLLER};
 use crate::flags::{Flag, Parsed};
+use crate::model::{AccessKind, State};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -176,13 +178,13 @@ pub(super) fn of_client(cx: &Cx) -> Result<BTreeMap<String, Value>, Failure> {
     Ok(clouds)
 }
 
-fn of_controller() -> BTreeMap<String, Value> {
+fn of_controller(state: &State) -> BTreeMap<String, Value> {
     let about = json!({
         "defined": "public",
         "type": "lxd",
         "auth-types": ["certificate"],
         "regions": { CLOUD: {} },
-        "users": { USER: { "display-name": USER, "access": "admin" } },
+        "users": access::describe(state, AccessKind::Cloud, &state.info.cloud_access),
     });
     BTreeMap::from([(CLOUD.to_owned(), about)])
 }
@@ -230,7 +232,7 @@ async fn clouds(cx: &Cx) -> Result<(), Failure> {
         BTreeMap::new()
     };
     let controller = if sides.controller {
-        of_controller()
+        of_controller(&cx.hub.snapshot())
     } else {
         BTreeMap::new()
     };
@@ -317,7 +319,7 @@ async fn show_cloud(cx: &Cx) -> Result<(), Failure> {
     let name = &cx.positionals()[0];
     let mut found = Vec::new();
     if sides.controller
-        && let Some(about) = of_controller().remove(name)
+        && let Some(about) = of_controller(&cx.hub.snapshot()).remove(name)
     {
         found.push((
             format!("Cloud {name:?} from controller {CONTROLLER:?}"),
@@ -456,7 +458,7 @@ async fn regions(cx: &Cx) -> Result<(), Failure> {
         value.insert("client-cloud-regions".to_owned(), about["regions"].clone());
     }
     if sides.controller
-        && let Some(about) = of_controller().get(name)
+        && let Some(about) = of_controller(&cx.hub.snapshot()).get(name)
     {
         value.insert(
             "controller-cloud-regions".to_owned(),

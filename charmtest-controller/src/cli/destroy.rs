@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::block;
 use super::command::{Command, Cx, Failure, Running, Scope, first_of};
 use super::models::named_model;
 use crate::flags::{Flag, Kind, Parsed};
@@ -58,6 +59,7 @@ fn run(cx: &Cx) -> Running<'_> {
         }
         let state = cx.hub.snapshot();
         let model = named_model(cx, &state, cx.positionals().first().map(String::as_str))?;
+        block::check(model, "destroy-model", &cx.args)?;
         if !cx.args.switch("no-prompt") && !confirm(cx, model).await {
             return Err(Failure::failed("model destruction: aborted"));
         }

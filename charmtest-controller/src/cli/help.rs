@@ -13,6 +13,9 @@ pub(super) const COMMANDS: &[Command] =
             .scope(Scope::Client),
     ];
 
+/// What can be asked for beside commands.
+pub(super) const TOPICS: [&str; 4] = ["basics", "commands", "topics", "global-options"];
+
 fn run(cx: &Cx) -> Running<'_> {
     Box::pin(async move {
         let text = match cx.positionals().first().map(String::as_str) {

@@ -3,8 +3,10 @@
 //! `command` says what a command is and what it may use; each family of commands is a file that ends in a table `COMMANDS`, and
 //! [`run`] finds the command, takes its arguments apart, finds its model and turns its outcome into texts and an exit code.
 
+mod access;
 mod actions;
 mod application;
+mod block;
 mod bundle;
 pub(crate) mod catalogue;
 mod charmhub;
@@ -14,12 +16,14 @@ mod clouds;
 mod command;
 mod config;
 mod constraints;
+mod controller_config;
 mod copy;
 mod credentials;
 mod deploy;
 mod destroy;
 mod exec;
 mod help;
+mod import_ssh_key;
 mod io;
 mod log;
 mod log_filter;
@@ -27,6 +31,7 @@ mod login;
 mod machines;
 mod model_config;
 mod model_constraints;
+mod model_defaults;
 mod models;
 mod names;
 mod offer;
@@ -52,6 +57,7 @@ mod storage;
 mod storage_changes;
 mod storage_pools;
 mod store;
+mod switch;
 pub(crate) mod table;
 mod target;
 mod task_view;
@@ -59,6 +65,7 @@ mod task_wait;
 mod tasks;
 pub(crate) mod times;
 mod upload;
+mod user_changes;
 mod users;
 mod values;
 mod wait_for;
@@ -100,23 +107,28 @@ pub(crate) use target::{CLOUD, CONTROLLER};
 
 /// All commands, family by family.
 const FAMILIES: &[&[Command]] = &[
+    access::COMMANDS,
     actions::COMMANDS,
     application::COMMANDS,
+    block::COMMANDS,
     bundle::COMMANDS,
     charmhub::COMMANDS,
     client::COMMANDS,
     clouds::COMMANDS,
     config::COMMANDS,
     constraints::COMMANDS,
+    controller_config::COMMANDS,
     credentials::COMMANDS,
     deploy::COMMANDS,
     destroy::COMMANDS,
     exec::COMMANDS,
     help::COMMANDS,
+    import_ssh_key::COMMANDS,
     log::COMMANDS,
     machines::COMMANDS,
     model_config::COMMANDS,
     model_constraints::COMMANDS,
+    model_defaults::COMMANDS,
     models::COMMANDS,
     offer::COMMANDS,
     offer_list::COMMANDS,
@@ -138,7 +150,9 @@ const FAMILIES: &[&[Command]] = &[
     storage::COMMANDS,
     storage_changes::COMMANDS,
     storage_pools::COMMANDS,
+    switch::COMMANDS,
     tasks::COMMANDS,
+    user_changes::COMMANDS,
     users::COMMANDS,
     wait_for::COMMANDS,
 ];
@@ -210,6 +224,39 @@ fn commands(juju: JujuVersion) -> impl Iterator<Item = &'static Command> {
     all.filter(move |command| command.versions.contain(juju))
 }
 
+/// Where the command stands on a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CommandAt {
+    /// Its place among the arguments.
+    pub(crate) at: usize,
+    /// Whether the user's aliases do not count.
+    pub(crate) no_alias: bool,
+}
+
+/// Finds the command of a command line; `None` when there is none, or what stands before it makes no sense.
+pub(crate) fn command_of(argv: &[String]) -> Option<CommandAt> {
+    let top = top_flags();
+    let parsed = flags::parse(&top, Placement::First, argv).ok()?;
+    if parsed.switch("version") || parsed.positionals.is_empty() {
+        return None;
+    }
+    Some(CommandAt {
+        at: argv.len() - parsed.positionals.len(),
+        no_alias: parsed.switch("no-alias"),
+    })
+}
+
+/// Says whether `juju` itself answers to a name: a command, whether we have it or not, or a topic of its help.
+pub(crate) fn is_word_of_juju(name: &str, juju: JujuVersion) -> bool {
+    catalogue::names(juju).any(|other| other == name) || help::TOPICS.contains(&name)
+}
+
+/// Returns the options that may stand before a command.
+fn top_flags() -> Vec<Flag> {
+    let shared = GLOBAL_FLAGS.iter().chain(HIDDEN_FLAGS);
+    shared.chain(TOP_FLAGS).copied().collect()
+}
+
 /// Finds a command by one of its names.
 fn find(name: &str, juju: JujuVersion) -> Option<&'static Command> {
     commands(juju).find(|command| command.name == name || command.aliases.contains(&name))
@@ -217,11 +264,7 @@ fn find(name: &str, juju: JujuVersion) -> Option<&'static Command> {
 
 async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
     let juju = cx.juju();
-    let top = flags::parse(
-        GLOBAL_FLAGS.iter().chain(HIDDEN_FLAGS).chain(TOP_FLAGS),
-        Placement::First,
-        &cx.request.argv,
-    );
+    let top = flags::parse(&top_flags(), Placement::First, &cx.request.argv);
     let mut top = top.map_err(Failure::usage)?;
     if top.switch("version") {
         top.positionals = vec!["version".to_owned()];
@@ -271,7 +314,12 @@ async fn dispatch(cx: &mut Cx) -> Result<(), Failure> {
     };
     (command.check)(&cx.args).map_err(Failure::usage)?;
     if let Some(named) = named {
-        cx.target = Some(target::find(&cx.hub.snapshot(), &named)?);
+        let state = cx.hub.snapshot();
+        let target = target::find(&state, &named)?;
+        if let Some(model) = state.models.get(&target.uuid) {
+            block::check(model, command.name, &cx.args)?;
+        }
+        cx.target = Some(target);
     }
     (command.run)(cx).await
 }

@@ -1,6 +1,7 @@
 //! `juju model-config`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use charmtest_charm::yaml;
 use jiff::SignedDuration;
@@ -11,7 +12,7 @@ use super::table::TextTable;
 use crate::JujuVersion;
 use crate::flags::{Flag, Parsed, parse_go_duration};
 use crate::model::changes::restart_retries;
-use crate::model::{Model, Rejected, config_defaults};
+use crate::model::{ControllerInfo, Model, Rejected, config_defaults};
 
 pub(super) const COMMANDS: &[Command] = &[Command::new("model-config", "Displays or sets configuration values on a model.", run)
     .args("[<model-key>[=<value>] ...]", check_args)
@@ -42,7 +43,7 @@ const INTEGERS: [&str; 2] = ["num-provision-workers", "num-container-provision-w
 const READ_ONLY: [&str; 4] = ["agent-version", "name", "type", "uuid"];
 
 /// What the positional arguments want.
-fn split(args: &Parsed) -> (Vec<&str>, Vec<(&str, &str)>) {
+pub(super) fn split(args: &Parsed) -> (Vec<&str>, Vec<(&str, &str)>) {
     let (pairs, keys): (Vec<&str>, Vec<&str>) = args
         .positionals
         .iter()
@@ -57,7 +58,7 @@ fn split(args: &Parsed) -> (Vec<&str>, Vec<(&str, &str)>) {
     )
 }
 
-fn check_args(args: &Parsed) -> Result<(), String> {
+pub(super) fn check_args(args: &Parsed) -> Result<(), String> {
     let (keys, pairs) = split(args);
     if !keys.is_empty() && !pairs.is_empty() {
         return Err("cannot get value and set key=value pairs simultaneously".to_owned());
@@ -94,7 +95,7 @@ fn run(cx: &Cx) -> Running<'_> {
 
 async fn show(cx: &Cx, key: Option<&str>) -> Result<(), Failure> {
     let model = cx.model()?;
-    let all = effective(&model);
+    let all = effective(&model, &cx.hub.snapshot().info);
     let Some(key) = key else {
         return cx
             .print_value(&attributes(&all, &cx.format), |_| table(&all))
@@ -114,7 +115,10 @@ async fn show(cx: &Cx, key: Option<&str>) -> Result<(), Failure> {
 }
 
 /// Returns every key with its value and where that is from.
-fn effective(model: &Model) -> BTreeMap<String, (Value, &'static str)> {
+fn effective(
+    model: &Model,
+    controller: &ControllerInfo,
+) -> BTreeMap<String, (Value, &'static str)> {
     let defaults = config_defaults(model.info.juju).map(|(key, value)| {
         let source = if key == "agent-version" {
             "model"
@@ -129,7 +133,10 @@ fn effective(model: &Model) -> BTreeMap<String, (Value, &'static str)> {
         .iter()
         // In Juju 4.0 the backend has a command of its own, `model-secret-backend`.
         .filter(|(key, _)| model.info.juju == JujuVersion::V3_6 || *key != "secret-backend")
-        .map(|(key, value)| (key.clone(), (typed(key, value), "model")));
+        .map(|(key, value)| {
+            let source = controller.source_of(key, value);
+            (key.clone(), (typed(key, value), source))
+        });
     defaults.chain(own).collect()
 }
 
@@ -159,7 +166,7 @@ fn table(all: &BTreeMap<String, (Value, &'static str)>) -> String {
     table.render()
 }
 
-fn typed(key: &str, text: &str) -> Value {
+pub(super) fn typed(key: &str, text: &str) -> Value {
     if BOOLEANS.contains(&key) {
         return (text == "true").into();
     }
@@ -190,7 +197,8 @@ async fn change(cx: &Cx, pairs: &[(&str, &str)]) -> Result<(), Failure> {
         return Err(Failure::Failed(format!("{key:?} cannot be reset")));
     }
     let model = cx.model()?;
-    let known = effective(&model);
+    let controller = Arc::clone(&cx.hub.snapshot().info);
+    let known = effective(&model, &controller);
     for key in set
         .keys()
         .map(String::as_str)
@@ -209,6 +217,9 @@ async fn change(cx: &Cx, pairs: &[(&str, &str)]) -> Result<(), Failure> {
         let before = retries(model);
         let config = &mut model.info_mut().config;
         config.retain(|key, _| !reset.contains(key.as_str()));
+        let mut inherited = controller.inherited();
+        inherited.retain(|key, _| reset.contains(key.as_str()));
+        config.extend(inherited);
         config.extend(set);
         if retries(model) != before {
             restart_retries(model, first, now);

@@ -6,11 +6,13 @@ use std::fmt::Display;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::access;
 use super::command::{Command, Cx, Failure, Running, Scope, at_most, no_args};
 use super::model_config;
 use super::table::{Align, TextTable};
 use super::target::{self, CLOUD, CONTROLLER, USER};
 use super::times::friendly;
+use super::users::NEVER;
 use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::{Life, Model, ModelInfo, ModelUuid, State, model_name, random_uuid};
@@ -48,12 +50,13 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn models(cx: &Cx) -> Running<'_> {
     Box::pin(async move {
-        if let Some(user) = cx.args.text("user").filter(|user| *user != USER) {
+        let state = cx.hub.snapshot();
+        let user = cx.args.text("user").unwrap_or(USER);
+        if user != USER && !state.info.users.contains_key(user) {
             return Err(Failure::Failed(format!(
                 "user {user:?} does not exist (not found)"
             )));
         }
-        let state = cx.hub.snapshot();
         let exact = cx.args.switch("exact-time");
         let (now, times) = (cx.hub.now(), cx.times());
         let since = |at: Timestamp| {
@@ -66,14 +69,28 @@ fn models(cx: &Cx) -> Running<'_> {
         let all: Vec<Value> = state
             .models
             .values()
-            .map(|model| listed(&state, model, since(model.info.created), since(now)))
+            .filter_map(|model| {
+                let access = access::model_access(&state, model, user)?;
+                let last = if user == USER {
+                    since(now)
+                } else {
+                    NEVER.to_owned()
+                };
+                Some(listed(
+                    &state,
+                    model,
+                    since(model.info.created),
+                    access,
+                    last,
+                ))
+            })
             .collect();
         let mut value = json!({ "models": all });
         if let Some(current) = current_name(&state) {
             value["current-model"] = current.into();
         }
         cx.print_value(&value, |_| {
-            table(&state, cx.args.switch("uuid"), &since(now))
+            table(&state, user, cx.args.switch("uuid"), &since(now))
         })
         .await
     })
@@ -89,7 +106,7 @@ pub(super) fn current_name(state: &State) -> Option<String> {
     )
 }
 
-fn table(state: &State, with_uuid: bool, connected: &str) -> String {
+fn table(state: &State, user: &str, with_uuid: bool, connected: &str) -> String {
     let mut header = vec!["Model"];
     if with_uuid {
         header.push("UUID");
@@ -108,6 +125,9 @@ fn table(state: &State, with_uuid: bool, connected: &str) -> String {
         .align(numbers, Align::Right)
         .align(numbers + 1, Align::Right);
     for model in state.models.values() {
+        let Some(access) = access::model_access(state, model, user) else {
+            continue;
+        };
         let is_current = state.current_model.as_ref() == Some(&model.info.uuid);
         let mut row = vec![format!(
             "{}{}",
@@ -123,8 +143,8 @@ fn table(state: &State, with_uuid: bool, connected: &str) -> String {
             status_word(&model.info).to_owned(),
             model.machines.len().to_string(),
             model.units.len().to_string(),
-            "admin".to_owned(),
-            connected.to_owned(),
+            access.to_owned(),
+            if user == USER { connected } else { NEVER }.to_owned(),
         ]);
         table.row(row);
     }
@@ -168,10 +188,10 @@ fn credential() -> Value {
     json!({ "name": CREDENTIAL, "owner": USER, "cloud": CLOUD, "validity-check": "valid" })
 }
 
-fn listed(state: &State, model: &Model, since: String, connected: String) -> Value {
+fn listed(state: &State, model: &Model, since: String, access: &str, connected: String) -> Value {
     let mut map = common(state, model, since);
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
-    put("access", "admin".into());
+    put("access", access.into());
     put("last-connection", connected.into());
     if state.juju == JujuVersion::V3_6 {
         put("credential", credential());
@@ -188,10 +208,7 @@ fn show_model(cx: &Cx) -> Running<'_> {
         let (now, created) = (cx.hub.now(), model.info.created);
         let mut map = common(&state, model, friendly(created, now));
         let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
-        put(
-            "users",
-            json!({ USER: { "display-name": USER, "access": "admin", "last-connection": friendly(now, now) } }),
-        );
+        put("users", super::users::of_model(&state, model, now));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let machines: BTreeMap<&String, Value> = model
             .machines
@@ -294,7 +311,7 @@ fn add_model(cx: &Cx) -> Running<'_> {
 
 /// Collects `--config`: YAML files first, then `key=value`, which win.
 async fn config(cx: &Cx) -> Result<BTreeMap<String, String>, Failure> {
-    let mut config = BTreeMap::new();
+    let mut config = cx.hub.snapshot().info.inherited();
     let (pairs, files): (Vec<&str>, Vec<&str>) =
         cx.args.all("config").partition(|value| value.contains('='));
     for file in files {

@@ -205,13 +205,14 @@ pub(super) fn url_error(error: &OfferUrlError, juju: JujuVersion) -> String {
 }
 
 fn current_model(state: &State) -> Result<&Model, Failure> {
-    let missing = || {
-        Failure::Failed(match state.current_name() {
-            Some(gone) => format!("getting model details: model {CONTROLLER}:{gone} not found"),
-            None => format!("current model for controller {CONTROLLER} not found"),
-        })
+    let none = "no current model, use juju switch to select a model on which to operate";
+    let name = state.current_name().ok_or_else(|| Failure::failed(none))?;
+    let gone = || {
+        Failure::Failed(format!(
+            "getting model details: model {CONTROLLER}:{name} not found"
+        ))
     };
-    Ok(state.current().ok_or_else(missing)?.as_ref())
+    target::lookup(state, &name)?.ok_or_else(gone)
 }
 
 fn offer(cx: &Cx) -> Running<'_> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::access;
 use super::command::{Command, Cx, Failure, Running, at_most, first_of};
 use super::table::TextTable;
 use super::target::{CONTROLLER, USER, split};
@@ -11,7 +12,7 @@ use super::times::friendly;
 use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::changes::{self, OfferError, OfferUrl};
-use crate::model::{Model, Offer, Relation};
+use crate::model::{AccessKind, Model, Offer, Relation, State};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("offers", "Lists shared endpoints.", offers)
@@ -92,12 +93,13 @@ fn endpoints(model: &Model, offer: &Offer) -> Value {
 }
 
 /// Returns who may use an offer. In 3.6 everyone may see it.
-fn users(juju: JujuVersion) -> Value {
-    let mut users = json!({ USER: { "display-name": USER, "access": "admin" } });
-    if juju == JujuVersion::V3_6 {
-        users["everyone@external"] = json!({ "access": "read" });
+fn users(state: &State, offer: &Offer) -> Value {
+    let mut users = access::describe(state, AccessKind::Offer, &offer.users);
+    if state.juju == JujuVersion::V3_6 {
+        let read = json!({ "access": "read" });
+        users.insert("everyone@external".to_owned(), read);
     }
-    users
+    users.into()
 }
 
 fn has_interface(model: &Model, offer: &Offer, interface: Option<&str>) -> bool {
@@ -116,7 +118,13 @@ fn offers(cx: &Cx) -> Running<'_> {
             .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name))
             .filter(|(_, offer)| arg("application").is_none_or(|app| app == offer.application))
             .filter(|(_, offer)| has_interface(&model, offer, arg("interface")))
-            .filter(|_| arg("allowed-consumer").is_none_or(|user| user == USER))
+            .filter(|(_, offer)| {
+                let may = |user: &str| {
+                    let level = offer.users.get(user).map(String::as_str);
+                    user == USER || matches!(level, Some("consume" | "admin"))
+                };
+                arg("allowed-consumer").is_none_or(may)
+            })
             .filter(|(_, offer)| {
                 let connected = offer.connections(&model).next().is_some();
                 let by_user = arg("connected-user").is_none_or(|user| user == USER && connected);
@@ -157,7 +165,7 @@ fn listed(cx: &Cx, model: &Model, offer: &Offer) -> Value {
     if !connections.is_empty() {
         put("connections", connections.into());
     }
-    put("users", users(cx.juju()));
+    put("users", users(&cx.hub.snapshot(), offer));
     map.into()
 }
 
@@ -345,7 +353,7 @@ fn find_offers(cx: &Cx) -> Running<'_> {
             let value = json!({
                 "access": "admin",
                 "endpoints": endpoints(model, offer),
-                "users": users(cx.juju()),
+                "users": users(&state, offer),
             });
             (format!("{CONTROLLER}:{url}"), value)
         });
@@ -392,7 +400,7 @@ fn show_offer(cx: &Cx) -> Running<'_> {
         }
         shown.insert("access".to_owned(), "admin".into());
         shown.insert("endpoints".to_owned(), endpoints(model, offer));
-        shown.insert("users".to_owned(), users(cx.juju()));
+        shown.insert("users".to_owned(), users(&state, offer));
         let value = json!({ format!("{CONTROLLER}:{path}"): shown });
         let table = offer_table(&path, &description, model, offer);
         cx.print_value(&value, |_| table).await

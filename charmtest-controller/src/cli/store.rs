@@ -40,7 +40,7 @@ pub(super) fn refresh(hub: &Hub) -> io::Result<()> {
 }
 
 fn controllers(state: &State) -> Value {
-    json!({
+    let mut file = json!({
         "controllers": {
             CONTROLLER: {
                 "uuid": state.controller,
@@ -54,7 +54,11 @@ fn controllers(state: &State) -> Value {
             },
         },
         "current-controller": CONTROLLER,
-    })
+    });
+    if state.juju == JujuVersion::V4_0 {
+        file["has-controller-changed-on-previous-switch"] = false.into();
+    }
+    file
 }
 
 fn models(state: &State) -> Value {

@@ -1,5 +1,8 @@
 //! Which model a command means.
 
+use std::fmt;
+
+use crate::JujuVersion;
 use crate::model::{Model, ModelUuid, State};
 
 use super::command::Failure;
@@ -12,6 +15,9 @@ pub(crate) const USER: &str = "admin";
 
 /// The cloud of the controller, and its region.
 pub(crate) const CLOUD: &str = "localhost";
+
+/// How long a text must be to be taken for the start of a model's UUID.
+const UUID_START: usize = 6;
 
 /// What a client asks a model by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,7 +35,7 @@ pub(super) struct Wanted {
 pub(super) struct Target {
     /// The model.
     pub(super) uuid: ModelUuid,
-    /// What the user called it: `admin/m` for the current model, `m` for `-m m`.
+    /// What the user called it: `m` for `-m m` and for `JUJU_MODEL=m`, `admin/m` for the current model.
     pub(super) label: String,
 }
 
@@ -38,10 +44,29 @@ pub(super) struct Target {
 pub(super) enum Named {
     /// This name, UUID or start of a UUID; with or without owner.
     Model(String),
-    /// This name, from `JUJU_MODEL` and without a controller: Juju then speaks of the model with its owner.
-    Default(String),
     /// Whatever is current.
     Current,
+}
+
+/// Why the variables name no controller to work with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoController {
+    /// They name one that is not there.
+    NotFound,
+    /// They contradict each other; what Juju says of it.
+    Conflict(String),
+}
+
+impl fmt::Display for NoController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => write!(
+                f,
+                "No selected controller.\n\nUse \"juju switch\" to select from the following controllers:\n\n  - {CONTROLLER}"
+            ),
+            Self::Conflict(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Checks the controllers named by the command line and the variables and returns the model name that decides.
@@ -56,11 +81,10 @@ pub(super) fn named(wanted: &Wanted) -> Result<Named, String> {
     match controller {
         Some(CONTROLLER) => {}
         Some(other) => return Err(format!("controller {other} not found")),
-        None => default_controller(wanted)?,
+        None => default_controller(wanted).map_err(|error| error.to_string())?,
     }
     Ok(match model {
         "" => Named::Current,
-        name if flag.is_none() && controller.is_none() => Named::Default(name.to_owned()),
         name => Named::Model(name.to_owned()),
     })
 }
@@ -72,7 +96,7 @@ pub(super) fn named(wanted: &Wanted) -> Result<Named, String> {
 /// Fails when it is not ours.
 pub(super) fn controller(flag: Option<&str>, wanted: &Wanted) -> Result<(), String> {
     match flag.filter(|name| !name.is_empty()) {
-        None => default_controller(wanted),
+        None => default_controller(wanted).map_err(|error| error.to_string()),
         Some(CONTROLLER) => Ok(()),
         Some(other) => Err(format!("controller {other} not found")),
     }
@@ -83,7 +107,7 @@ pub(super) fn controller(flag: Option<&str>, wanted: &Wanted) -> Result<(), Stri
 /// # Errors
 ///
 /// Fails when they name one that is not ours, or two.
-pub(super) fn default_controller(wanted: &Wanted) -> Result<(), String> {
+pub(super) fn default_controller(wanted: &Wanted) -> Result<(), NoController> {
     let of_model = wanted.juju_model.as_deref().and_then(|text| split(text).0);
     let of_controller = wanted
         .juju_controller
@@ -92,15 +116,13 @@ pub(super) fn default_controller(wanted: &Wanted) -> Result<(), String> {
     if let (Some(a), Some(b)) = (of_model, of_controller)
         && a != b
     {
-        return Err(format!(
+        return Err(NoController::Conflict(format!(
             "controller name from JUJU_MODEL ({a}) conflicts with value in JUJU_CONTROLLER ({b})"
-        ));
+        )));
     }
     match of_model.or(of_controller) {
         None | Some(CONTROLLER) => Ok(()),
-        Some(_) => Err(format!(
-            "No selected controller.\n\nUse \"juju switch\" to select from the following controllers:\n\n  - {CONTROLLER}"
-        )),
+        Some(_) => Err(NoController::NotFound),
     }
 }
 
@@ -110,34 +132,53 @@ pub(super) fn default_controller(wanted: &Wanted) -> Result<(), String> {
 ///
 /// Fails with exit code 2 when no model is named and none is current, with 1 when there is no such model.
 pub(super) fn find(state: &State, named: &Named) -> Result<Target, Failure> {
-    let (name, qualified) = match named {
-        Named::Model(name) => (name, name.contains('/')),
-        Named::Default(name) => (name, true),
-        Named::Current => {
-            let missing = || match state.current_name() {
-                Some(gone) => Failure::Failed(format!("model {CONTROLLER}:{gone} not found")),
-                None => Failure::usage(NO_MODEL),
-            };
-            let model = state.current().ok_or_else(missing)?;
-            return Ok(Target {
-                uuid: model.info.uuid.clone(),
-                label: full_name(model),
-            });
-        }
+    let label = match named {
+        Named::Model(name) => name.clone(),
+        Named::Current => state
+            .current_name()
+            .ok_or_else(|| Failure::Usage(no_model(state)))?,
     };
-    match lookup(state, name)? {
-        Some(model) if qualified => Ok(Target {
-            uuid: model.info.uuid.clone(),
-            label: full_name(model),
-        }),
+    match lookup(state, &label)? {
         Some(model) => Ok(Target {
             uuid: model.info.uuid.clone(),
-            label: model.info.name.clone(),
+            label,
         }),
-        None => Err(Failure::Failed(format!(
-            "model {CONTROLLER}:{name} not found"
-        ))),
+        None => Err(Failure::Failed(not_found(state.juju, &label))),
     }
+}
+
+/// Says that there is no model called `name`.
+///
+/// Juju 3.6 says so with the owner. Juju 4.0 repeats what it was given once that is long enough to be the start of a UUID (its
+/// `modelFromStore`, and recorded: `nosuch` is repeated, `c-two` becomes `admin/c-two`).
+fn not_found(juju: JujuVersion, name: &str) -> String {
+    let repeated = name.contains('/') || (juju == JujuVersion::V4_0 && name.len() >= UUID_START);
+    let owner = if repeated {
+        String::new()
+    } else {
+        format!("{USER}/")
+    };
+    format!("model {CONTROLLER}:{owner}{name} not found")
+}
+
+/// Says that no model is current.
+fn no_model(state: &State) -> String {
+    if state.juju == JujuVersion::V3_6 {
+        return NO_MODEL.to_owned();
+    }
+    let mut names: Vec<String> = state
+        .models
+        .values()
+        .map(|model| format!("\n  - {CONTROLLER}:{}", full_name(model)))
+        .collect();
+    names.sort();
+    if names.is_empty() {
+        return "No selected model.\n\nOnly the controller model exists. Use \"juju add-model\" to create an initial model.\n".to_owned();
+    }
+    format!(
+        "No selected model.\n\nUse \"juju switch\" to select one of the following models:\n{}",
+        names.concat()
+    )
 }
 
 /// Finds the model called `name`: `name`, `owner/name`, a UUID, or the first 6 or more characters of one.
@@ -155,7 +196,7 @@ pub(super) fn lookup<'a>(state: &'a State, name: &str) -> Result<Option<&'a Mode
         state
             .models
             .values()
-            .find(|model| name.len() >= 6 && model.info.uuid.0.starts_with(name))
+            .find(|model| name.len() >= UUID_START && model.info.uuid.0.starts_with(name))
     };
     if let Some(model) = by_name.or_else(by_uuid) {
         return Ok(Some(model));
@@ -179,7 +220,7 @@ pub(super) fn split(text: &str) -> (Option<&str>, &str) {
 
 /// Returns `owner/name`.
 pub(super) fn full_name(model: &Model) -> String {
-    model.info.full_name()
+    model.full_name()
 }
 
 const NO_MODEL: &str = "No model in focus.
@@ -191,32 +232,27 @@ or specify any other model on the command line using the \"-m\" option.
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::JujuVersion;
     use crate::model::ModelInfo;
 
-    fn state(current: Option<&str>) -> State {
-        let model = |name: &str, uuid: &str| {
+    fn state(juju: JujuVersion, current: Option<&str>) -> State {
+        let mut state = State::new("c".to_owned(), juju);
+        for (name, uuid) in [("m", "aaaaaaaa-1111"), ("n", "bbbbbbbb-2222")] {
+            let uuid = ModelUuid(uuid.to_owned());
             let info = ModelInfo::new(
-                JujuVersion::V3_6,
-                ModelUuid(uuid.to_owned()),
+                juju,
+                uuid.clone(),
                 name.to_owned(),
                 jiff::Timestamp::UNIX_EPOCH,
             );
-            (ModelUuid(uuid.to_owned()), Arc::new(Model::new(info)))
-        };
-        State {
-            controller: "c".to_owned(),
-            juju: JujuVersion::V3_6,
-            models: [model("m", "aaaaaaaa-1111"), model("n", "bbbbbbbb-2222")].into(),
-            current_model: current.map(|uuid| ModelUuid(uuid.to_owned())),
-            remembered: Default::default(),
+            state.models.insert(uuid, Model::new(info).into());
         }
+        state.current_model = current.map(|uuid| ModelUuid(uuid.to_owned()));
+        state
     }
 
-    fn resolve(
+    fn resolve_as(
+        juju: JujuVersion,
         flag: &str,
         juju_model: &str,
         juju_controller: &str,
@@ -229,8 +265,23 @@ mod tests {
             juju_controller: some(juju_controller),
         };
         let named = named(&wanted).map_err(Failure::Usage)?;
-        find(&state(current), &named)
+        find(&state(juju, current), &named)
             .map(|target| format!("{} {}", &target.uuid.0[..1], target.label))
+    }
+
+    fn resolve(
+        flag: &str,
+        juju_model: &str,
+        juju_controller: &str,
+        current: Option<&str>,
+    ) -> Result<String, Failure> {
+        resolve_as(
+            JujuVersion::V3_6,
+            flag,
+            juju_model,
+            juju_controller,
+            current,
+        )
     }
 
     #[test]
@@ -244,9 +295,12 @@ mod tests {
             ("embedded:admin/n", "", "", "b admin/n"),
             ("embedded:", "", "", "a admin/m"),
             (":n", "", "", "b n"),
-            ("bbbbbb", "", "", "b n"),
-            ("bbbbbbbb-2222", "", "", "b n"),
-            ("", "n", "", "b admin/n"),
+            ("bbbbbb", "", "", "b bbbbbb"),
+            ("bbbbbbbb-2222", "", "", "b bbbbbbbb-2222"),
+            ("", "n", "", "b n"),
+            ("", "admin/n", "", "b admin/n"),
+            ("", "embedded:admin/n", "", "b admin/n"),
+            ("", "embedded:", "", "a admin/m"),
             ("", "embedded:n", "other", "b n"),
             ("m", "n", "", "a m"),
             ("m", "embedded:n", "", "a m"),
@@ -266,22 +320,55 @@ mod tests {
     fn what_cannot_be_found() {
         let m = Some("aaaaaaaa-1111");
         let failed = |text: &str| Failure::Failed(text.to_owned());
-        for (flag, expected) in [
-            ("nosuch", failed("model embedded:nosuch not found")),
+        for (flag, in_36, in_40) in [
             (
-                "admin/nosuch",
-                failed("model embedded:admin/nosuch not found"),
+                "nosuch",
+                "model embedded:admin/nosuch not found",
+                "model embedded:nosuch not found",
             ),
-            ("bob/m", failed("model embedded:bob/m not found")),
-            ("bbbbb", failed("model embedded:bbbbb not found")),
+            (
+                "short",
+                "model embedded:admin/short not found",
+                "model embedded:admin/short not found",
+            ),
+            (
+                "admin/x",
+                "model embedded:admin/x not found",
+                "model embedded:admin/x not found",
+            ),
+            (
+                "bob/m",
+                "model embedded:bob/m not found",
+                "model embedded:bob/m not found",
+            ),
+            (
+                "bbbbb",
+                "model embedded:admin/bbbbb not found",
+                "model embedded:admin/bbbbb not found",
+            ),
+            (
+                "cccccccc-3333",
+                "model embedded:admin/cccccccc-3333 not found",
+                "model embedded:cccccccc-3333 not found",
+            ),
             (
                 "Bad_Name",
-                failed("model name \"admin/Bad_Name\" not valid"),
+                "model name \"admin/Bad_Name\" not valid",
+                "model name \"admin/Bad_Name\" not valid",
             ),
-            ("other:m", Failure::usage("controller other not found")),
         ] {
-            assert_eq!(resolve(flag, "", "", m), Err(expected));
+            for (juju, expected) in [(JujuVersion::V3_6, in_36), (JujuVersion::V4_0, in_40)] {
+                assert_eq!(
+                    resolve_as(juju, flag, "", "", m),
+                    Err(failed(expected)),
+                    "{juju}"
+                );
+            }
         }
+        assert_eq!(
+            resolve("other:m", "", "", m),
+            Err(Failure::usage("controller other not found"))
+        );
         let usage = |outcome: Result<String, Failure>| match outcome {
             Err(Failure::Usage(text)) => text.lines().next().map(str::to_owned),
             other => panic!("{other:?}"),
@@ -289,6 +376,12 @@ mod tests {
         assert_eq!(
             usage(resolve("", "", "", None)).as_deref(),
             Some("No model in focus.")
+        );
+        assert_eq!(
+            resolve_as(JujuVersion::V4_0, "", "", "", None),
+            Err(Failure::usage(
+                "No selected model.\n\nUse \"juju switch\" to select one of the following models:\n\n  - embedded:admin/m\n  - embedded:admin/n"
+            ))
         );
         assert_eq!(
             usage(resolve("m", "", "nosuch", m)).as_deref(),

@@ -396,7 +396,7 @@ fn an_empty_model_is_destroyed_at_once() {
     let outcome = c.juju("destroy-model --no-prompt one");
     assert_eq!(
         (outcome.code, outcome.stderr.as_str()),
-        (1, "ERROR model embedded:one not found\n")
+        (1, "ERROR model embedded:admin/one not found\n")
     );
 }
 

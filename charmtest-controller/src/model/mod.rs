@@ -4,9 +4,11 @@
 //! changes the clone, writes the rows that changed to the database, and only then publishes it. So a reader never locks, a failed
 //! transaction leaves nothing behind, and what was published is on disk.
 
+mod access;
 mod application;
 pub mod changes;
 mod clock;
+mod controller;
 mod cross_model;
 mod hub;
 mod ids;
@@ -25,8 +27,10 @@ mod task;
 mod tasks;
 mod unit;
 
+pub use access::{AccessError, AccessKind, grant, revoke};
 pub use application::{Application, CharmRow, ExposedTo, ResourceRow, is_store_url};
 pub use clock::{Clock, Deadline, Moment, TimeScale, Timing};
+pub use controller::{ControllerInfo, User};
 pub use cross_model::keep_in_step;
 pub use hub::{Hub, Rejected, Touched, TouchedModel, Transact};
 pub use ids::{

@@ -20,6 +20,9 @@ pub struct Offer {
     pub application: String,
     /// Names of endpoints of its charm.
     pub endpoints: Vec<String>,
+    /// Access of users beside the owner of the model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, String>,
 }
 
 /// An application of another model that this model consumes (SAAS).

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::application::{Application, CharmRow};
+use super::controller::ControllerInfo;
 use super::ids::{ModelUuid, RelationId, TaskId, UnitName};
 use super::machine::Machine;
 use super::offer::{Offer, RemoteApplication};
@@ -78,6 +79,12 @@ pub struct ModelInfo {
     /// The public SSH keys that may log in to the model's machines (`juju add-ssh-key`), in the order in which they were added.
     #[serde(default)]
     pub authorized_keys: Vec<String>,
+    /// Sets of commands that are disabled, each with the reason given (`juju disable-command`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, String>,
+    /// Access of users beside its owner.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, String>,
 }
 
 impl ModelInfo {
@@ -108,6 +115,8 @@ impl ModelInfo {
             unit_counters: BTreeMap::new(),
             storage: StorageInfo::default(),
             authorized_keys: Vec::new(),
+            blocks: BTreeMap::new(),
+            users: BTreeMap::new(),
         }
     }
 }
@@ -158,6 +167,11 @@ impl Model {
             secrets: Table::default(),
             storage: Table::default(),
         }
+    }
+
+    /// Returns `owner/name`.
+    pub fn full_name(&self) -> String {
+        self.info.full_name()
     }
 
     /// Returns the model's own record for changing.
@@ -299,6 +313,8 @@ pub struct State {
     pub current_model: Option<ModelUuid>,
     /// What the client remembers of models that are not, or no longer, the current one.
     pub remembered: Remembered,
+    /// What else is known of the controller.
+    pub info: Arc<ControllerInfo>,
 }
 
 /// What a client remembers of models besides the current one, by `owner/name`.

@@ -124,13 +124,10 @@ impl Store {
     /// Fails when the database cannot be read or a row in it makes no sense.
     pub fn load(&self) -> Result<State, StoreError> {
         let controller = self.setting("controller")?;
-        let mut state = State {
-            controller: controller.unwrap_or_default(),
-            models: Default::default(),
-            current_model: None,
-            remembered: Default::default(),
-            juju: Default::default(),
-        };
+        let mut state = State::new(controller.unwrap_or_default(), Default::default());
+        if let Some(info) = self.setting("info")? {
+            state.info = Arc::new(self.parse("setting", "info", &info)?);
+        }
         let infos = self.rows::<super::state::ModelInfo>(None, "model")?;
         for (_, info) in infos {
             let uuid = info.uuid.clone();
@@ -363,6 +360,9 @@ fn write(
 ) -> rusqlite::Result<()> {
     if before.controller != after.controller {
         put_text(tx, "", "setting", "controller", &after.controller)?;
+    }
+    if before.info != after.info {
+        put_text(tx, "", "setting", "info", &json(&*after.info)?)?;
     }
     if before.current_model != after.current_model {
         let current = after

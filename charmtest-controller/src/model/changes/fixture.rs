@@ -58,13 +58,7 @@ pub(crate) fn addresses() -> Addresses {
 
 /// Returns the state of a controller without models.
 pub(crate) fn state() -> State {
-    State {
-        controller: "c".to_owned(),
-        models: Default::default(),
-        current_model: None,
-        remembered: Default::default(),
-        juju: Default::default(),
-    }
+    State::new("c".to_owned(), Default::default())
 }
 
 /// Describes an application of a charm that is in the model.

@@ -195,11 +195,13 @@ pub fn offer(
         }
     }
     let uuid = existing.map_or_else(random_uuid, |offer| offer.uuid.clone());
+    let users = existing.map(|offer| offer.users.clone());
     let offer = Offer {
         name: name.to_owned(),
         uuid,
         application: application.to_owned(),
         endpoints: endpoints.to_vec(),
+        users: users.unwrap_or_default(),
     };
     model.offers.insert(name.to_owned(), offer);
     Ok(())

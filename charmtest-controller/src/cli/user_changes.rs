@@ -1,0 +1,255 @@
+//! `add-user`, `remove-user`, `disable-user` and `enable-user`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE;
+
+use super::command::{Command, Cx, Failure, Scope, at_most, first_of};
+use super::target::{CONTROLLER, USER};
+use crate::flags::Flag;
+use crate::model::{User, random_hex};
+
+/// The commands of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("add-user", "Adds a Juju user to a controller.", |cx| {
+        Box::pin(add(cx))
+    })
+    .args("<user name> [<display name>]", |args| {
+        match args.positionals.first() {
+            None => Err("no username supplied".to_owned()),
+            Some(_) => at_most(args, 2),
+        }
+    })
+    .scope(Scope::Controller),
+    Command::new(
+        "remove-user",
+        "Deletes a Juju user from a controller.",
+        |cx| Box::pin(remove(cx)),
+    )
+    .args("<user name>", |args| {
+        first_of(args, 1, "no username supplied")
+    })
+    .scope(Scope::Controller)
+    .flags(&[Flag::switch(&["y", "yes"], "Confirm deletion of the user")]),
+    Command::new("disable-user", "Disables a Juju user.", |cx| {
+        Box::pin(disable(cx, true))
+    })
+    .args("<user name>", |args| {
+        first_of(args, 1, "no username supplied")
+    })
+    .scope(Scope::Controller),
+    Command::new(
+        "enable-user",
+        "Re-enables a previously disabled Juju user.",
+        |cx| Box::pin(disable(cx, false)),
+    )
+    .args("<user name>", |args| {
+        first_of(args, 1, "no username supplied")
+    })
+    .scope(Scope::Controller),
+];
+
+/// Says whether Juju takes a text for the name of a local user.
+fn is_user_name(name: &str) -> bool {
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    name.starts_with(edge)
+        && name.ends_with(edge)
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+}
+
+async fn add(cx: &Cx) -> Result<(), Failure> {
+    let name = &cx.positionals()[0];
+    let display_name = cx.positionals().get(1).cloned().unwrap_or_default();
+    if !is_user_name(name) {
+        return Err(Failure::failed(format!(
+            "failed to create user: invalid user name {name:?}"
+        )));
+    }
+    let user = User {
+        display_name: display_name.clone(),
+        created: cx.hub.now(),
+        disabled: false,
+    };
+    cx.hub.transact(|state| {
+        if name == USER || state.info.users.contains_key(name) {
+            return Err(Failure::failed(
+                "failed to create user: username unavailable",
+            ));
+        }
+        let info = state.info_mut();
+        info.users.insert(name.clone(), user);
+        info.access.insert(name.clone(), "login".to_owned());
+        Ok(())
+    })?;
+    let shown = match display_name.as_str() {
+        "" => name.clone(),
+        display_name => format!("{display_name} ({name})"),
+    };
+    let token = registration(name);
+    cx.print(&format!(
+        "User {shown:?} added\nPlease send this command to {name}:\n    juju register {token}\n\n\
+         {shown:?} has not been granted access to any models. You can use \"juju grant\" to grant access.\n"
+    ))
+    .await
+}
+
+/// Makes what `juju register` of a real client reads: ASN.1 with the user, the addresses of the controller (it has none), a secret key,
+/// the name of the controller and a replacement proxy.
+fn registration(user: &str) -> String {
+    let key = random_hex(16);
+    let mut body = Vec::new();
+    for (tag, content) in [
+        (0x13, user.as_bytes()),
+        (0x30, &[]),
+        (0x04, key.as_bytes()),
+        (0x13, CONTROLLER.as_bytes()),
+        (0x13, &[]),
+    ] {
+        body.extend(tagged(tag, content));
+    }
+    URL_SAFE.encode(tagged(0x30, &body))
+}
+
+/// Encodes one value of ASN.1 with its tag and length.
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![tag];
+    match u8::try_from(content.len()) {
+        Ok(length) if length < 0x80 => bytes.push(length),
+        _ => {
+            let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+            bytes.push(0x84);
+            bytes.extend(length.to_be_bytes());
+        }
+    }
+    bytes.extend(content);
+    bytes
+}
+
+async fn remove(cx: &Cx) -> Result<(), Failure> {
+    let name = &cx.positionals()[0];
+    if !cx.args.switch("yes") {
+        let question = format!(
+            "WARNING! This command will permanently archive the user {name:?} on the {CONTROLLER:?}\ncontroller. This action is irreversible and you WILL NOT be able to reuse\nusername {name:?}.\n\nIf you wish to temporarily disable the user please use the `juju disable-user`\ncommand. See `juju help disable-user` for more details.\n\nContinue (y/N)? "
+        );
+        let answer = cx.ask(&question).await.unwrap_or_default();
+        if !["y", "yes"].contains(&answer.to_lowercase().as_str()) {
+            return Err(Failure::failed("user deletion: aborted"));
+        }
+    }
+    if name == USER {
+        return Err(Failure::failed(format!(
+            "failed to delete user {name:?}: cannot delete controller owner {name:?}"
+        )));
+    }
+    cx.hub.transact(|state| {
+        let missing = || {
+            Failure::Failed(format!(
+                "failed to delete user {name:?}: user {name:?} not found"
+            ))
+        };
+        let info = state.info_mut();
+        info.users.remove(name).ok_or_else(missing)?;
+        info.access.remove(name);
+        info.cloud_access.remove(name);
+        Ok(())
+    })?;
+    cx.info(&format!("User {name:?} removed")).await;
+    Ok(())
+}
+
+async fn disable(cx: &Cx, disabled: bool) -> Result<(), Failure> {
+    let name = &cx.positionals()[0];
+    let word = if disabled { "disable" } else { "enable" };
+    if name == USER {
+        return Err(Failure::failed(format!(
+            "failed to {word} user: cannot {word} controller owner {name:?}"
+        )));
+    }
+    cx.hub.transact(|state| {
+        let missing = || Failure::Failed(format!("failed to {word} user: user {name:?} not found"));
+        let user = state.info_mut().users.get_mut(name);
+        user.ok_or_else(missing)?.disabled = disabled;
+        Ok(())
+    })?;
+    cx.info(&format!("User {name:?} {word}d")).await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Controller;
+
+    #[test]
+    fn users_come_and_go() {
+        let c = Controller::with_model();
+        let added = c.run(&["add-user", "bob", "Bobby Tables"], "").ok().stdout;
+        let token = added.lines().nth(2).unwrap().trim();
+        assert!(token.starts_with("juju register M"), "{added}");
+        assert_eq!(
+            added.replace(token, "TOKEN"),
+            "User \"Bobby Tables (bob)\" added\nPlease send this command to bob:\n    TOKEN\n\n\
+             \"Bobby Tables (bob)\" has not been granted access to any models. You can use \"juju grant\" to grant access.\n"
+        );
+        let listed = c.juju("users --format json").ok().stdout;
+        assert_eq!(
+            listed,
+            "[{\"user-name\":\"admin\",\"display-name\":\"admin\",\"access\":\"superuser\",\"date-created\":\"just now\",\"last-connection\":\"just now\"},\
+             {\"user-name\":\"bob\",\"display-name\":\"Bobby Tables\",\"access\":\"login\",\"date-created\":\"just now\",\"last-connection\":\"never connected\"}]\n"
+        );
+        let outcome = c.juju("add-user bob");
+        let expected = "ERROR failed to create user: username unavailable\n";
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (1, expected));
+        assert_eq!(
+            c.juju("disable-user bob").ok().stderr,
+            "User \"bob\" disabled\n"
+        );
+        assert!(!c.juju("users").ok().stdout.contains("bob"));
+        assert!(c.juju("users --all").ok().stdout.contains("bob"));
+        assert_eq!(
+            c.juju("show-user bob --format json").ok().json()["disabled"],
+            true
+        );
+        assert_eq!(
+            c.juju("enable-user bob").ok().stderr,
+            "User \"bob\" enabled\n"
+        );
+        c.juju("grant bob read m").ok();
+        let outcome = c.juju("remove-user bob");
+        assert!(outcome.code == 1 && outcome.stderr.ends_with("ERROR user deletion: aborted\n"));
+        assert_eq!(
+            c.juju("remove-user -y bob").ok().stderr,
+            "User \"bob\" removed\n"
+        );
+        assert!(!c.juju("users m").ok().stdout.contains("bob"));
+        for (line, code, expected) in [
+            (
+                "remove-user -y bob",
+                1,
+                "failed to delete user \"bob\": user \"bob\" not found",
+            ),
+            (
+                "disable-user bob",
+                1,
+                "failed to disable user: user \"bob\" not found",
+            ),
+            ("add-user", 2, "no username supplied"),
+            (
+                "add-user b!b",
+                1,
+                "failed to create user: invalid user name \"b!b\"",
+            ),
+            (
+                "disable-user admin",
+                1,
+                "failed to disable user: cannot disable controller owner \"admin\"",
+            ),
+        ] {
+            let outcome = c.juju(line);
+            assert_eq!(
+                (outcome.code, outcome.stderr),
+                (code, format!("ERROR {expected}\n"))
+            );
+        }
+    }
+}
