@@ -73,7 +73,7 @@ pub(crate) struct Existing {
 /// An application of a model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ExistingApplication {
-    /// The URL of its charm.
+    /// The URL of its charm; for a charm of a store its name.
     pub(crate) charm: String,
     /// The revision of its charm.
     pub(crate) revision: i64,
@@ -148,11 +148,19 @@ impl Existing {
             } else {
                 app.constraints.clone()
             };
+            let offers = model.offers.values();
+            let offers = offers.filter(|offer| offer.application == app.name);
+            let (written, channel) = if charm.is_from_store() {
+                let name = charm.charm.metadata.name.to_string();
+                (name, app.channel.clone().unwrap_or_default())
+            } else {
+                (charm.url.clone(), String::new())
+            };
             let row = ExistingApplication {
-                charm: charm.url.clone(),
+                charm: written,
                 revision: charm.revision.into(),
                 base: stable(&app.base),
-                channel: String::new(),
+                channel,
                 options: options.collect(),
                 annotations: app.annotations.clone(),
                 constraints,
@@ -160,7 +168,7 @@ impl Existing {
                 exposed_endpoints: app.exposed_endpoints.clone(),
                 subordinate: charm.charm.metadata.subordinate,
                 units,
-                offers: BTreeSet::new(),
+                offers: offers.map(|offer| offer.name.clone()).collect(),
             };
             existing.applications.insert(app.name.clone(), row);
             existing.next_unit.insert(app.name.clone(), app.next_unit);

@@ -54,6 +54,13 @@ pub(crate) fn export(model: &Model, defaults: bool) -> Result<String, String> {
     if !default_base.is_empty() {
         root.insert("default-base".to_owned(), json!(default_base));
     }
+    let saas: Map<String, Value> = model
+        .remote_applications
+        .values()
+        .filter(|remote| remote.life == Life::Alive)
+        .map(|remote| (remote.name.clone(), json!({ "url": remote.url })))
+        .collect();
+    put_map(&mut root, "saas", saas.clone());
     let applications: Map<String, Value> = apps
         .iter()
         .map(|app| {
@@ -82,6 +89,13 @@ pub(crate) fn export(model: &Model, defaults: bool) -> Result<String, String> {
         .relations
         .values()
         .filter(|relation| !relation.is_peer())
+        // The other model's half of a relation is its own affair.
+        .filter(|relation| {
+            let mut ends = relation.endpoints.iter();
+            ends.all(|end| {
+                model.applications.contains(&end.application) || saas.contains_key(&end.application)
+            })
+        })
         .map(|relation| {
             let ends = relation.endpoints.iter();
             ends.map(|end| json!(format!("{}:{}", end.application, end.name)))
@@ -92,7 +106,7 @@ pub(crate) fn export(model: &Model, defaults: bool) -> Result<String, String> {
         root.insert("relations".to_owned(), relations.into());
     }
     let mut text = to_yaml(&Value::Object(root));
-    let overlay: Map<String, Value> = apps.iter().filter_map(|app| overlay(app)).collect();
+    let overlay: Map<String, Value> = apps.iter().filter_map(|app| overlay(model, app)).collect();
     if !overlay.is_empty() {
         text.push_str("--- # overlay.yaml\n");
         text.push_str(&to_yaml(&json!({ "applications": overlay })));
@@ -116,16 +130,25 @@ fn used_machines(model: &Model) -> Vec<&str> {
 fn application(model: &Model, app: &Application, default_base: &str, defaults: bool) -> Value {
     let charm = model.charm_of(&app.name);
     let mut map = Map::new();
-    put_text(&mut map, "charm", &app.charm);
+    let of_store = charm.filter(|row| row.is_from_store());
+    let name = of_store.map(|row| row.charm.metadata.name.to_string());
+    put_text(&mut map, "charm", name.as_deref().unwrap_or(&app.charm));
     put_text(
         &mut map,
         "channel",
         app.channel.as_deref().unwrap_or_default(),
     );
+    if let Some(row) = of_store {
+        map.insert("revision".to_owned(), row.revision.into());
+    }
     let base = stable(&app.base);
     if base != default_base {
         put_text(&mut map, "base", &base);
     }
+    let resources = app.resources.iter();
+    let resources =
+        resources.filter_map(|(name, row)| Some((name.clone(), row.store_revision?.into())));
+    put_map(&mut map, "resources", resources.collect());
     let mut units: Vec<_> = model
         .units_of(&app.name)
         .filter(|unit| unit.principal.is_none())
@@ -136,7 +159,7 @@ fn application(model: &Model, app: &Application, default_base: &str, defaults: b
         let machines: Vec<&str> = units.iter().map(|unit| unit.machine.as_str()).collect();
         map.insert("to".to_owned(), json!(machines));
     }
-    if app.exposed && overlay(app).is_none() {
+    if app.exposed && exposed_endpoints(app).is_none() {
         map.insert("expose".to_owned(), true.into());
     }
     let mut options: BTreeMap<String, Value> = app.config.clone();
@@ -158,14 +181,43 @@ fn application(model: &Model, app: &Application, default_base: &str, defaults: b
     map.into()
 }
 
-/// Returns what an overlay has to say about an application.
-fn overlay(app: &Application) -> Option<(String, Value)> {
+/// Returns what an overlay has to say about an application: offers, and to whom endpoints are exposed.
+fn overlay(model: &Model, app: &Application) -> Option<(String, Value)> {
+    let mut map = Map::new();
+    put_map(
+        &mut map,
+        "exposed-endpoints",
+        exposed_endpoints(app).unwrap_or_default(),
+    );
+    let offers = model.offers.values();
+    let offers = offers.filter(|offer| offer.application == app.name);
+    let offers: Map<String, Value> = offers
+        .map(|offer| {
+            let mut endpoints = offer.endpoints.clone();
+            endpoints.sort();
+            let mut acl = texts(&offer.users);
+            acl.insert(model.info.owner.clone(), "admin".into());
+            acl.sort_keys();
+            (
+                offer.name.clone(),
+                json!({ "endpoints": endpoints, "acl": acl }),
+            )
+        })
+        .collect();
+    put_map(&mut map, "offers", offers);
+    (!map.is_empty()).then(|| (app.name.clone(), map.into()))
+}
+
+/// Returns to whom endpoints are exposed, unless that is nobody or everybody.
+fn exposed_endpoints(app: &Application) -> Option<Map<String, Value>> {
     let world = BTreeMap::from([(String::new(), ExposedTo::everybody())]);
     if !app.exposed || app.exposed_endpoints.is_empty() || app.exposed_endpoints == world {
         return None;
     }
-    let endpoints = ExposedTo::show(&app.exposed_endpoints);
-    Some((app.name.clone(), json!({ "exposed-endpoints": endpoints })))
+    match ExposedTo::show(&app.exposed_endpoints) {
+        Value::Object(map) => Some(map),
+        _ => None,
+    }
 }
 
 fn put_text(map: &mut Map<String, Value>, key: &str, text: &str) {

@@ -15,4 +15,4 @@ pub(crate) use change::{Change, CharmRef, Holder, Planned, Target};
 pub(crate) use diff::diff;
 pub(crate) use existing::{Existing, MachineMap};
 pub(crate) use export::export;
-pub(crate) use plan::{Wanted, plan};
+pub(crate) use plan::{StoreCharm, Wanted, plan};

@@ -26,6 +26,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) bundle: &'a Bundle,
     /// The bases of local charms by path.
     pub(crate) bases: &'a BTreeMap<String, Vec<Base>>,
+    /// What the charm stores have for applications of their charms, by application.
+    pub(crate) store: &'a BTreeMap<String, StoreCharm>,
     /// The architecture of applications whose constraints name none.
     pub(crate) arch: &'a str,
     /// Parses constraints.
@@ -34,6 +36,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) force: bool,
     /// As which Juju we speak.
     pub(crate) juju: JujuVersion,
+}
+
+/// What a charm store has for an application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct StoreCharm {
+    /// The revision.
+    pub(crate) revision: i64,
+    /// The channel that it is from, with a track and a risk.
+    pub(crate) channel: String,
 }
 
 /// Returns the changes that make a model as a bundle says, in the order in which they are to be made; nothing is ever taken away.
@@ -160,10 +171,10 @@ impl Planner<'_> {
             let is_local = old
                 .as_ref()
                 .is_some_and(|old| old.charm.starts_with("local:"));
-            let channel = if app.channel.is_empty() && !is_local {
-                "stable".to_owned()
-            } else {
-                app.channel.clone()
+            let channel = match self.wanted.store.get(name) {
+                Some(found) => found.channel.clone(),
+                None if app.channel.is_empty() && !is_local => "stable".to_owned(),
+                None => app.channel.clone(),
             };
             let key = (
                 app.charm.clone(),
@@ -172,7 +183,10 @@ impl Planner<'_> {
                 channel.clone(),
                 app.revision,
             );
-            if !charms.contains_key(&key) && !self.has_charm(&app, &arch, &base, &channel) {
+            let found = self.wanted.store.get(name).map(|found| found.revision);
+            let revision = found.or(app.revision);
+            if !charms.contains_key(&key) && !self.has_charm(&app, revision, &arch, &base, &channel)
+            {
                 let change = Change::AddCharm {
                     charm: app.charm.clone(),
                     revision: app.revision,
@@ -208,7 +222,14 @@ impl Planner<'_> {
     }
 
     /// Says whether the model has the charm of an application, for this architecture, base and channel.
-    fn has_charm(&self, app: &Application, arch: &str, base: &str, channel: &str) -> bool {
+    fn has_charm(
+        &self,
+        app: &Application,
+        revision: Option<i64>,
+        arch: &str,
+        base: &str,
+        channel: &str,
+    ) -> bool {
         self.existing.applications.values().any(|old| {
             let old_arch = old
                 .constraints
@@ -218,7 +239,7 @@ impl Planner<'_> {
                 && old_arch == arch
                 && (old.base == base || base.is_empty())
                 && old.channel == channel
-                && app.revision.is_none_or(|revision| revision == old.revision)
+                && revision.is_none_or(|revision| revision == old.revision)
         })
     }
 
@@ -318,14 +339,17 @@ impl Planner<'_> {
                 ))),
             };
         }
-        if !self.wanted.force && old.channel != app.channel {
+        let found = self.wanted.store.get(name);
+        let channel = found.map_or(&app.channel, |found| &found.channel);
+        if !self.wanted.force && old.channel != *channel {
             return Err(PlanError(format!(
-                "application {name:?}: upgrades not supported across channels (existing: {:?}, requested: {:?}); use --force to \
+                "application {name:?}: upgrades not supported across channels (existing: {:?}, requested: {channel:?}); use --force to \
                  override",
-                old.channel, app.channel
+                old.channel
             )));
         }
-        Ok(app.revision.is_some_and(|revision| revision > old.revision))
+        let revision = found.map(|found| found.revision).or(app.revision);
+        Ok(revision.is_some_and(|revision| revision > old.revision))
     }
 
     fn machines(&mut self) {

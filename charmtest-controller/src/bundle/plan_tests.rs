@@ -31,6 +31,7 @@ fn planned(
     let wanted = Wanted {
         bundle: &bundle,
         bases: &bases,
+        store: &BTreeMap::new(),
         arch: "amd64",
         constraints: &constraints,
         force: false,

@@ -9,20 +9,25 @@ use charmtest_charm::bundle::{Application, ExposedEndpoint};
 use charmtest_charm::{Charm, ResourceKind};
 use serde_json::Value;
 
+use super::super::charmhub::BundleStore;
 use super::super::command::{Cx, Failure};
 use super::super::deploy::transact_with_addresses;
-use super::super::{constraints, upload};
-use super::Prepared;
+use super::super::target::USER;
+use super::super::{access, constraints, upload};
+use super::{Prepared, text_of};
 use crate::bundle::{Change, CharmRef, Holder, Planned, Target};
+use crate::charm_store::Resolved;
 use crate::model::changes::{
-    self, Addresses, ChangeError, EndpointName, Force, NewApplication, Placement, Places, Refresh,
-    Setting, StorageRequest,
+    self, Addresses, ChangeError, EndpointName, Force, NewApplication, OfferError, Placement,
+    Places, Refresh, Setting, StorageRequest,
 };
-use crate::model::{ExposedTo, Model, ResourceRow};
+use crate::model::{ExposedTo, Model, Rejected, ResourceRow, Transact};
 
 /// What came of the changes so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Applied {
+    /// Where charms that are not local come from.
+    store: BundleStore,
     /// URLs of charms, by the number of the change that brought them.
     charms: BTreeMap<usize, String>,
     /// Ids of machines, by the number of the change that made them or put a unit there.
@@ -30,6 +35,15 @@ pub(super) struct Applied {
 }
 
 impl Applied {
+    /// Begins with nothing done.
+    pub(super) fn new(store: BundleStore) -> Self {
+        Self {
+            store,
+            charms: BTreeMap::new(),
+            machines: BTreeMap::new(),
+        }
+    }
+
     /// Makes one change.
     ///
     /// # Errors
@@ -50,6 +64,12 @@ impl Applied {
                     return Err(Failure::failed(format!(
                         "cannot deploy local charm at {path:?}: file does not exist"
                     )));
+                }
+                if !charm.starts_with(['.', '/']) {
+                    let found = prepared.found_for(planned.id)?;
+                    let url = self.store.add(cx, found).await?;
+                    self.charms.insert(planned.id, url);
+                    return Ok(());
                 }
                 let package = upload::charm(cx, charm).await?;
                 let row = cx.change(|model| {
@@ -120,19 +140,25 @@ impl Applied {
                     ))
                 })
             }
-            Change::Offer { name, .. } | Change::Consume { name, .. } => Err(Failure::failed(
-                format!("offers in bundles ({name}) are not supported by the embedded controller"),
-            )),
-            Change::Grant { user, .. } => Err(Failure::failed(format!(
-                "users ({user}) are not supported by the embedded controller"
-            ))),
+            Change::Offer {
+                name,
+                application,
+                endpoints,
+                ..
+            } => offer(cx, name, application, endpoints),
+            Change::Consume { name, url } => consume(cx, name, url).await,
+            Change::Grant {
+                user,
+                access,
+                offer,
+            } => access::grant_in_bundle(cx, user, access, offer),
         }
     }
 
     /// Returns the URL of a charm.
-    fn url(&self, charm: &CharmRef) -> Result<String, Failure> {
+    fn url(&self, cx: &Cx, charm: &CharmRef) -> Result<String, Failure> {
         match charm {
-            CharmRef::Known(url) => Ok(url.clone()),
+            CharmRef::Known(name) => Ok(known_url(&*cx.model()?, name)),
             CharmRef::New(id) => self
                 .charms
                 .get(id)
@@ -142,7 +168,7 @@ impl Applied {
     }
 
     async fn deploy(
-        &self,
+        &mut self,
         cx: &Cx,
         prepared: &Prepared,
         name: &str,
@@ -150,7 +176,7 @@ impl Applied {
         base: &str,
         spec: &Application,
     ) -> Result<(), Failure> {
-        let url = self.url(charm)?;
+        let url = self.url(cx, charm)?;
         check_spaces(&spec.bindings)?;
         let meta = charm_of(cx, &url)?;
         let force = Force::of(cx.args.switch("force"));
@@ -163,7 +189,10 @@ impl Applied {
         let default = model.config("default-base").unwrap_or_default();
         let base = changes::choose_base(&meta, wanted, default, force)
             .map_err(|error| refused(error.to_string()))?;
-        let resources = resources(cx, &meta, spec, &prepared.dir).await?;
+        let found = prepared.found.get(name);
+        let resources = self
+            .resources(cx, found, &meta, spec, &prepared.dir)
+            .await?;
         let added: Vec<String> = resources.keys().cloned().collect();
         let storage = spec
             .storage
@@ -178,7 +207,7 @@ impl Applied {
             settings: settings(&spec.options),
             trust: cx.args.switch("trust") && spec.wants_trust(),
             base,
-            channel: (!spec.channel.is_empty()).then(|| spec.channel.clone()),
+            channel: followed(spec, found),
             constraints: constraints::parse([spec.constraints.as_str()])
                 .map_err(Failure::Failed)?,
             resources,
@@ -196,16 +225,19 @@ impl Applied {
     }
 
     async fn upgrade(
-        &self,
+        &mut self,
         cx: &Cx,
         prepared: &Prepared,
         name: &str,
         charm: &CharmRef,
         spec: &Application,
     ) -> Result<(), Failure> {
-        let url = self.url(charm)?;
+        let url = self.url(cx, charm)?;
         let meta = charm_of(cx, &url)?;
-        let resources = resources(cx, &meta, spec, &prepared.dir).await?;
+        let found = prepared.found.get(name);
+        let resources = self
+            .resources(cx, found, &meta, spec, &prepared.dir)
+            .await?;
         let added: Vec<String> = resources.keys().cloned().collect();
         let refresh = Refresh {
             charm: url,
@@ -213,7 +245,7 @@ impl Applied {
             resources,
             trust: None,
             base: None,
-            channel: (!spec.channel.is_empty()).then(|| spec.channel.clone()),
+            channel: followed(spec, found),
             force_units: false,
             storage: BTreeMap::new(),
         };
@@ -222,6 +254,32 @@ impl Applied {
             .map_err(Failure::Failed)?;
         tell_added(cx, &added).await;
         Ok(())
+    }
+
+    /// Copies the resources of an application into the controller; relative paths begin at the bundle.
+    async fn resources(
+        &mut self,
+        cx: &Cx,
+        found: Option<&Resolved>,
+        charm: &Charm,
+        spec: &Application,
+        dir: &Path,
+    ) -> Result<BTreeMap<String, ResourceRow>, Failure> {
+        let Some(found) = found else {
+            return local_resources(cx, charm, spec, dir).await;
+        };
+        let given: BTreeMap<String, Value> = spec
+            .resources
+            .iter()
+            .map(|(name, value)| {
+                let path = value.as_str().map(|text| dir.join(text));
+                let file = path.filter(|path| fs::metadata(path).is_ok());
+                let value =
+                    file.map_or_else(|| value.clone(), |path| path.display().to_string().into());
+                (name.clone(), value)
+            })
+            .collect();
+        self.store.resources(cx, found, charm, &given).await
     }
 
     fn add_unit(
@@ -319,8 +377,8 @@ fn check_spaces(bindings: &BTreeMap<String, String>) -> Result<(), Failure> {
     }
 }
 
-/// Copies the resources of an application into the controller; relative paths begin at the bundle.
-async fn resources(
+/// Copies the resources of an application with a local charm into the controller.
+async fn local_resources(
     cx: &Cx,
     charm: &Charm,
     spec: &Application,
@@ -366,6 +424,44 @@ fn settings(options: &BTreeMap<String, Value>) -> Vec<(String, Setting)> {
         .collect()
 }
 
+/// Returns the URL of a charm that the model has: of a store's charm the newest.
+fn known_url(model: &Model, name: &str) -> String {
+    if model.charms.contains(name) {
+        return name.to_owned();
+    }
+    let rows = model.charms.values().filter(|row| row.is_from_store());
+    rows.filter(|row| row.charm.metadata.name.as_str() == name)
+        .max_by_key(|row| row.revision)
+        .map_or_else(|| name.to_owned(), |row| row.url.clone())
+}
+
+/// Returns the channel that an application follows.
+fn followed(spec: &Application, found: Option<&Resolved>) -> Option<String> {
+    let given = (!spec.channel.is_empty()).then(|| spec.channel.clone());
+    found.map(|found| found.channel.to_string()).or(given)
+}
+
+fn offer(cx: &Cx, name: &str, application: &str, endpoints: &[String]) -> Result<(), Failure> {
+    let uuid = cx.model_uuid();
+    let outcome = cx.change_across(|state| {
+        let model = state.model_mut(&uuid);
+        let model = model.ok_or_else(|| Rejected(uuid.clone()))?;
+        changes::offer(model, application, endpoints, name)
+    });
+    outcome.map_err(|failure| {
+        Failure::failed(format!("cannot create offer {name}: {}", text_of(failure)))
+    })
+}
+
+async fn consume(cx: &Cx, name: &str, url: &str) -> Result<(), Failure> {
+    let url = cx.offer_url(url)?;
+    let (uuid, now) = (cx.model_uuid(), cx.hub.now());
+    let alias = cx.change_across(|state| changes::consume(state, &uuid, &url, Some(name), now))?;
+    cx.info(&format!("Added {} as {alias}", url.path(USER)))
+        .await;
+    Ok(())
+}
+
 fn relate(cx: &Cx, a: &str, b: &str) -> Result<(), Failure> {
     let refused = |why: String| {
         Failure::failed(format!(
@@ -376,15 +472,17 @@ fn relate(cx: &Cx, a: &str, b: &str) -> Result<(), Failure> {
     let [Ok(left), Ok(right)] = &sides else {
         return Err(refused("they are no endpoints".to_owned()));
     };
-    let now = cx.hub.now();
-    change(cx, |model, _| {
-        match changes::add_relation(model, left, right, now) {
-            // As Juju's client, which does not know which endpoints are meant before it asks.
-            Err(ChangeError::RelationExists(_)) => Ok(()),
-            other => other.map(drop),
-        }
-    })
-    .map_err(refused)
+    let (uuid, now) = (cx.model_uuid(), cx.hub.now());
+    let outcome = cx
+        .hub
+        .transact(|state| changes::relate(state, &uuid, left, right, &[], now));
+    match outcome {
+        Ok(_) => Ok(()),
+        // As Juju's client, which does not know which endpoints are meant before it asks.
+        Err(Transact::Rejected(OfferError::Change(ChangeError::RelationExists(_)))) => Ok(()),
+        Err(Transact::Rejected(error)) => Err(refused(error.words(cx.juju()))),
+        Err(Transact::Store(error)) => Err(error.into()),
+    }
 }
 
 fn expose(

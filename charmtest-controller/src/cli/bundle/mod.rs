@@ -10,13 +10,15 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use charmtest_charm::bundle::{Bundle, KUBERNETES};
+use charmtest_charm::bundle::{Application, Bundle, KUBERNETES};
 use charmtest_charm::{Base, Charm};
 
+use super::charmhub::{BundleStore, bare_name};
 use super::command::{Command, Cx, Failure};
 use super::constraints;
 use crate::JujuVersion;
-use crate::bundle::{Change, Existing, MachineMap, Planned, Wanted, plan};
+use crate::bundle::{Change, CharmRef, Existing, MachineMap, Planned, StoreCharm, Wanted, plan};
+use crate::charm_store::Resolved;
 use crate::flags::Parsed;
 use crate::model::Model;
 use crate::model::changes::DEFAULT_ARCH;
@@ -44,6 +46,31 @@ struct Prepared {
     /// The directory of the bundle.
     dir: PathBuf,
     changes: Vec<Planned>,
+    /// What the charm stores have for applications, by application.
+    found: BTreeMap<String, Resolved>,
+}
+
+impl Prepared {
+    /// Returns what a store has for the charm that a change brings: for the first application that gets that charm.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no application of the bundle does.
+    fn found_for(&self, change: usize) -> Result<&Resolved, Failure> {
+        let users = self
+            .changes
+            .iter()
+            .filter_map(|planned| match &planned.change {
+                Change::Deploy { name, charm, .. } | Change::Upgrade { name, charm, .. } => {
+                    (*charm == CharmRef::New(change)).then_some(name)
+                }
+                _ => None,
+            });
+        let mut found = users.filter_map(|name| self.found.get(name));
+        found
+            .next()
+            .ok_or_else(|| Failure::failed("the charm belongs to no application"))
+    }
 }
 
 /// Deploys a bundle (Juju 3.6, `juju deploy ./bundle.yaml`).
@@ -82,7 +109,10 @@ pub(super) async fn deploy(cx: &Cx, source: Source) -> Result<(), Failure> {
             "Kubernetes bundles are not supported by the embedded controller, whose models are of machines",
         ));
     }
-    let prepared = prepare(cx, &bundle, dir, &machines).map_err(cannot_deploy)?;
+    let mut store = BundleStore::default();
+    let prepared = prepare(cx, bundle, dir, &machines, &mut store)
+        .await
+        .map_err(cannot_deploy)?;
     if prepared.changes.is_empty() {
         cx.info("No changes to apply.").await;
         return Ok(());
@@ -94,7 +124,7 @@ pub(super) async fn deploy(cx: &Cx, source: Source) -> Result<(), Failure> {
         "Executing changes:"
     };
     cx.print(&format!("{title}\n")).await?;
-    let mut applied = apply::Applied::default();
+    let mut applied = apply::Applied::new(store);
     for planned in &prepared.changes {
         for line in planned.change.describe() {
             cx.print(&format!("- {line}\n")).await?;
@@ -154,27 +184,88 @@ fn check_trust(bundle: &Bundle, args: &Parsed) -> Result<(), Failure> {
     )))
 }
 
-/// Reads the local charms of a bundle and plans the changes.
-fn prepare(
+/// Reads the charms of a bundle, where they are from, and plans the changes.
+async fn prepare(
     cx: &Cx,
-    bundle: &Bundle,
+    mut bundle: Bundle,
     dir: PathBuf,
     machines: &MachineMap,
+    store: &mut BundleStore,
 ) -> Result<Prepared, String> {
     let model = cx.model().map_err(text_of)?;
-    let bases = read_bases(cx.juju(), bundle, &model)?;
+    // As the model knows them: `ch:amd64/jammy/db-5`, which exported bundles of earlier versions say, is `db`.
+    for app in bundle.applications.values_mut().flatten() {
+        if app.charm.starts_with("ch:") {
+            app.charm = bare_name(&app.charm);
+        }
+    }
+    let bases = read_bases(cx.juju(), &bundle, &model)?;
     let arch = model.info.constraints.get("arch").cloned();
+    let arch = arch.as_deref().unwrap_or(DEFAULT_ARCH);
+    let found = find_charms(cx, &bundle, &model, arch, store).await?;
+    let of_store: BTreeMap<String, StoreCharm> = found
+        .iter()
+        .map(|(name, found)| {
+            let row = StoreCharm {
+                revision: found.revision.into(),
+                channel: found.channel.to_string(),
+            };
+            (name.clone(), row)
+        })
+        .collect();
     let wanted = Wanted {
-        bundle,
+        bundle: &bundle,
         bases: &bases,
-        arch: arch.as_deref().unwrap_or(DEFAULT_ARCH),
+        store: &of_store,
+        arch,
         constraints: &|text| constraints::parse([text]),
         force: cx.args.switch("force"),
         juju: cx.juju(),
     };
     let changes =
         plan(&wanted, Existing::of(&model, machines)).map_err(|error| error.to_string())?;
-    Ok(Prepared { dir, changes })
+    Ok(Prepared {
+        dir,
+        changes,
+        found,
+    })
+}
+
+/// Says whether the charm of an application is one of a store.
+fn is_of_store(app: &Application) -> bool {
+    !app.is_local() && !app.charm.starts_with("local:")
+}
+
+/// Asks the charm stores for what the applications of a bundle get.
+async fn find_charms(
+    cx: &Cx,
+    bundle: &Bundle,
+    model: &Model,
+    arch: &str,
+    store: &mut BundleStore,
+) -> Result<BTreeMap<String, Resolved>, String> {
+    let mut found = BTreeMap::new();
+    for (name, app) in bundle.apps().filter(|(_, app)| is_of_store(app)) {
+        // What is there already and not from a store stays as it is.
+        if model.charm_of(name).is_some_and(|row| !row.is_from_store()) {
+            continue;
+        }
+        let base = match app.base.as_str() {
+            "" => bundle.default_base.as_str(),
+            base => base,
+        };
+        let own = constraints::parse([app.constraints.as_str()]).unwrap_or_default();
+        let arch = own.get("arch").map_or(arch, String::as_str);
+        let resolved = store
+            .resolve(cx, app, base, arch)
+            .await
+            .map_err(|failure| {
+                let why = text_of(failure);
+                format!("cannot resolve charm or bundle {:?}: {why}", app.charm)
+            })?;
+        found.insert(name.to_owned(), resolved);
+    }
+    Ok(found)
 }
 
 /// Reads on which bases the local charms of new applications run; those of others stay as they are.
@@ -185,15 +276,8 @@ fn read_bases(
 ) -> Result<BTreeMap<String, Vec<Base>>, String> {
     let mut bases = BTreeMap::new();
     for (name, app) in bundle.apps() {
-        if model.applications.contains(name) || bases.contains_key(&app.charm) {
+        if model.applications.contains(name) || bases.contains_key(&app.charm) || !app.is_local() {
             continue;
-        }
-        if !app.is_local() {
-            let charm = app.charm.strip_prefix("ch:").unwrap_or(&app.charm);
-            return Err(format!(
-                "cannot resolve charm or bundle {charm:?}: bundles of charms of a store are not supported by the embedded controller; \
-                 give the path of a charm, ./{charm}"
-            ));
         }
         let path = Path::new(&app.charm);
         if juju == JujuVersion::V4_0 && path.is_dir() {
@@ -224,12 +308,6 @@ fn check_possible(prepared: &Prepared) -> Result<(), Failure> {
                 container: Some(kind),
                 ..
             } => return refuse(format!("cannot add unit {unit}: {kind} containers are")),
-            Change::Offer { name, .. } => {
-                return refuse(format!("cannot create offer {name}: offers in bundles are"));
-            }
-            Change::Consume { name, .. } => {
-                return refuse(format!("cannot consume offer {name}: SAAS in bundles is"));
-            }
             Change::Deploy { name, spec, .. } if !spec.devices.is_empty() => {
                 return refuse(format!("cannot deploy application {name:?}: devices are"));
             }

@@ -13,7 +13,7 @@ const JAMMY: &str = "bases: [{name: ubuntu, channel: '22.04', architectures: [am
 
 impl Controller {
     /// Packs a charm into the store directory `store`.
-    fn publish(&self, file: &str, name: &str, metadata: &str, manifest: &str) {
+    pub(super) fn publish(&self, file: &str, name: &str, metadata: &str, manifest: &str) {
         let source = self.write_charm(
             &format!("source-{file}"),
             &[
@@ -35,14 +35,14 @@ impl Controller {
     }
 
     /// Writes a file into the store directory `store`.
-    fn put(&self, file: &str, text: &str) {
+    pub(super) fn put(&self, file: &str, text: &str) {
         let store = self.dir.path().join("store");
         fs::create_dir_all(&store).unwrap();
         fs::write(store.join(file), text).unwrap();
     }
 
     /// Makes a controller whose clients ask the directory `store`, with a charm in three channels and with a resource.
-    fn with_store(juju: JujuVersion) -> Self {
+    pub(super) fn with_store(juju: JujuVersion) -> Self {
         let mut c = Self::with_model_of(juju);
         c.set_env("CHARMTEST_CHARM_STORE", "store");
         let metadata = "provides: {server: {interface: trace}}\nrequires: {client: {interface: trace}}\n\
@@ -56,7 +56,7 @@ impl Controller {
         c
     }
 
-    fn application(&self, name: &str) -> serde_json::Value {
+    pub(super) fn application(&self, name: &str) -> serde_json::Value {
         self.juju("status --format json").json()["applications"][name].clone()
     }
 }

@@ -3,12 +3,15 @@
 mod deploy;
 mod download;
 mod find;
+mod in_bundle;
 mod info;
 mod refresh;
 mod resources;
 mod upgrades;
 mod view;
 
+#[cfg(test)]
+mod bundle_tests;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
@@ -30,6 +33,7 @@ use crate::charm_store::{
 use crate::flags::{Flag, Parsed};
 
 pub(super) use deploy::deploy;
+pub(super) use in_bundle::{BundleStore, bare_name};
 pub(super) use refresh::refresh;
 pub(super) use upgrades::upgrades;
 
