@@ -154,7 +154,7 @@ fn deploy_refuses() {
         ("deploy ./tracer a --config nosuch.yaml", 1, "", "nosuch.yaml"),
         ("deploy ./tracer a --resource nosuch=./x", 1, "", "ERROR unrecognized resource \"nosuch\"\n"),
         ("deploy ./tracer a --resource blob=./nosuch.txt", 1, "", "ERROR file for resource \"blob\": stat ./nosuch.txt: no such file or directory\n"),
-        ("deploy ./tracer a --to 99", 1, "", "ERROR machine 99 not found\n"),
+        ("deploy ./tracer a --to 99", 1, "", "ERROR cannot deploy \"a\" to machine 99: machine 99 not found\n"),
         ("deploy ./tracer a --to lxd:0", 1, "", "ERROR placement \"lxd:0\" is not supported by the embedded controller"),
         ("deploy ./tracer a --base ubuntu@20.04", 1, "", "ERROR base \"ubuntu@20.04\" not supported by charm, the charm supported bases are: ubuntu@24.04\n"),
         ("deploy ./tracer a --constraints bogus=1", 1, "", "ERROR unknown constraint \"bogus\"\n"),
@@ -184,7 +184,7 @@ fn refresh_takes_a_new_revision() {
         .ok();
     assert_eq!(
         outcome.stderr,
-        "Added local charm \"tracer\", revision 2, to the model\nno change to endpoints in space \"alpha\": client, juju-info, ring, server\n"
+        "Added local charm \"tracer\", revision 2, to the model\nno change to endpoints in space \"alpha\": client, ring, server\n"
     );
     let application = c.model().applications.get("server").unwrap().clone();
     assert_eq!(
@@ -378,7 +378,7 @@ fn config_refuses() {
             "config nosuch",
             1,
             "{}\n",
-            "ERROR application \"nosuch\" not found\n",
+            "ERROR application \"nosuch\" not found (not found)\n",
         ),
         (
             "config nosuch mode=1",

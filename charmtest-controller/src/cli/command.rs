@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::io::Io;
 use super::target::Target;
 use super::times::Times;
+use super::upload::go_words;
 use super::values;
 use crate::JujuVersion;
 use crate::flags::{Flag, Parsed, Placement};
@@ -257,6 +258,23 @@ impl Cx {
             .map_err(Failure::failed)
     }
 
+    /// Changes the command's model in a transaction; `refused` words what `change` refuses.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what `refused` made of the refusal, or when the database could not write.
+    pub(super) fn change_or<R, E: From<Rejected>>(
+        &self,
+        refused: impl FnOnce(E) -> Failure,
+        change: impl FnOnce(&mut Model) -> Result<R, E>,
+    ) -> Result<R, Failure> {
+        let outcome = self.hub.transact_model(&self.model_uuid(), change);
+        outcome.map_err(|error| match error {
+            Transact::Rejected(error) => refused(error),
+            Transact::Store(error) => error.into(),
+        })
+    }
+
     /// Waits until the state changes, the time is up (never without a deadline), or nobody is there to be told.
     ///
     /// # Errors
@@ -300,12 +318,17 @@ impl Cx {
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot be read or is no text.
+    /// Fails, in Juju's words when the file cannot be read, and when it is no text.
     pub(super) async fn read_file(&self, name: &str) -> Result<String, Failure> {
         let bytes = match name {
             "-" => self.io.read_all().await,
-            _ => std::fs::read(self.path(name))
-                .map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?,
+            _ => {
+                let path = self.path(name);
+                std::fs::read(&path).map_err(|error| {
+                    let why = go_words(&error);
+                    Failure::failed(format!("open {}: {why}", path.display()))
+                })?
+            }
         };
         String::from_utf8(bytes).map_err(|_| Failure::failed(format!("{name} is not UTF-8 text")))
     }

@@ -4,11 +4,12 @@ use charmtest_charm::{ConfigOption, OptionType};
 use serde_json::{Map, Value, json};
 
 use super::command::{Command, Cx, Failure, first_of};
-use super::settings;
+use super::{refusals, settings};
+use crate::JujuVersion;
 use crate::encode::go_json;
 use crate::flags::{Flag, Parsed};
-use crate::model::Application;
-use crate::model::changes::{self, ChangeError};
+use crate::model::changes;
+use crate::model::{Application, Model};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -33,8 +34,9 @@ pub(super) const COMMANDS: &[Command] = &[
         "Sets the trust status of a deployed application to true.",
         |cx| Box::pin(trust(cx)),
     )
+    // Words after the first are passed over (recorded 4.0.15).
     .args("<application name>", |args| {
-        first_of(args, 1, "no application name specified")
+        first_of(args, usize::MAX, "no application name specified")
     })
     .flags(&[
         Flag::switch(
@@ -49,6 +51,7 @@ fn check(args: &Parsed) -> Result<(), String> {
     let (_, rest) = args
         .positionals
         .split_first()
+        .filter(|(name, _)| !name.contains('='))
         .ok_or("no application name specified")?;
     let (pairs, keys): (Vec<&String>, Vec<&String>) =
         rest.iter().partition(|arg| arg.contains('='));
@@ -88,7 +91,16 @@ async fn config(cx: &Cx) -> Result<(), Failure> {
         given.push(settings::from_pair(cx, pair)?);
     }
     let reset: Vec<String> = cx.args.list("reset").map(str::to_owned).collect();
-    cx.change(|model| changes::set_config(model, name, &given, &reset))
+    if cx.juju() == JujuVersion::V4_0
+        && !reset.is_empty()
+        && !cx.model()?.applications.contains(name)
+    {
+        // A reset comes first, and is refused in words of its own (recorded).
+        return Err(Failure::failed(format!("application {name} not found")));
+    }
+    let refused = |error| refusals::config(cx.juju(), error);
+    let change = |model: &mut Model| changes::set_config(model, name, &given, &reset);
+    cx.change_or(refused, change)
 }
 
 async fn get_one(cx: &Cx, name: &str, key: &str) -> Result<(), Failure> {
@@ -123,7 +135,7 @@ async fn trust(cx: &Cx) -> Result<(), Failure> {
 
 fn describe_application(cx: &Cx, name: &str) -> Result<Value, Failure> {
     let model = cx.model()?;
-    let not_found = || Failure::failed(ChangeError::ApplicationNotFound(name.to_owned()));
+    let not_found = || refusals::no_application(cx.juju(), name);
     let application = model.applications.get(name).ok_or_else(not_found)?;
     let charm = &model.charm_of(name).ok_or_else(not_found)?.charm;
     let settings: Map<String, Value> = charm

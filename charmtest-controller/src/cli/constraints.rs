@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::command::{Command, Cx, Failure, first_of};
-use crate::model::changes;
+use super::refusals;
+use crate::JujuVersion;
+use crate::model::Model;
+use crate::model::changes::{self, ChangeError};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -133,8 +136,12 @@ async fn show(cx: &Cx) -> Result<(), Failure> {
     let name = &cx.positionals()[0];
     let model = cx.model()?;
     let application = model.applications.get(name.as_str()).ok_or_else(|| {
+        let name_in_answer = match cx.juju() {
+            JujuVersion::V3_6 => format!("{name:?}"),
+            JujuVersion::V4_0 => name.clone(),
+        };
         Failure::failed(format!(
-            "unable to get constraints for {name:?}: application {name:?} not found"
+            "unable to get constraints for {name:?}: application {name_in_answer} not found"
         ))
     })?;
     let constraints = &application.constraints;
@@ -158,7 +165,12 @@ async fn set(cx: &Cx) -> Result<(), Failure> {
         .split_first()
         .ok_or_else(|| Failure::usage("no application name specified"))?;
     let constraints = parse(rest.iter().map(String::as_str)).map_err(Failure::Usage)?;
-    cx.change(|model| changes::set_constraints(model, name, constraints))
+    let refused = |error| match error {
+        ChangeError::ApplicationNotFound(name) => refusals::no_application(cx.juju(), &name),
+        error => Failure::failed(error),
+    };
+    let change = |model: &mut Model| changes::set_constraints(model, name, constraints);
+    cx.change_or(refused, change)
 }
 
 /// Parses a size; without a suffix it is in MiB.

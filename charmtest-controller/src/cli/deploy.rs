@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::command::{Command, Cx, Failure, first_of};
-use super::{bundle, charmhub, constraints, settings, upload};
+use super::{bundle, charmhub, constraints, refusals, settings, upload};
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
 use crate::model::changes::{
-    self, Addresses, ChangeError, Force, NewApplication, Placement, Places, StorageError,
-    StorageRequest,
+    self, Addresses, ChangeError, Force, NewApplication, Placement, Places, StorageRequest,
 };
 use crate::model::{Model, Rejected, StorageId, Transact, application_name};
 
@@ -54,7 +53,7 @@ const FLAGS: &[Flag] = &[
         "Either a path to yaml-formatted application config file or a key=value pair",
     ),
     Flag::text(&["constraints"], "Set application constraints"),
-    Flag::text(&["device"], "Charm device constraints").unsupported(),
+    Flag::text(&["device"], "Charm device constraints"),
     Flag::switch(&["dry-run"], "Just show what the deploy would do"),
     Flag::switch(
         &["force"],
@@ -94,7 +93,18 @@ fn check(args: &Parsed) -> Result<(), String> {
     check_count(args)?;
     bundle::machine_map(args)?;
     check_storage(args)?;
+    if let Some(value) = args.all("device").find(|value| !value.contains('=')) {
+        return Err(format!(
+            "invalid value {value:?} for option --device: expected <name>=<constraints>"
+        ));
+    }
     check_resources(args)
+}
+
+/// Returns the names of the devices that `--device` asks for.
+fn devices(args: &Parsed) -> impl Iterator<Item = &str> {
+    args.all("device")
+        .map(|value| value.split('=').next().unwrap_or_default())
 }
 
 fn check_add_unit(args: &Parsed) -> Result<(), String> {
@@ -191,7 +201,7 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     check_bindings(args.text("bind").unwrap_or_default())?;
     let constraints = constraints::parse(args.all("constraints")).map_err(Failure::Failed)?;
     let units = count(args).unwrap_or(1);
-    let placement = placement(cx, units).await?;
+    let placement = placement(cx, units).await;
     if args.switch("dry-run") {
         cx.info("ignoring dry-run flag for local charms").await;
     }
@@ -208,6 +218,7 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     let model = cx.model()?;
     let base = changes::choose_base(
         &charm,
+        cx.juju(),
         args.text("base"),
         model.config("default-base").unwrap_or_default(),
         force,
@@ -241,8 +252,11 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
     let settings = settings::from_flags(cx, &name, &owned(args.all("config"))).await?;
     let resources = upload::resources(cx, &charm, &owned(args.all("resource"))).await?;
     cx.info(&format!("Deploying \"{name}\" from local charm \"{charm_name}\", revision {revision} on {base}/stable")).await;
+    let refused = |error| refusals::deploy(cx.juju(), &name, error);
+    changes::check_devices(&charm, devices(args)).map_err(refused)?;
+    let placement = placement.map_err(refused)?;
     let new = NewApplication {
-        name,
+        name: name.clone(),
         charm: row.url,
         units,
         settings,
@@ -255,9 +269,7 @@ async fn deploy(cx: &Cx) -> Result<(), Failure> {
         storage: storage_requests(args).map_err(Failure::usage)?,
         attach_storage: storage_ids(args).map_err(Failure::usage)?,
     };
-    let label = new.name.clone();
     let now = cx.hub.now();
-    let refused = |error| storage_refused(&label, error);
     with_addresses(cx, refused, |model, addresses| {
         changes::deploy(model, addresses, new, now)
     })?;
@@ -281,21 +293,6 @@ pub(super) fn check_charm_options(args: &Parsed) -> Result<(), Failure> {
         )));
     }
     Ok(())
-}
-
-/// Words the refusal of storage as Juju 4.0.15 was recorded to; other refusals stay as they are.
-pub(super) fn storage_refused(name: &str, failure: ChangeError) -> Failure {
-    let why = match &failure {
-        ChangeError::Storage(StorageError::NotFound(id)) => {
-            format!("storage instance \"{id}\" does not exist")
-        }
-        ChangeError::Storage(error @ StorageError::NotInCharm(_)) => format!(
-            "preparing application args: validating create application args: invalid storage directive overrides: {error}"
-        ),
-        ChangeError::Storage(error) => error.to_string(),
-        other => return Failure::failed(other),
-    };
-    Failure::failed(format!("cannot deploy {name:?}: {why}"))
 }
 
 async fn add_unit(cx: &Cx) -> Result<(), Failure> {
@@ -349,13 +346,17 @@ pub(super) fn check_bindings(bindings: &str) -> Result<(), Failure> {
     }
 }
 
-pub(super) async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, Failure> {
+/// Reads `--to`, and warns of what stands there beside the places of all units.
+///
+/// # Errors
+///
+/// Fails when a place is none that this controller has.
+pub(super) async fn placement(cx: &Cx, units: u32) -> Result<Vec<Placement>, ChangeError> {
     let places: Vec<Placement> = cx
         .args
         .list("to")
         .map(Placement::parse)
-        .collect::<Result<_, _>>()
-        .map_err(Failure::failed)?;
+        .collect::<Result<_, _>>()?;
     if places.len() > units as usize {
         cx.warn(&format!(
             "{units} unit(s) will be deployed, extra placement directives will be ignored"

@@ -37,6 +37,7 @@ mod names;
 mod offer;
 mod offer_list;
 mod refresh;
+mod refusals;
 mod relate;
 mod removal;
 mod resource_view;
@@ -76,6 +77,8 @@ mod application_tests;
 mod charm_fixture;
 #[cfg(test)]
 mod offer_tests;
+#[cfg(test)]
+mod refusal_tests;
 #[cfg(test)]
 mod resource_tests;
 #[cfg(test)]

@@ -88,9 +88,9 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
         .get(name)
         .ok_or_else(|| Failure::failed(ChangeError::ApplicationNotFound(name.to_owned())))?;
     let path = match (args.text("path"), args.text("switch")) {
-        (Some(path), _) => path,
-        (None, Some(path)) if path.starts_with(['.', '/']) => path,
-        (None, Some(_)) => return charmhub::refresh(cx).await,
+        (Some(path), _) | (None, Some(path)) if is_path(path) => path,
+        // What does not begin like a path is the name of a charm of a store, also after --path.
+        (Some(_), _) | (None, Some(_)) => return charmhub::refresh(cx).await,
         (None, None) if is_store_url(&application.charm) => return charmhub::refresh(cx).await,
         (None, None) => {
             return Err(Failure::failed(
@@ -102,7 +102,7 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
     check_bindings(args.text("bind").unwrap_or_default())?;
     let old = model.charm_of(name).map(|row| row.charm.clone());
 
-    let package = upload::charm(cx, path).await?;
+    let package = upload::next_charm(cx, path).await?;
     let charm = package.charm;
     if let Some(old) = old
         .as_ref()
@@ -116,9 +116,13 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
     }
     let force = Force::of(args.switch("force"));
     changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
-    let any_base = args.switch("force-base") || args.switch("force-series") || force == Force::Yes;
+    // 4.0 does not ask the charm: an application keeps its base (recorded).
+    let any_base = args.switch("force-base")
+        || args.switch("force-series")
+        || force == Force::Yes
+        || cx.juju() == JujuVersion::V4_0;
     let base = args.text("base").unwrap_or(&application.base);
-    let base = changes::choose_base(&charm, Some(base), "", Force::of(any_base))
+    let base = changes::choose_base(&charm, cx.juju(), Some(base), "", Force::of(any_base))
         .map_err(Failure::failed)?;
     let row = cx.change(|model| {
         Ok::<_, ChangeError>(changes::add_charm(model, &package.sha256, charm.clone()))
@@ -128,6 +132,11 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
         charm.metadata.name, row.revision
     ))
     .await;
+    if cx.juju() == JujuVersion::V4_0 && base != application.base {
+        let (from, to) = (application.base.clone(), base);
+        let charm = row.url;
+        return Err(Failure::failed(ChangeError::OtherBase { charm, from, to }));
+    }
     let settings = settings::from_flags(cx, name, &owned(args.all("config"))).await?;
     let mut given = owned(args.all("resource"));
     if cx.juju() == JujuVersion::V4_0 {
@@ -151,14 +160,21 @@ async fn refresh(cx: &Cx) -> Result<(), Failure> {
     };
     let now = cx.hub.now();
     cx.change(|model| changes::refresh(model, name, change, now))?;
-    for line in endpoint_lines(old.as_deref(), &charm) {
+    for line in endpoint_lines(cx.juju(), old.as_deref(), &charm) {
         cx.info(&line).await;
     }
     Ok(())
 }
 
-/// Tells in which space the endpoints are; there is one only.
-pub(super) fn endpoint_lines(old: Option<&Charm>, new: &Charm) -> Vec<String> {
+/// Returns whether a charm is named by its path, and not as one of a store (Juju 3.6, `juju refresh`).
+fn is_path(name: &str) -> bool {
+    ["/", "./", "../"]
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+}
+
+/// Tells in which space the endpoints are; there is one only. 4.0 names the implicit endpoint, too (recorded; not in what 3.6 prints).
+pub(super) fn endpoint_lines(juju: JujuVersion, old: Option<&Charm>, new: &Charm) -> Vec<String> {
     let names = |charm: &Charm| -> Vec<String> {
         let mut names: Vec<String> = charm
             .metadata
@@ -167,7 +183,9 @@ pub(super) fn endpoint_lines(old: Option<&Charm>, new: &Charm) -> Vec<String> {
             .map(|endpoint| endpoint.name.clone())
             .collect();
         names.extend(charm.metadata.extra_bindings.iter().cloned());
-        names.push("juju-info".to_owned());
+        if juju == JujuVersion::V4_0 {
+            names.push("juju-info".to_owned());
+        }
         names.sort();
         names
     };

@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("add-secret", "Add a new secret.", |cx| Box::pin(add(cx)))
         .args("<name> [key[#base64|#file]=value...]", |args| {
             match args.positionals.is_empty() {
-                true => Err("missing secret name".to_owned()),
+                true => Err("secret name needs to be supplied as the first argument".to_owned()),
                 false => Ok(()),
             }
         })
@@ -34,7 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[
         Box::pin(remove(cx))
     })
     .args("<ID>|<name>", |args| {
-        first_of(args, 1, "missing secret URI or name")
+        first_of(args, 1, "missing secret URI")
     })
     .flags(&[Flag::of(
         Kind::Int,
@@ -50,7 +50,7 @@ pub(super) const COMMANDS: &[Command] = &[
     })
     .args("<ID>|<name> [key[#base64|#file]=value...]", |args| {
         match args.positionals.is_empty() {
-            true => Err("missing secret URI or name".to_owned()),
+            true => Err("missing secret URI".to_owned()),
             false => any_args(args),
         }
     })

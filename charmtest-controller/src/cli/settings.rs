@@ -4,7 +4,11 @@ use charmtest_charm::yaml;
 use serde_json::{Map, Value};
 
 use super::command::{Cx, Failure};
+use super::upload::go_words;
 use crate::model::changes::Setting;
+
+/// The largest file that is the value of an option, in bytes (Juju 3.6, `juju config`).
+const MAX_VALUE: u64 = 5 << 20;
 
 /// Reads the values of `--config` in the order in which they count: first the settings of YAML files, then the pairs.
 ///
@@ -32,16 +36,30 @@ pub(super) async fn from_flags(
 ///
 /// # Errors
 ///
-/// Fails when the file cannot be read or is no text.
+/// Fails with Juju 3.6's words when the file cannot be read, is too large or no text.
 pub(super) fn from_pair(cx: &Cx, pair: &str) -> Result<(String, Setting), Failure> {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     let Some(file) = value.strip_prefix('@') else {
         return Ok((name.to_owned(), Setting::Text(value.to_owned())));
     };
-    let fail =
-        |why: String| Failure::failed(format!("cannot read option from file {file:?}: {why}"));
-    let bytes = std::fs::read(cx.path(file)).map_err(|error| fail(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| fail("it is not UTF-8 text".to_owned()))?;
+    let path = cx.path(file);
+    let fail = |verb: &str, error: &std::io::Error| {
+        Failure::failed(format!(
+            "cannot read option from file {file:?}: {verb} {}: {}",
+            path.display(),
+            go_words(error)
+        ))
+    };
+    let found = std::fs::metadata(&path).map_err(|error| fail("stat", &error))?;
+    if found.len() > MAX_VALUE {
+        return Err(Failure::failed("size of option file is larger than 5M"));
+    }
+    let bytes = std::fs::read(&path).map_err(|error| fail("read", &error))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::failed(format!(
+            "value for option {name:?} contains non-UTF-8 sequences"
+        ))
+    })?;
     Ok((name.to_owned(), Setting::Text(text)))
 }
 

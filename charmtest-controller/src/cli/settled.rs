@@ -114,7 +114,7 @@ async fn bind(cx: &Cx) -> Result<(), Failure> {
             return Err(Failure::Failed(format!("endpoint {endpoint:?} not found")));
         }
     }
-    for line in endpoint_lines(Some(&charm.charm), &charm.charm) {
+    for line in endpoint_lines(cx.juju(), Some(&charm.charm), &charm.charm) {
         cx.info(&line).await;
     }
     Ok(())

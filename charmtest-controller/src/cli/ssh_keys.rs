@@ -24,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[
         Box::pin(add(cx))
     })
     .args("<ssh key> ...", |args| match args.positionals.len() {
-        0 => Err("public ssh key not specified".to_owned()),
+        0 => Err("no ssh key specified".to_owned()),
         _ => Ok(()),
     }),
     Command::new(
@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
         |cx| Box::pin(remove(cx)),
     )
     .args("<ssh key id> ...", |args| match args.positionals.len() {
-        0 => Err("no key id specified".to_owned()),
+        0 => Err("no ssh key id specified".to_owned()),
         _ => Ok(()),
     }),
 ];

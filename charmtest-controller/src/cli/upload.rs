@@ -27,14 +27,56 @@ pub(super) struct Package {
     pub(super) charm: Arc<Charm>,
 }
 
-/// Copies the charm at `path`, an archive or a directory, into the controller; a directory is packed on the way.
+/// Why what a path names is no charm that could be deployed.
+#[derive(Debug, Clone)]
+enum CharmError {
+    /// There is nothing.
+    Missing,
+    /// It is no zip file; what the reader says.
+    NotZip(String),
+    /// Its files are not those of a charm.
+    Unread(String),
+    /// Something else.
+    Other(String),
+}
+
+impl CharmError {
+    /// Words it as `juju deploy` does, for which the path is the name of a charm.
+    fn deploying(self, named: &str) -> Failure {
+        Failure::Failed(match self {
+            Self::Missing => format!("no charm was found at {named:?}"),
+            Self::NotZip(why) => format!("invalid charm or bundle provided at {named:?}: {why}"),
+            Self::Unread(why) => format!("attempting to deploy {named:?}: {why}"),
+            Self::Other(why) => why,
+        })
+    }
+
+    /// Words it as `juju refresh --path` does (recorded 4.0.15; Juju 3.6 reads the charm in the same way).
+    fn refreshing(self, named: &str) -> Failure {
+        Failure::Failed(match self {
+            Self::Missing => format!("{named:?}: file does not exist"),
+            Self::NotZip(_) => "zip: not a valid zip file".to_owned(),
+            Self::Unread(why) | Self::Other(why) => why,
+        })
+    }
+}
+
+/// Copies the charm at `path`, an archive or a directory, into the controller, to be deployed; a directory is packed on the way.
 ///
 /// # Errors
 ///
 /// Fails when there is nothing at `path`, or it is no charm that could run.
 pub(super) async fn charm(cx: &Cx, path: &str) -> Result<Package, Failure> {
-    let (data, source, named) = (cx.hub.data.clone(), cx.path(path), path.to_owned());
-    blocking(move || store_charm(&data, &source, &named)).await
+    keep_charm(cx, cx.path(path), path, CharmError::deploying).await
+}
+
+/// Copies the charm at `path` into the controller as [`charm`] does, for an application that gets it instead of its own.
+///
+/// # Errors
+///
+/// Fails in the words of `juju refresh` where [`charm`] does.
+pub(super) async fn next_charm(cx: &Cx, path: &str) -> Result<Package, Failure> {
+    keep_charm(cx, cx.path(path), path, CharmError::refreshing).await
 }
 
 /// Refuses a charm in a directory where Juju takes archives only (Juju 4.0; 3.6 takes both).
@@ -57,8 +99,21 @@ pub(super) fn check_archive(cx: &Cx, path: &str) -> Result<(), &'static str> {
 ///
 /// Fails when it is no charm that could run.
 pub(super) async fn archive(cx: &Cx, source: PathBuf, named: &str) -> Result<Package, Failure> {
+    keep_charm(cx, source, named, CharmError::deploying).await
+}
+
+/// Copies a charm into the controller, away from the threads that serve clients.
+async fn keep_charm(
+    cx: &Cx,
+    source: PathBuf,
+    named: &str,
+    words: fn(CharmError, &str) -> Failure,
+) -> Result<Package, Failure> {
     let (data, named) = (cx.hub.data.clone(), named.to_owned());
-    blocking(move || store_charm(&data, &source, &named)).await
+    let work = move || store_charm(&data, &source, &named).map_err(|error| words(error, &named));
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Failure::failed)?
 }
 
 /// Copies resources, given as `name=path` (for OCI images: `name=reference`), into the controller.
@@ -243,42 +298,36 @@ pub(super) fn go_words(error: &io::Error) -> String {
     }
 }
 
-/// Runs work on files away from the threads that serve clients.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(Failure::failed)?
-}
-
-fn store_charm(data: &DataDir, source: &Path, named: &str) -> Result<Package, Failure> {
+fn store_charm(data: &DataDir, source: &Path, named: &str) -> Result<Package, CharmError> {
+    let other = |verb: &str, error: io::Error| {
+        CharmError::Other(format!("cannot {verb} {named:?}: {error}"))
+    };
+    let unread = |error: &dyn Error| CharmError::Unread(chain(error));
     let found = fs::metadata(source).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::failed(format!("no charm was found at {named:?}")),
-        _ => Failure::failed(format!("cannot read {named:?}: {error}")),
+        io::ErrorKind::NotFound => CharmError::Missing,
+        _ => other("read", error),
     })?;
     let temporary = Temporary::new(data.charm(&format!(".{}", random_hex(8))))
-        .map_err(|error| Failure::failed(format!("cannot keep {named:?}: {error}")))?;
+        .map_err(|error| other("keep", error))?;
     if found.is_dir() {
         check_packed(source, named)?;
-        pack_directory(source, &temporary.0).map_err(|error| refuse(named, &error))?;
+        pack_directory(source, &temporary.0).map_err(|error| unread(&error))?;
     } else {
-        fs::copy(source, &temporary.0)
-            .map_err(|error| Failure::failed(format!("cannot copy {named:?}: {error}")))?;
+        fs::copy(source, &temporary.0).map_err(|error| other("copy", error))?;
     }
-    let archive = Archive::open(&temporary.0).map_err(|error| {
-        Failure::failed(format!(
-            "invalid charm or bundle provided at {named:?}: {}",
-            about(named, &temporary.0, &error)
-        ))
-    })?;
-    let charm = Charm::read_archive(&archive).map_err(|error| refuse(named, &error))?;
+    let archive = Archive::open(&temporary.0)
+        .map_err(|error| CharmError::NotZip(about(named, &temporary.0, &error)))?;
+    if !archive.members().contains_key("metadata.yaml") {
+        return Err(CharmError::Unread(
+            "archive file \"metadata.yaml\" not found".to_owned(),
+        ));
+    }
+    let charm = Charm::read_archive(&archive).map_err(|error| unread(&error))?;
     archive
         .check_runnable(charm.metadata.name.as_str())
-        .map_err(Failure::failed)?;
+        .map_err(|error| CharmError::Other(error.to_string()))?;
     let sha256 = archive.sha256().to_owned();
-    fs::rename(&temporary.0, data.charm(&sha256))
-        .map_err(|error| Failure::failed(format!("cannot keep {named:?}: {error}")))?;
+    fs::rename(&temporary.0, data.charm(&sha256)).map_err(|error| other("keep", error))?;
     Ok(Package {
         sha256,
         charm: Arc::new(charm),
@@ -286,17 +335,13 @@ fn store_charm(data: &DataDir, source: &Path, named: &str) -> Result<Package, Fa
 }
 
 /// Refuses a directory with the source of a charm, which lacks what packing makes of it.
-fn check_packed(dir: &Path, named: &str) -> Result<(), Failure> {
+fn check_packed(dir: &Path, named: &str) -> Result<(), CharmError> {
     if !dir.join("metadata.yaml").exists() && dir.join("charmcraft.yaml").exists() {
-        return Err(Failure::failed(format!(
+        return Err(CharmError::Other(format!(
             "{named:?} has a charmcraft.yaml but no metadata.yaml: it is the source of a charm; pack it first and deploy the .charm file"
         )));
     }
     Ok(())
-}
-
-fn refuse(named: &str, error: &dyn Error) -> Failure {
-    Failure::failed(format!("attempting to deploy {named:?}: {}", chain(error)))
 }
 
 /// Tells about the user's file, not about the copy of it.

@@ -187,13 +187,14 @@ impl Applied {
         let model = cx.model()?;
         let wanted = (!base.is_empty()).then_some(base);
         let default = model.config("default-base").unwrap_or_default();
-        let base = changes::choose_base(&meta, wanted, default, force)
+        let base = changes::choose_base(&meta, cx.juju(), wanted, default, force)
             .map_err(|error| refused(error.to_string()))?;
         let found = prepared.found.get(name);
         let resources = self
             .resources(cx, found, &meta, spec, &prepared.dir)
             .await?;
-        let added: Vec<String> = resources.keys().cloned().collect();
+        // Juju gives every resource of the charm a place at once, and tells of all of them (recorded 4.0.15).
+        let added: Vec<String> = meta.metadata.resources.keys().cloned().collect();
         let storage = spec
             .storage
             .iter()

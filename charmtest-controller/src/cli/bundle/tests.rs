@@ -74,7 +74,7 @@ fn a_bundle_is_deployed() {
     assert_eq!(real.plan(&c)[1..], plan);
     assert_eq!(
         real.stderr,
-        "  added resource blob\nDeploy of bundle completed.\n"
+        "  added resource blob\n  added resource blob\nDeploy of bundle completed.\n"
     );
     let pair = |unit: &str| (unit.to_owned(), "0".to_owned());
     assert_eq!(c.units(), [pair("alpha/0"), pair("beta/0")]);
@@ -248,7 +248,7 @@ fn what_stays_when_a_change_fails() {
         (outcome.code, outcome.stderr.as_str()),
         (
             1,
-            "ERROR cannot deploy bundle: cannot deploy application \"b\": unknown option \"nosuch\"\n"
+            "  added resource blob\nERROR cannot deploy bundle: cannot deploy application \"b\": unknown option \"nosuch\"\n"
         )
     );
     assert_eq!(
@@ -355,7 +355,7 @@ fn bundles_that_are_wrong() {
     );
     assert_eq!(
         c.juju("deploy ./odd.yaml").ok().stderr,
-        "Deploy of bundle completed.\n"
+        "  added resource blob\nDeploy of bundle completed.\n"
     );
 }
 

@@ -7,10 +7,10 @@ use charmtest_charm::Charm;
 
 use super::super::command::{Cx, Failure};
 use super::super::deploy::{
-    check_bindings, check_charm_options, count, owned, placement, storage_ids, storage_refused,
-    storage_requests, with_addresses,
+    check_bindings, check_charm_options, count, owned, placement, storage_ids, storage_requests,
+    with_addresses,
 };
-use super::super::{constraints, settings, upload};
+use super::super::{constraints, refusals, settings, upload};
 use super::resources::keep;
 use super::{
     blocking, open, parse_base, parse_channel, parse_name, refuse_bundle, request, revision,
@@ -96,6 +96,7 @@ async fn install(
     let model = cx.model()?;
     let base = changes::choose_base(
         &charm,
+        cx.juju(),
         args.text("base"),
         model.config("default-base").unwrap_or_default(),
         force,
@@ -129,7 +130,7 @@ async fn install(
     let storage = storage_requests(args).map_err(Failure::usage)?;
     let attach_storage = storage_ids(args).map_err(Failure::usage)?;
     let label = name.clone();
-    let refused = |error| storage_refused(&label, error);
+    let refused = |error| refusals::deploy_from_store(cx.juju(), &label, error);
     with_addresses(cx, refused, |model, addresses| {
         let row = changes::add_store_charm(
             model,

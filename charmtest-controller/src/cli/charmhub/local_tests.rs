@@ -229,7 +229,7 @@ fn a_refresh_takes_the_newest_of_the_channel() {
         assert_eq!(
             c.juju("refresh db").ok().stderr,
             "Added charm-hub charm \"db\", revision 3 in channel latest/stable, to the model\n\
-             no change to endpoints in space \"alpha\": client, juju-info, server\n"
+             no change to endpoints in space \"alpha\": client, server\n"
         );
         assert_eq!(c.model().applications.get("db").unwrap().charm_modified, 1);
         assert_eq!(c.application("db").get("can-upgrade-to"), None);

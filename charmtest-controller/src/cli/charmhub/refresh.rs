@@ -32,7 +32,8 @@ pub(in crate::cli) async fn refresh(cx: &Cx) -> Result<(), Failure> {
     let not_found = || Failure::failed(ChangeError::ApplicationNotFound(name.to_owned()));
     let application = model.applications.get(name).ok_or_else(not_found)?;
     let old = model.charm_of(name).ok_or_else(not_found)?.clone();
-    let named = parse_name(args.text("switch").unwrap_or(&old.url)).map_err(Failure::Failed)?;
+    let other = args.text("switch").or(args.text("path"));
+    let named = parse_name(other.unwrap_or(&old.url)).map_err(Failure::Failed)?;
     check_bindings(args.text("bind").unwrap_or_default())?;
     let channel = followed(cx, application)?;
     let any_base = ["force", "force-base", "force-series"]
@@ -62,7 +63,7 @@ pub(in crate::cli) async fn refresh(cx: &Cx) -> Result<(), Failure> {
     let charm = package.charm;
     let force = Force::of(args.switch("force"));
     changes::check_supported(&charm, cx.juju(), force).map_err(Failure::failed)?;
-    let base = changes::choose_base(&charm, Some(&base), "", Force::of(any_base))
+    let base = changes::choose_base(&charm, cx.juju(), Some(&base), "", Force::of(any_base))
         .map_err(Failure::failed)?;
     cx.info(&format!(
         "Added charm-hub charm {:?}, revision {} in channel {}, to the model",
@@ -93,7 +94,7 @@ pub(in crate::cli) async fn refresh(cx: &Cx) -> Result<(), Failure> {
         };
         changes::refresh(model, name, change, now)
     })?;
-    for line in endpoint_lines(Some(&old.charm), &charm) {
+    for line in endpoint_lines(cx.juju(), Some(&old.charm), &charm) {
         cx.info(&line).await;
     }
     Ok(())

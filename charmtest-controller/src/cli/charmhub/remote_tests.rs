@@ -240,7 +240,7 @@ fn a_name_is_deployed_from_charmhub() {
     assert_eq!(
         c.juju("refresh hubbed --channel edge").ok().stderr,
         "Added charm-hub charm \"hubbed\", revision 8 in channel latest/edge, to the model\n\
-         no change to endpoints in space \"alpha\": juju-info, server\n"
+         no change to endpoints in space \"alpha\": server\n"
     );
     let model = c.model();
     assert_eq!(

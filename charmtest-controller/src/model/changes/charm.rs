@@ -11,6 +11,7 @@ use super::config::{Setting, apply, parse_settings};
 use super::deploy::add_peer_relations;
 use super::storage_request::StorageRequest;
 use super::storage_upgrade::{furnish_upgraded, plan_upgrade};
+use crate::JujuVersion;
 use crate::model::{CharmRow, Life, Model, ResourceRow, is_store_url};
 
 /// A change of an application's charm.
@@ -241,6 +242,28 @@ fn check_relations(
                 && endpoint.interface == used.interface
                 && (endpoint.scope == Scope::Global || relation.scope == endpoint.scope)
         });
+        if !fits && model.info.juju == JujuVersion::V4_0 {
+            let name = &used.name;
+            let why = match now {
+                None if relation.is_peer() => format!(
+                    "charm has no corresponding peer relation {name:?}. Please scale down to 0 units to refresh"
+                ),
+                None => format!("charm has no corresponding relation {name:?}"),
+                Some(now) if now.role != used.role => format!(
+                    "cannot change role of relation {name:?} from {} to {}",
+                    used.role.as_str(),
+                    now.role.as_str()
+                ),
+                Some(now) => format!(
+                    "cannot change interface of relation {name:?} from {} to {}",
+                    used.interface, now.interface
+                ),
+            };
+            return Err(ChangeError::SetCharm {
+                application: application.to_owned(),
+                why,
+            });
+        }
         if !fits {
             return Err(ChangeError::BreaksRelation {
                 application: application.to_owned(),

@@ -9,6 +9,7 @@ use super::application::DEFAULT_ARCH;
 use super::charm::check_resources;
 use super::config::{Setting, apply, parse_settings};
 use super::storage::{furnish_unit, plan_storage};
+use super::storage_error::StorageError;
 use super::storage_request::StorageRequest;
 use super::{Addresses, ChangeError};
 use crate::JujuVersion;
@@ -100,11 +101,10 @@ pub fn deploy(
         return Err(ChangeError::ModelDying(model.info.name.clone()));
     }
     application_name(&new.name)?;
-    if model.applications.contains(&new.name) {
-        return Err(ChangeError::ApplicationExists(new.name));
-    }
-    if model.remote_applications.contains(&new.name) {
-        return Err(ChangeError::RemoteApplicationExists(new.name));
+    // 4.0 looks for the name last (recorded).
+    let is_late = model.info.juju == JujuVersion::V4_0;
+    if !is_late {
+        check_free(model, &new.name)?;
     }
     let charm = model
         .charms
@@ -120,6 +120,21 @@ pub fn deploy(
         &model.info.storage,
         model.config("storage-default-filesystem-source"),
     )?;
+    if is_late {
+        for placement in &new.placement {
+            if let Placement::Machine(id) = placement {
+                alive_machine(model, id.clone())?;
+            }
+        }
+        if let Some(id) = new
+            .attach_storage
+            .iter()
+            .find(|id| model.storage.get(*id).is_none())
+        {
+            return Err(StorageError::NotFound(id.clone()).into());
+        }
+        check_free(model, &new.name)?;
+    }
     let mut config = BTreeMap::new();
     apply(&mut config, &settings);
 
@@ -181,6 +196,17 @@ pub fn deploy(
         attach_storage: new.attach_storage,
     };
     place_units(model, addresses, &new.name, places, now)
+}
+
+/// Checks that no application has the name.
+fn check_free(model: &Model, name: &str) -> Result<(), ChangeError> {
+    if model.applications.contains(name) {
+        return Err(ChangeError::ApplicationExists(name.to_owned()));
+    }
+    if model.remote_applications.contains(name) {
+        return Err(ChangeError::RemoteApplicationExists(name.to_owned()));
+    }
+    Ok(())
 }
 
 /// Adds units to an application (Juju 3.6, `juju add-unit`) and returns them.

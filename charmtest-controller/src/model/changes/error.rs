@@ -96,9 +96,45 @@ pub enum ChangeError {
         /// What the charm supports.
         supported: String,
     },
+    /// The charm does not run on the base (Juju 4.0).
+    #[error("base \"{base}/stable\" is not supported, supported bases are: {supported}")]
+    BaseNotSupported {
+        /// The base asked for.
+        base: String,
+        /// What the charm supports.
+        supported: String,
+    },
+    /// Juju 4.0 does not know the base.
+    #[error("{charm} is not available on the following base: {base}/stable not supported")]
+    BaseUnknown {
+        /// The charm.
+        charm: String,
+        /// The base asked for.
+        base: String,
+    },
+    /// An application cannot change its base when it is refreshed (Juju 4.0).
+    #[error(
+        "cannot set charm {charm:?}: refreshing application from base {from:?} to {to:?} (incompatible base)"
+    )]
+    OtherBase {
+        /// The new charm.
+        charm: String,
+        /// The base that the application has.
+        from: String,
+        /// The base asked for.
+        to: String,
+    },
     /// The text is no base.
-    #[error("expected base string to contain os and channel separated by '@', got {0:?}")]
-    BaseSyntax(String),
+    #[error("expected base string to contain os and channel separated by '@'")]
+    BaseSyntax,
+    /// A device that the charm does not declare.
+    #[error("charm {charm:?} has no device called {device:?}")]
+    NoDevice {
+        /// The charm.
+        charm: String,
+        /// The device.
+        device: String,
+    },
     /// A setting does not fit the charm's options.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -215,6 +251,14 @@ pub enum ChangeError {
         charm: String,
         /// The relation's key.
         relation: String,
+    },
+    /// The new charm lacks an endpoint that is in use, or has it in another way (Juju 4.0).
+    #[error("setting application {application:?} charm: {why}")]
+    SetCharm {
+        /// The application.
+        application: String,
+        /// What does not fit.
+        why: String,
     },
     /// Endpoints that the charm does not have.
     #[error("endpoint {:?} not found", .0.first().map(String::as_str).unwrap_or_default())]

@@ -70,7 +70,7 @@ pub use storage::{
 pub use storage_error::StorageError;
 pub use storage_pool::{create_pool, remove_pool, update_pool};
 pub use storage_request::StorageRequest;
-pub use support::{Force, check_supported, choose_base};
+pub use support::{Force, check_devices, check_supported, choose_base};
 pub use task::{
     Cancelled, NewTask, Queued, Receiver, cancel_task, params_at_unit, plan_action, plan_exec,
     queue_operation, undefined_action,

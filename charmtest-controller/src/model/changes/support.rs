@@ -8,6 +8,9 @@ use crate::JujuVersion;
 /// The base of charms that name none.
 const DEFAULT_BASE: &str = "ubuntu@24.04";
 
+/// The bases that Juju 4.0 knows, whatever a charm supports: Ubuntu's releases with long-term support that are (recorded for 20.04).
+const KNOWN_BASES: &[&str] = &["ubuntu@20.04", "ubuntu@22.04", "ubuntu@24.04"];
+
 /// Whether the user insists (`--force`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Force {
@@ -77,6 +80,31 @@ pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result
     Err(ChangeError::Assumes(unmet.join("\n")))
 }
 
+/// Checks the devices that a user asks for: this controller has none to give, and Juju takes only those that the charm declares.
+///
+/// # Errors
+///
+/// Fails for every device.
+pub fn check_devices<'a>(
+    charm: &Charm,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<(), ChangeError> {
+    let Some(device) = names.into_iter().next() else {
+        return Ok(());
+    };
+    let name = charm.metadata.name.to_string();
+    if charm.metadata.devices.contains_key(device) {
+        return Err(ChangeError::Unsupported {
+            charm: name,
+            what: format!("devices (--device asks for {device:?}) are"),
+        });
+    }
+    Err(ChangeError::NoDevice {
+        charm: name,
+        device: device.to_owned(),
+    })
+}
+
 /// Chooses the base of an application: the one asked for, else the model's default if the charm supports it, else the charm's first.
 ///
 /// # Errors
@@ -84,6 +112,7 @@ pub fn check_supported(charm: &Charm, juju: JujuVersion, force: Force) -> Result
 /// Fails when `wanted` is no base, and without `force` when the charm does not support it.
 pub fn choose_base(
     charm: &Charm,
+    juju: JujuVersion,
     wanted: Option<&str>,
     model_default: &str,
     force: Force,
@@ -95,16 +124,21 @@ pub fn choose_base(
             .any(|other| (&other.name, &other.channel) == (&base.name, &base.channel))
     };
     if let Some(text) = wanted {
-        let base: Base = text
-            .parse()
-            .map_err(|_| ChangeError::BaseSyntax(text.to_owned()))?;
+        let base: Base = text.parse().map_err(|_| ChangeError::BaseSyntax)?;
         if bases.is_empty() || supports(&base) || force == Force::Yes {
             return Ok(base.to_string());
         }
         let supported: Vec<String> = bases.iter().map(Base::to_string).collect();
-        return Err(ChangeError::Base {
-            base: base.to_string(),
-            supported: supported.join(", "),
+        let (base, supported) = (base.to_string(), supported.join(", "));
+        return Err(match juju {
+            JujuVersion::V3_6 => ChangeError::Base { base, supported },
+            JujuVersion::V4_0 if KNOWN_BASES.contains(&base.as_str()) => {
+                ChangeError::BaseNotSupported { base, supported }
+            }
+            JujuVersion::V4_0 => ChangeError::BaseUnknown {
+                charm: charm.metadata.name.to_string(),
+                base,
+            },
         });
     }
     if let Ok(base) = model_default.parse::<Base>()
@@ -252,7 +286,8 @@ mod tests {
     fn bases() {
         let charm = charm("c", "");
         let choose = |wanted, default, force| {
-            choose_base(&charm, wanted, default, force).map_err(|error| error.to_string())
+            choose_base(&charm, JujuVersion::V3_6, wanted, default, force)
+                .map_err(|error| error.to_string())
         };
         assert_eq!(
             choose(None, "", Force::No).as_deref(),
@@ -286,7 +321,54 @@ mod tests {
         assert!(
             choose(Some("jammy"), "", Force::Yes)
                 .unwrap_err()
-                .contains("separated by '@'")
+                .ends_with("separated by '@'")
         );
+    }
+
+    #[test]
+    fn what_4_0_says_of_bases() {
+        let charm = charm("c", "");
+        for (base, force, expected) in [
+            (
+                "ubuntu@20.04",
+                Force::No,
+                Err(
+                    "base \"ubuntu@20.04/stable\" is not supported, supported bases are: ubuntu@22.04, ubuntu@24.04",
+                ),
+            ),
+            (
+                "ubuntu@99.04",
+                Force::No,
+                Err("c is not available on the following base: ubuntu@99.04/stable not supported"),
+            ),
+            (
+                "bogus",
+                Force::No,
+                Err("expected base string to contain os and channel separated by '@'"),
+            ),
+            ("ubuntu@24.04/stable", Force::No, Ok("ubuntu@24.04")),
+            ("ubuntu@20.04", Force::Yes, Ok("ubuntu@20.04")),
+        ] {
+            let chosen = choose_base(&charm, JujuVersion::V4_0, Some(base), "", force);
+            let chosen = chosen.map_err(|error| error.to_string());
+            assert_eq!(
+                chosen.as_deref().map_err(String::as_str),
+                expected,
+                "{base}"
+            );
+        }
+    }
+
+    #[test]
+    fn devices_are_declared_by_the_charm_and_never_there() {
+        let plain = charm("c", "");
+        assert_eq!(check_devices(&plain, []), Ok(()));
+        let refusal = |charm: &Charm| check_devices(charm, ["gpu"]).unwrap_err().to_string();
+        assert_eq!(refusal(&plain), "charm \"c\" has no device called \"gpu\"");
+        let declared = charm(
+            "c",
+            "devices: {gpu: {type: x/gpu, countmin: 0, countmax: 2}}",
+        );
+        assert!(refusal(&declared).contains("not supported by the embedded controller"));
     }
 }
