@@ -9,7 +9,7 @@ use super::table::TextTable;
 use super::values;
 use crate::encode::sorted;
 use crate::flags::{Flag, Parsed};
-use crate::model::changes::ChangeError;
+use crate::model::changes::{self, ChangeError};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -46,7 +46,7 @@ async fn list(cx: &Cx) -> Result<(), Failure> {
     let full = cx.args.switch("schema");
     let entries = actions.0.iter().map(|(name, action)| {
         let value = if full {
-            sorted(&action.schema)
+            sorted(&changes::full_schema(&action.schema, cx.juju()))
         } else {
             Value::from(action.description.as_str())
         };

@@ -230,7 +230,7 @@ fn refresh_takes_a_new_revision() {
             "refresh server --path ./nosuch",
             1,
             "",
-            "ERROR no charm was found at \"./nosuch\"\n",
+            "ERROR \"./nosuch\": file does not exist\n",
         ),
         (
             "refresh server --path ./other",

@@ -120,7 +120,8 @@ fn effective(
     controller: &ControllerInfo,
 ) -> BTreeMap<String, (Value, &'static str)> {
     let defaults = config_defaults(model.info.juju).map(|(key, value)| {
-        let source = if key == "agent-version" {
+        // Juju writes these down when it makes a model (recorded 4.0.15).
+        let source = if ["agent-version", "logging-config"].contains(&key) {
             "model"
         } else {
             "default"
@@ -190,7 +191,7 @@ async fn change(cx: &Cx, pairs: &[(&str, &str)]) -> Result<(), Failure> {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
     );
     for (key, value) in &set {
-        check(key, value).map_err(Failure::Failed)?;
+        check(key, value).map_err(|why| refused(cx.juju(), key, value, why))?;
     }
     let reset: BTreeSet<&str> = cx.args.list("reset").collect();
     if let Some(key) = reset.iter().find(|key| READ_ONLY.contains(key)) {
@@ -226,6 +227,20 @@ async fn change(cx: &Cx, pairs: &[(&str, &str)]) -> Result<(), Failure> {
         }
         Ok::<_, Rejected>(())
     })
+}
+
+/// Words why a value cannot be set in a model that is there: 4.0 tells what it was doing (recorded).
+fn refused(juju: JujuVersion, key: &str, value: &str, why: String) -> Failure {
+    let why = match (juju, key) {
+        (JujuVersion::V3_6, _) | (JujuVersion::V4_0, "agent-version" | "name" | "type") => {
+            return Failure::Failed(why);
+        }
+        (JujuVersion::V4_0, "uuid") => format!("uuid: expected UUID, got string({value:?})"),
+        (JujuVersion::V4_0, _) => why,
+    };
+    Failure::Failed(format!(
+        "making updated model configuration: building new model config with removed attributes: {why}"
+    ))
 }
 
 /// Checks a value that is to be set.
@@ -340,10 +355,25 @@ mod tests {
                 assert_eq!(code == 0, has_history, "{juju:?} {key}");
             }
             assert_eq!(all["max-action-results-age"]["Value"], "336h");
+            assert_eq!(all["logging-config"]["Source"], "model");
+            let prefix = match juju {
+                JujuVersion::V3_6 => "",
+                JujuVersion::V4_0 => {
+                    "making updated model configuration: building new model config with removed attributes: "
+                }
+            };
             let outcome = c.juju("model-config test-mode=maybe");
             assert_eq!(
                 outcome.stderr,
-                "ERROR test-mode: expected bool, got string(\"maybe\")\n"
+                format!("ERROR {prefix}test-mode: expected bool, got string(\"maybe\")\n")
+            );
+            let uuid = match juju {
+                JujuVersion::V3_6 => "cannot change uuid",
+                JujuVersion::V4_0 => "uuid: expected UUID, got string(\"x\")",
+            };
+            assert_eq!(
+                c.juju("model-config uuid=x").stderr,
+                format!("ERROR {prefix}{uuid}\n")
             );
         }
     }

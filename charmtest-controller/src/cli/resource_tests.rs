@@ -79,7 +79,7 @@ fn resources_of_units() {
         assert_eq!(of(1)["progress"], -1);
         assert_eq!(
             c.juju("resources server/9").ok().stdout,
-            c.juju("resources server").ok().stdout,
+            c.juju("resources server/0").ok().stdout,
             "a unit that is not there"
         );
     }

@@ -18,8 +18,10 @@ pub(super) struct ResourceView<'a> {
     pub(super) model: &'a Model,
     /// The application.
     pub(super) application: &'a Application,
-    /// The unit, if one was named.
+    /// The unit, if one was named that is there.
     pub(super) unit: Option<&'a Unit>,
+    /// Whether a unit was named: its table is another one also when it is not there (recorded).
+    pub(super) is_of_unit: bool,
     /// Whether the value is for YAML, where Juju shows some more.
     pub(super) is_yaml: bool,
 }
@@ -87,15 +89,15 @@ impl<'a> ResourceView<'a> {
 
     /// Renders the table of `juju resources`.
     pub(super) fn table(&self) -> String {
-        let mut table = match self.unit {
-            Some(_) => TextTable::new(["Resource", "Revision"]),
-            None => TextTable::new(["Resource", "Supplied by", "Revision"]),
+        let mut table = match self.is_of_unit {
+            true => TextTable::new(["Resource", "Revision"]),
+            false => TextTable::new(["Resource", "Supplied by", "Revision"]),
         };
         for (name, _) in self.declared() {
             let given = self.application.resources.get(name);
-            match self.unit {
-                Some(_) => table.row([name, &revision(given)]),
-                None => table.row([name, origin(given, self.model.info.juju), &revision(given)]),
+            match self.is_of_unit {
+                true => table.row([name, &revision(given)]),
+                false => table.row([name, origin(given, self.model.info.juju), &revision(given)]),
             }
         }
         table.render()

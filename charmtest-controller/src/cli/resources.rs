@@ -89,7 +89,8 @@ async fn list(cx: &Cx) -> Result<(), Failure> {
         model: &model,
         application,
         // For a unit that is not there Juju shows what its application has (recorded).
-        unit: unit.and_then(|unit| model.units.get(&unit)),
+        unit: unit.as_ref().and_then(|unit| model.units.get(unit)),
+        is_of_unit: unit.is_some(),
         is_yaml: cx.format == "yaml",
     };
     let details = cx.args.switch("details");

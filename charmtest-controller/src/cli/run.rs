@@ -9,7 +9,7 @@ use super::command::{Command, Cx, Failure};
 use super::task_view;
 use super::task_wait::{Patience, Plan, Progress, check_wait, finish, queue, tell_background};
 use crate::flags::{Flag, Kind};
-use crate::model::changes::{Receiver, plan_action, undefined_action};
+use crate::model::changes::{Receiver, plan_action, refused_action};
 
 /// The commands of this file.
 pub(super) const COMMANDS: &[Command] =
@@ -126,7 +126,7 @@ async fn run(cx: &Cx) -> Result<(), Failure> {
     let request = Request::parse(cx.positionals()).map_err(Failure::Usage)?;
     let params = params(cx, &request).await?;
     let (queued, reasons) = queue(cx, |model| {
-        if let Some(why) = undefined_action(model, &request.receivers, &request.action) {
+        if let Some(why) = refused_action(model, &request.receivers, &request.action) {
             return Err(Failure::Failed(why));
         }
         let (tasks, reasons) = plan_action(model, &request.receivers, &request.action, &params);

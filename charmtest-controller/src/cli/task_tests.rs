@@ -277,6 +277,11 @@ fn listing_actions() {
     );
     let schema = c.juju("actions server --schema --format json").ok().json();
     assert_eq!(
+        schema["crash"].get("additionalProperties"),
+        None,
+        "3.6 leaves it open"
+    );
+    assert_eq!(
         schema["say"]["properties"]["times"],
         json!({"default": 1, "minimum": 1, "type": "integer"})
     );
@@ -314,6 +319,78 @@ fn listing_actions() {
         ),
         ("show-action server", 2, "", "ERROR no action specified\n"),
     ]);
+}
+
+#[test]
+fn actions_in_4_0() {
+    let c = Controller::with_model_of(crate::JujuVersion::V4_0);
+    c.write_charm("tracer", super::charm_fixture::TRACER);
+    c.pack_charm("tracer");
+    c.juju("deploy ./tracer.charm server").ok();
+    let schema = c.juju("actions server --schema --format json").ok().json();
+    assert_eq!(schema["crash"]["additionalProperties"], false);
+    for (line, expected) in [
+        (
+            "run nosuch/0 say --format json",
+            "ERROR adding action operation: adding action operation: getting charm UUID for application \"nosuch\": application \"nosuch\" not found\n",
+        ),
+        (
+            "run nosuch/leader say --format json",
+            "ERROR getting leader unit for nosuch: application \"nosuch\" not found in leases (not found)\n",
+        ),
+    ] {
+        let outcome = c.juju(line);
+        assert_eq!(
+            (
+                outcome.code,
+                outcome.stdout.as_str(),
+                outcome.stderr.as_str()
+            ),
+            (1, "{}\n", expected),
+            "{line}"
+        );
+    }
+    c.juju("run server/0 say word=x --background").ok();
+    c.juju("exec -u server/0 --background -- true").ok();
+    let operations = c.juju("operations --format json").ok().json();
+    let summaries: Vec<&str> = operations
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(|operation| operation["summary"].as_str())
+        .collect();
+    assert_eq!(summaries, ["action \"say\"", "exec \"true\""]);
+}
+
+#[test]
+fn what_a_task_logs_is_told_while_it_runs() {
+    let c = Controller::with_applications();
+    c.juju("run server/0 say word=x --background").ok();
+    let set = |status| {
+        c.change(|model| {
+            model.tasks.update(2, |task| {
+                task.log = vec![(task.enqueued, "hi".to_owned())];
+                task.status = status;
+            });
+        });
+    };
+    for (status, line, expected) in [
+        (
+            TaskStatus::Running,
+            "show-task 2 --wait 1ms",
+            "22:58:04 hi\nERROR maximum wait time reached\n",
+        ),
+        (
+            TaskStatus::Running,
+            "show-operation 1 --wait 1ms",
+            "ERROR maximum wait time reached\n",
+        ),
+        (TaskStatus::Completed, "show-task 2 --wait 1m", ""),
+        (TaskStatus::Completed, "show-task 2 --watch", ""),
+    ] {
+        set(status);
+        assert_eq!(c.juju(line).stderr, expected, "{line}");
+    }
 }
 
 #[test]

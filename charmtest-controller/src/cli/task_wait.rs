@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::command::{Cx, Failure, Waited};
 use super::task_view;
+use crate::JujuVersion;
 use crate::flags::{Parsed, parse_go_duration};
 use crate::model::changes::{NewTask, Queued, check_room, forget_operations, queue_operation};
 use crate::model::{Model, Rejected, Task, TaskId};
@@ -86,7 +87,11 @@ pub(super) fn queue(
         check_room(model, tasks.len())?;
         forget_operations(model, now);
         let receivers: Vec<String> = tasks.iter().map(|task| task.receiver.tag()).collect();
-        let summary = format!("{what} run on {}", receivers.join(","));
+        let summary = match model.info.juju {
+            JujuVersion::V3_6 => format!("{what} run on {}", receivers.join(",")),
+            JujuVersion::V4_0 if action == Task::EXEC => format!("exec {what}"),
+            JujuVersion::V4_0 => format!("action {what:?}"),
+        };
         let queued = queue_operation(model, summary, &action, tasks, &reasons, now);
         Ok::<_, Failure>((queued, reasons))
     });

@@ -107,13 +107,17 @@ fn ids(args: &Parsed, what: &str) -> Result<Vec<TaskId>, String> {
 }
 
 /// Waits for tasks as `--wait` and `--watch` want; without them takes them as they are.
-async fn wait_as_asked(cx: &Cx, tasks: &[TaskId]) -> Result<std::sync::Arc<Model>, Failure> {
+async fn wait_as_asked(
+    cx: &Cx,
+    tasks: &[TaskId],
+    progress: Progress,
+) -> Result<std::sync::Arc<Model>, Failure> {
     let patience = match cx.args.duration("wait") {
         _ if cx.args.switch("watch") => Patience::Forever,
         Some(limit) if !limit.is_zero() => Patience::UpTo(limit),
         _ => return cx.model(),
     };
-    let (model, open) = wait(cx, tasks, patience, Progress::Told).await?;
+    let (model, open) = wait(cx, tasks, patience, progress).await?;
     if open.is_empty() {
         Ok(model)
     } else {
@@ -124,10 +128,13 @@ async fn wait_as_asked(cx: &Cx, tasks: &[TaskId]) -> Result<std::sync::Arc<Model
 async fn show_task(cx: &Cx) -> Result<(), Failure> {
     let id = one_id(&cx.args, "task").map_err(Failure::Usage)?;
     let not_found = || Failure::failed("id not found");
-    if !cx.model()?.tasks.contains(&id) {
-        return Err(not_found());
-    }
-    let model = wait_as_asked(cx, &[id]).await?;
+    // What a task that has ended logged is in its results alone (recorded 4.0.15).
+    let progress = match cx.model()?.tasks.get(&id) {
+        None => return Err(not_found()),
+        Some(task) if task.status.is_final() => Progress::Silent,
+        Some(_) => Progress::Told,
+    };
+    let model = wait_as_asked(cx, &[id], progress).await?;
     let task = model.tasks.get(&id).ok_or_else(not_found)?;
     print(cx, &task_view::describe(task, &cx.times()), || {
         task_view::plain(&[task])
@@ -145,7 +152,7 @@ async fn show_operation(cx: &Cx) -> Result<(), Failure> {
         .ok_or_else(not_found)?
         .tasks
         .clone();
-    let model = wait_as_asked(cx, &tasks).await?;
+    let model = wait_as_asked(cx, &tasks, Progress::Silent).await?;
     let operation = model.operations.get(&id).ok_or_else(not_found)?;
     cx.print_value(
         &describe_operation(&model, operation, &cx.times()),

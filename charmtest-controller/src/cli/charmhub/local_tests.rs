@@ -226,10 +226,16 @@ fn a_refresh_takes_the_newest_of_the_channel() {
         let c = Controller::with_store(juju);
         c.juju("deploy db --revision 1 --channel stable").ok();
         assert_eq!(c.application("db")["can-upgrade-to"], "ch:amd64/db-3");
+        let endpoints = match juju {
+            JujuVersion::V3_6 => "client, server",
+            JujuVersion::V4_0 => "client, juju-info, server",
+        };
         assert_eq!(
             c.juju("refresh db").ok().stderr,
-            "Added charm-hub charm \"db\", revision 3 in channel latest/stable, to the model\n\
-             no change to endpoints in space \"alpha\": client, server\n"
+            format!(
+                "Added charm-hub charm \"db\", revision 3 in channel latest/stable, to the model\n\
+                 no change to endpoints in space \"alpha\": {endpoints}\n"
+            )
         );
         assert_eq!(c.model().applications.get("db").unwrap().charm_modified, 1);
         assert_eq!(c.application("db").get("can-upgrade-to"), None);

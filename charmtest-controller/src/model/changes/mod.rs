@@ -58,7 +58,7 @@ pub use removal::{
     remove_remote_application_if_empty, remove_unit, remove_unit_record,
 };
 pub use retention::{check_room, forget_excess, forget_operations};
-pub use schema::SchemaError;
+pub use schema::{SchemaError, full_schema};
 pub use secret::{
     SecretError, SecretUpdate, consumed_by_label, create_secret, grant_secret, missing,
     owned_by_label, remove_secret, revoke_secret, scope_tag, track_secret, update_secret,
@@ -73,5 +73,5 @@ pub use storage_request::StorageRequest;
 pub use support::{Force, check_devices, check_supported, choose_base};
 pub use task::{
     Cancelled, NewTask, Queued, Receiver, cancel_task, params_at_unit, plan_action, plan_exec,
-    queue_operation, undefined_action,
+    queue_operation, refused_action,
 };

@@ -46,16 +46,7 @@ pub(super) fn check_params(
             pattern,
         });
     }
-    let mut schema = schema.clone();
-    // Juju 4.0 allows no parameters that are not declared, unless the action says otherwise.
-    if juju == JujuVersion::V4_0
-        && let Some(words) = schema.as_object_mut()
-    {
-        words
-            .entry("additionalProperties")
-            .or_insert(Value::Bool(false));
-    }
-    let schema = &schema;
+    let schema = &full_schema(schema, juju);
     let mut errors = Vec::new();
     check(
         schema,
@@ -69,6 +60,20 @@ pub(super) fn check_params(
     let mut params = params.clone();
     insert_defaults(schema, &mut params);
     Ok(params)
+}
+
+/// Returns the schema of an action with what Juju adds to it: 4.0 allows no parameters that are not declared, unless the action says
+/// otherwise.
+pub fn full_schema(schema: &Value, juju: JujuVersion) -> Value {
+    let mut schema = schema.clone();
+    if juju == JujuVersion::V4_0
+        && let Some(words) = schema.as_object_mut()
+    {
+        words
+            .entry("additionalProperties")
+            .or_insert(Value::Bool(false));
+    }
+    schema
 }
 
 /// Collects what is wrong with `value`.

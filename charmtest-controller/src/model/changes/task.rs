@@ -160,10 +160,29 @@ pub fn params_at_unit(model: &Model, task: &Task) -> Result<Map<String, Value>, 
     }
 }
 
-/// Says why no task of an action can be queued at all: in Juju 4.0 an action that one of the units does not have fails the command.
-pub fn undefined_action(model: &Model, receivers: &[Receiver], action: &str) -> Option<String> {
+/// Says why no task of an action can be queued at all: in Juju 4.0 a leader or an application that is not there, and an action that one
+/// of the units does not have, fail the command (recorded).
+pub fn refused_action(model: &Model, receivers: &[Receiver], action: &str) -> Option<String> {
     if model.info.juju != JujuVersion::V4_0 {
         return None;
+    }
+    let leaderless = receivers.iter().find_map(|receiver| match receiver {
+        Receiver::Leader(application) => receiver.find(model).err().map(|_| application),
+        _ => None,
+    });
+    if let Some(name) = leaderless {
+        return Some(format!(
+            "getting leader unit for {name}: application {name:?} not found in leases (not found)"
+        ));
+    }
+    let stranger = receivers
+        .iter()
+        .filter_map(Receiver::application)
+        .find(|name| !model.applications.contains(*name));
+    if let Some(name) = stranger {
+        return Some(format!(
+            "adding action operation: adding action operation: getting charm UUID for application {name:?}: application {name:?} not found"
+        ));
     }
     receivers.iter().find_map(|receiver| {
         let receiver = receiver.find(model).ok()?;
@@ -422,6 +441,46 @@ mod tests {
         );
         let params = at_unit(&mut model, &Map::new()).unwrap();
         assert_eq!(Value::from(params), json!({"times": 1}));
+    }
+
+    #[test]
+    fn what_fails_a_run_in_4_0() {
+        let mut model = app();
+        let why = |model: &Model, who: &[&str], action: &str| {
+            refused_action(model, &receivers(who), action)
+        };
+        for who in [["a/0"], ["b/0"], ["b/leader"]] {
+            assert_eq!(why(&model, &who, "nosuch"), None, "3.6 makes an operation");
+        }
+        model.info_mut().juju = JujuVersion::V4_0;
+        for (who, action, expected) in [
+            (&["a/0", "a/9"][..], "say", None),
+            (
+                &["a/0"],
+                "nosuch",
+                Some("action \"nosuch\" not defined for unit \"a/0\". (not found)"),
+            ),
+            (
+                &["b/0"],
+                "say",
+                Some(
+                    "adding action operation: adding action operation: getting charm UUID for application \"b\": application \"b\" not found",
+                ),
+            ),
+            (
+                &["b/leader"],
+                "say",
+                Some(
+                    "getting leader unit for b: application \"b\" not found in leases (not found)",
+                ),
+            ),
+        ] {
+            assert_eq!(
+                why(&model, who, action).as_deref(),
+                expected,
+                "{who:?} {action}"
+            );
+        }
     }
 
     #[test]
