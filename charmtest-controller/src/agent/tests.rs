@@ -208,7 +208,10 @@ impl Rig {
     }
 
     fn log(&self) -> Vec<String> {
-        let lines = self.hub.read_log(&self.uuid, &LogQuery::default()).unwrap();
+        let lines = self
+            .hub
+            .read_log(Some(&self.uuid), &LogQuery::default())
+            .unwrap();
         lines
             .into_iter()
             .map(|(_, line)| {

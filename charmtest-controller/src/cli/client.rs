@@ -46,7 +46,10 @@ pub(super) const COMMANDS: &[Command] = &[
     .args("[<controller name> ...]", any_args)
     .scope(Scope::Client)
     .formats(&["yaml", "json"])
-    .flags(&[Flag::switch(&["show-password"], "Show password for logged in user").unsupported()]),
+    .flags(&[Flag::switch(
+        &["show-password"],
+        "Show password for logged in user",
+    )]),
     Command::new("version", "Print the Juju CLI client version.", version)
         .scope(Scope::Client)
         .formats(&["smart", "json", "yaml"])

@@ -11,7 +11,9 @@ use super::table::TextTable;
 use super::times::Times;
 use crate::JujuVersion;
 use crate::flags::{Flag, Kind, Parsed};
-use crate::model::{LogLevel, LogLine, LogQuery, Model, StatusKind, StatusRecord, UnitName};
+use crate::model::{
+    LogLevel, LogLine, LogQuery, Model, ModelUuid, StatusKind, StatusRecord, UnitName,
+};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("debug-log", "Displays log messages for a model.", debug_log).args("", check_debug_log).flags(&[
@@ -23,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[
         Flag::text(&["exclude-label"], "Do not show log messages for these logging labels").only(JujuVersion::V3_6),
         Flag::text(&["include-labels"], "Only show log messages for these logging label key values").only(JujuVersion::V4_0),
         Flag::text(&["exclude-labels"], "Do not show log messages for these logging label key values").only(JujuVersion::V4_0),
-        Flag::switch(&["firehose"], "Show logs from all models").only(JujuVersion::V4_0).unsupported(),
+        Flag::switch(&["firehose"], "Show logs from all models").only(JujuVersion::V4_0),
         Flag::of(Kind::Format(&["text", "json"]), &["format"], "Specify output format").only(JujuVersion::V4_0),
         Flag::text(&["o", "output"], "Specify an output file").only(JujuVersion::V4_0),
         Flag::text(&["l", "level"], "Log level to show, one of [TRACE, DEBUG, INFO, WARNING, ERROR]"),
@@ -32,7 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[
         Flag::switch(&["replay"], "Show the entire log and continue to append new ones"),
         Flag::switch(&["no-tail"], "Show existing log messages and then exit"),
         Flag::switch(&["tail"], "Show existing log messages and continue to append new ones"),
-        Flag::switch(&["color"], "Force use of ANSI color codes").unsupported(),
+        Flag::switch(&["color"], "Force use of ANSI color codes"),
         Flag::switch(&["utc"], "Show times in UTC"),
         Flag::switch(&["location"], "Show filename and line numbers"),
         Flag::switch(&["date"], "Show dates as well as times"),
@@ -133,7 +135,13 @@ fn debug_log(cx: &Cx) -> Running<'_> {
         };
         let extent = Extent::of(&cx.args, terminal);
         let filter = Filter::new(&cx.args);
-        let layout = Layout::new(&cx.args, cx.times());
+        let plain = cx.env("NO_COLOR").is_some() || cx.env("TERM") == Some("dumb");
+        let to_client = cx.args.text("output").is_none_or(str::is_empty);
+        let by_itself = terminal == Terminal::Yes && to_client && !plain;
+        let layout = Layout {
+            color: by_itself || cx.args.switch("color"),
+            ..Layout::new(&cx.args, cx.times())
+        };
         let mut news = cx.hub.watch_log();
         news.borrow_and_update();
         let mut last = existing(cx, extent, &filter, &layout).await?;
@@ -158,6 +166,11 @@ fn debug_log(cx: &Cx) -> Running<'_> {
 /// How many lines are read at once: a long log must not hold up the database.
 const PAGE: u64 = 1000;
 
+/// Returns the model whose lines are shown; `None` when it is those of all.
+fn wanted_model(cx: &Cx) -> Option<ModelUuid> {
+    (!cx.args.switch("firehose")).then(|| cx.model_uuid())
+}
+
 /// Prints the lines that are there already and returns the row id of the newest that was read.
 async fn existing(
     cx: &Cx,
@@ -172,7 +185,7 @@ async fn existing(
     if extent.from_start || extent.lines.is_none() {
         return forward(cx, 0, wanted, filter, layout, &mut output).await;
     }
-    let model = cx.model_uuid();
+    let model = wanted_model(cx);
     let mut kept: VecDeque<LogLine> = VecDeque::new();
     let mut query = LogQuery {
         last: Some(PAGE),
@@ -180,7 +193,7 @@ async fn existing(
     };
     let mut newest = 0;
     while kept.len() < wanted {
-        let page = cx.hub.read_log(&model, &query)?;
+        let page = cx.hub.read_log(model.as_ref(), &query)?;
         let (Some((oldest, _)), Some((last, _))) = (page.first(), page.last()) else {
             break;
         };
@@ -206,7 +219,7 @@ async fn forward(
     layout: &Layout,
     output: &mut Output,
 ) -> Result<i64, Failure> {
-    let model = cx.model_uuid();
+    let model = wanted_model(cx);
     let mut query = LogQuery {
         after,
         first: Some(PAGE),
@@ -214,7 +227,7 @@ async fn forward(
     };
     let mut shown = 0;
     while shown < wanted {
-        let page = cx.hub.read_log(&model, &query)?;
+        let page = cx.hub.read_log(model.as_ref(), &query)?;
         let Some((last, _)) = page.last() else {
             break;
         };
@@ -262,6 +275,23 @@ struct Layout {
     form: &'static str,
     /// One JSON object per line (Juju 4.0).
     json: bool,
+    /// Each line begins with its model (Juju 4.0, `--firehose`).
+    with_model: bool,
+    /// Levels are coloured.
+    color: bool,
+}
+
+/// Colours a level as Juju does.
+fn colored(level: LogLevel) -> String {
+    let code = match level {
+        LogLevel::Trace => "39",
+        LogLevel::Debug => "32",
+        LogLevel::Info => "94",
+        LogLevel::Warning => "33",
+        LogLevel::Error => "91",
+        LogLevel::Critical => "37;41",
+    };
+    format!("\u{1b}[{code}m{}\u{1b}[0m", level.as_str())
 }
 
 impl Layout {
@@ -276,6 +306,8 @@ impl Layout {
             times,
             form,
             json: args.text("format") == Some("json"),
+            with_model: args.switch("firehose"),
+            color: false,
         }
     }
 
@@ -293,12 +325,19 @@ impl Layout {
             }));
         }
         let at = self.times.format(line.at, self.form);
+        let level = if self.color {
+            colored(line.level)
+        } else {
+            line.level.as_str().to_owned()
+        };
+        let model = if self.with_model {
+            format!("{}: ", line.model)
+        } else {
+            String::new()
+        };
         format!(
-            "{}: {at} {} {} {}\n",
-            line.entity,
-            line.level.as_str(),
-            line.module,
-            line.message
+            "{model}{}: {at} {level} {} {}\n",
+            line.entity, line.module, line.message
         )
     }
 }

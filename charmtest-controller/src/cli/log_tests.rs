@@ -327,3 +327,42 @@ fn machines_and_models_have_a_history_of_one() {
     }
     assert_eq!(c.juju("show-status-log 9 --type machine").code, 1);
 }
+
+#[test]
+fn levels_are_coloured_on_demand() {
+    let (c, _) = filled();
+    let shown = c.juju("debug-log --limit 2 --color").ok().stdout;
+    assert!(shown.contains(" \u{1b}[91mERROR\u{1b}[0m "), "{shown:?}");
+    assert!(shown.contains(" \u{1b}[94mINFO\u{1b}[0m "), "{shown:?}");
+    let plain = c.juju("debug-log --limit 2").ok().stdout;
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+}
+
+#[test]
+fn in_4_0_all_models_can_be_followed() {
+    let c = Controller::of(JujuVersion::V4_0);
+    for (name, second) in [("a", 1), ("b", 2)] {
+        c.juju(&format!("add-model {name}")).ok();
+        let model = c.hub.snapshot().current_model.clone().unwrap();
+        let one = line(&model, second, "unit-web-0", LogLevel::Info, "m");
+        c.hub.log([one]).unwrap();
+    }
+    let models = c.hub.snapshot();
+    let uuid = |name: &str| models.model_named(name).unwrap().info.uuid.clone();
+    assert_eq!(
+        c.juju("debug-log --limit 5 --firehose").ok().stdout,
+        format!(
+            "{}: unit-web-0: {} INFO m line 1\n{}: unit-web-0: {} INFO m line 2\n",
+            uuid("a"),
+            at(1).strftime("%H:%M:%S"),
+            uuid("b"),
+            at(2).strftime("%H:%M:%S")
+        )
+    );
+    assert_eq!(c.juju("debug-log --limit 5").ok().stdout.lines().count(), 1);
+    assert_eq!(
+        Controller::with_model().juju("debug-log --firehose").code,
+        2,
+        "3.6 has no such option"
+    );
+}

@@ -2,10 +2,13 @@
 
 use charmtest_charm::yaml_writer::{Times, YamlStyle, to_yaml_with};
 
+use super::charmhub;
 use super::command::{Command, Cx, Failure, first_of};
 use super::resource_view::ResourceView;
+use super::table::TextTable;
 use super::upload::{self, ResourceError};
 use crate::JujuVersion;
+use crate::charm_store::transport::StoreResource;
 use crate::flags::{Flag, Parsed};
 use crate::model::changes::{self, ChangeError};
 use crate::model::{UnitName, application_name};
@@ -98,11 +101,19 @@ async fn list(cx: &Cx) -> Result<(), Failure> {
         cx.info("No resources to display.").await;
         return Ok(());
     }
-    let value = if details {
+    let mut value = if details {
         view.details()
     } else {
         view.value()
     };
+    let updates = if details || view.unit.is_some() {
+        Vec::new()
+    } else {
+        charmhub::resource_updates(cx, &model, application).await
+    };
+    if !updates.is_empty() {
+        value["updates"] = updates.iter().map(charmhub::resource_value).collect();
+    }
     if view.is_yaml {
         let style = YamlStyle {
             times: Times::Plain,
@@ -114,10 +125,22 @@ async fn list(cx: &Cx) -> Result<(), Failure> {
         if details {
             view.details_table()
         } else {
-            view.table()
+            format!("{}{}", view.table(), updates_table(&updates))
         }
     })
     .await
+}
+
+/// Renders the table of newer resources, which stands below the others; empty when there are none.
+fn updates_table(updates: &[StoreResource]) -> String {
+    if updates.is_empty() {
+        return String::new();
+    }
+    let mut table = TextTable::new(["Resource", "Revision"]);
+    for resource in updates {
+        table.row([resource.name.as_str(), &resource.revision.to_string()]);
+    }
+    format!("\n[Updates Available]\n{}", table.render())
 }
 
 /// Makes the failure that there is no such application; 4.0 names it without quotes (recorded).

@@ -239,7 +239,7 @@ impl Hub {
     /// Fails when the database cannot be read.
     pub fn read_log(
         &self,
-        model: &ModelUuid,
+        model: Option<&ModelUuid>,
         query: &LogQuery,
     ) -> Result<Vec<(i64, LogLine)>, StoreError> {
         self.store().read_log(model, query)

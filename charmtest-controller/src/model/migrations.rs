@@ -110,7 +110,7 @@ mod tests {
                 .collect();
             assert_eq!(last, ["maintenance", "active"]);
             assert_eq!(
-                hub.read_log(&model.info.uuid, &Default::default())
+                hub.read_log(Some(&model.info.uuid), &Default::default())
                     .unwrap()
                     .len(),
                 27

@@ -210,30 +210,36 @@ impl Store {
         tx.commit().map_err(fail)
     }
 
-    /// Reads log lines of a model, oldest first, with their row ids.
+    /// Reads log lines of a model, or of all models, oldest first, with their row ids.
     ///
     /// # Errors
     ///
     /// Fails when the database cannot be read.
     pub fn read_log(
         &self,
-        model: &ModelUuid,
+        model: Option<&ModelUuid>,
         query: &LogQuery,
     ) -> Result<Vec<(i64, LogLine)>, StoreError> {
         let count = query.first.or(query.last);
         let limit = count.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
         let order = if query.first.is_some() { "ASC" } else { "DESC" };
+        // Two statements: with one for both the index over models would not be used.
+        let of_model = if model.is_some() {
+            "model = ?1"
+        } else {
+            "?1 IS NULL"
+        };
         let mut lines = self
             .query(
-                &format!("SELECT id, at, entity, level, module, message FROM log WHERE model = ?1 AND id > ?2 AND id < ?3 ORDER BY id {order} LIMIT ?4"),
-                params![model.0, query.after, query.before.unwrap_or(i64::MAX), limit],
+                &format!("SELECT id, at, entity, level, module, message, model FROM log WHERE {of_model} AND id > ?2 AND id < ?3 ORDER BY id {order} LIMIT ?4"),
+                params![model.map(|uuid| &uuid.0), query.after, query.before.unwrap_or(i64::MAX), limit],
                 |row| {
                     let level = usize::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
                     Ok((
                         row.get::<_, i64>(0)?,
                         row.get::<_, String>(1)?,
                         LogLine {
-                            model: model.clone(),
+                            model: ModelUuid(row.get(6)?),
                             at: jiff::Timestamp::UNIX_EPOCH,
                             entity: row.get(2)?,
                             level: LogLevel::ALL.get(level).copied().unwrap_or(LogLevel::Info),

@@ -228,7 +228,7 @@ impl World {
     pub(super) fn log(&self) -> Vec<String> {
         let lines = self
             .hub
-            .read_log(&ModelUuid(UUID.to_owned()), &LogQuery::default())
+            .read_log(Some(&ModelUuid(UUID.to_owned())), &LogQuery::default())
             .unwrap();
         lines
             .into_iter()

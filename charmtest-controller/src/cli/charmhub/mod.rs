@@ -18,6 +18,8 @@ mod fake;
 mod local_tests;
 #[cfg(test)]
 mod remote_tests;
+#[cfg(test)]
+mod update_tests;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +37,8 @@ use crate::flags::{Flag, Parsed};
 pub(super) use deploy::deploy;
 pub(super) use in_bundle::{BundleStore, bare_name};
 pub(super) use refresh::refresh;
-pub(super) use upgrades::upgrades;
+pub(super) use upgrades::{resource_updates, upgrades};
+pub(super) use view::resource_value;
 
 /// The commands of this directory that are not also something else.
 pub(super) const COMMANDS: &[Command] = &[

@@ -537,7 +537,9 @@ fn wrapped(line: &str) -> Vec<String> {
 }
 
 /// Returns a resource of a store as `charm-resources` shows it.
-pub(super) fn resource_value(resource: &crate::charm_store::transport::StoreResource) -> Value {
+pub(in crate::cli) fn resource_value(
+    resource: &crate::charm_store::transport::StoreResource,
+) -> Value {
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
     put("name", resource.name.clone().into());
