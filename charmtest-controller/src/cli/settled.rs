@@ -1,5 +1,5 @@
-//! `bind`, `retry-provisioning`, `scale-application`, `disabled-commands`: what they are about is settled here. There is one space, machines
-//! always start, models are models of machines, and no command can be disabled.
+//! `bind`, `retry-provisioning`, `scale-application`: what they are about is settled here. There is one space, machines always start, and
+//! models are models of machines.
 
 use super::command::{Command, Cx, Failure, any_args, no_args};
 use super::refresh::endpoint_lines;
@@ -44,19 +44,6 @@ pub(super) const COMMANDS: &[Command] = &[
     .args("<application> <scale>", |_| {
         Err("Juju command \"scale-application\" only supported on k8s container models".to_owned())
     }),
-    Command::new("disabled-commands", "List disabled commands.", |cx| {
-        Box::pin(async {
-            cx.info("No commands are currently disabled.").await;
-            Ok(())
-        })
-    })
-    .aliases(&["list-disabled-commands"])
-    .args("", no_args)
-    .formats(&["tabular", "json", "yaml"])
-    .flags(&[Flag::switch(
-        &["all"],
-        "Lists for all models (administrative users only)",
-    )]),
 ];
 
 fn check_machines(args: &Parsed) -> Result<(), String> {
@@ -169,11 +156,6 @@ mod tests {
                 ),
                 ("retry-provisioning --all", 0, ""),
                 ("retry-provisioning", 2, "ERROR no machine specified\n"),
-                (
-                    "disabled-commands",
-                    0,
-                    "No commands are currently disabled.\n",
-                ),
             ] {
                 let outcome = c.juju(line);
                 assert_eq!(
