@@ -102,7 +102,7 @@ fn check(args: &Parsed) -> Result<(), String> {
 }
 
 /// Returns the names of the devices that `--device` asks for.
-fn devices(args: &Parsed) -> impl Iterator<Item = &str> {
+pub(super) fn devices(args: &Parsed) -> impl Iterator<Item = &str> {
     args.all("device")
         .map(|value| value.split('=').next().unwrap_or_default())
 }

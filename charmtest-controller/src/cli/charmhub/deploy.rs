@@ -7,8 +7,8 @@ use charmtest_charm::Charm;
 
 use super::super::command::{Cx, Failure};
 use super::super::deploy::{
-    check_bindings, check_charm_options, count, owned, placement, storage_ids, storage_requests,
-    with_addresses,
+    check_bindings, check_charm_options, count, devices, owned, placement, storage_ids,
+    storage_requests, with_addresses,
 };
 use super::super::{constraints, refusals, settings, upload};
 use super::resources::keep;
@@ -131,6 +131,7 @@ async fn install(
     let attach_storage = storage_ids(args).map_err(Failure::usage)?;
     let label = name.clone();
     let refused = |error| refusals::deploy_from_store(cx.juju(), &label, error);
+    changes::check_devices(&charm, devices(args)).map_err(refused)?;
     with_addresses(cx, refused, |model, addresses| {
         let row = changes::add_store_charm(
             model,

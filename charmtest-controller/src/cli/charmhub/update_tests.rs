@@ -30,3 +30,22 @@ fn newer_resources_are_told() {
         assert_eq!(all.get("updates"), None);
     }
 }
+
+#[test]
+fn a_charm_has_the_devices_that_it_declares() {
+    for juju in JujuVersion::ALL {
+        let c = Controller::with_store(juju);
+        let outcome = c.juju("deploy db --device gpu=1,nvidia.com/gpu");
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (
+                1,
+                "ERROR charm \"db\" has no device called \"gpu\"\nERROR failed to deploy charm \"db\"\n"
+            )
+        );
+        assert_eq!(
+            c.juju("status --format json").json()["applications"],
+            json!({})
+        );
+    }
+}
