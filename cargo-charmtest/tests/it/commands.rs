@@ -175,6 +175,13 @@ fn exec_runs_on_machines() {
     assert_eq!(said.code, Some(1), "{said:?}");
     assert_eq!(shown["1"]["results"]["return-code"], 7);
     assert_eq!(shown["1"]["machine"], "1");
+    // The variables of hooks belong to units.
+    expect(
+        bed.try_juju(&["exec", "--machine", "0", "--", "env | grep -c ^JUJU_; true"]),
+        0,
+        "0\n",
+        "",
+    );
     // A machine without units has an agent too.
     expect(bed.try_juju(&["add-machine"]), 0, "", "created machine 2\n");
     expect(

@@ -80,18 +80,13 @@ pub(crate) fn environment(
     env.0
 }
 
-/// Returns the variables of a command on a machine: what it shares with hooks, without anything of a unit.
-pub(crate) fn command_environment(
-    model: &Model,
-    context: &str,
-    data: &DataDir,
-) -> BTreeMap<String, String> {
+/// Returns the variables of a command on a machine: none of Juju's own, which belong to the context of a unit (recorded).
+pub(crate) fn command_environment(model: &Model, data: &DataDir) -> BTreeMap<String, String> {
     let mut env = Variables::default();
-    env.set("JUJU_CONTEXT_ID", context);
-    env.set("JUJU_MODEL_UUID", &model.info.uuid.0);
     env.set("LANG", "C.UTF-8");
     env.set("PATH", format!("{}:{SYSTEM_PATH}", data.tools().display()));
     add_proxies(&mut env, model);
+    env.0.retain(|name, _| !name.starts_with("JUJU_"));
     env.0
 }
 

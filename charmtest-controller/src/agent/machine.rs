@@ -16,7 +16,9 @@ use super::context::ActionContext;
 use super::environment::command_environment;
 use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script};
-use super::processes::{MACHINE_VARIABLE, kill_by_environment, machine_mark};
+use super::processes::{
+    MACHINE_VARIABLE, TASK_VARIABLE, kill_by_environment, machine_mark, task_mark,
+};
 use super::shared::{Shared, transact};
 use crate::model::changes::forget_excess;
 use crate::model::{Hub, Model, ModelUuid, Task, TaskId, TaskReceiver, TaskStatus};
@@ -46,15 +48,15 @@ impl Machines {
 
     /// Ends commands that an earlier daemon left running; their tasks fail, as in Juju when an agent starts anew.
     pub(super) fn recover(hub: &Hub, uuid: &ModelUuid, model: &Model) {
-        let left: Vec<(TaskId, String)> = model
+        let left: Vec<TaskId> = model
             .tasks
             .values()
             .filter(|task| matches!(task.status, TaskStatus::Running | TaskStatus::Aborting))
-            .filter_map(|task| Some((task.id, task.receiver.machine()?.to_owned())))
+            .filter(|task| task.receiver.machine().is_some())
+            .map(|task| task.id)
             .collect();
-        for (id, machine) in left {
-            let context = context_id(&machine, id);
-            kill_by_environment(&[("JUJU_CONTEXT_ID", &context), ("JUJU_MODEL_UUID", &uuid.0)]);
+        for id in left {
+            kill_by_environment(&[(TASK_VARIABLE, &task_mark(uuid, id))]);
             finish(
                 hub,
                 uuid,
@@ -101,10 +103,6 @@ impl Machines {
     }
 }
 
-fn context_id(machine: &str, id: TaskId) -> String {
-    format!("machine-{}-juju-exec-{id}", machine.replace('/', "-"))
-}
-
 /// Runs a command on a machine and commits what came of it.
 async fn run(shared: &Shared, uuid: &ModelUuid, id: TaskId, mut stop: watch::Receiver<bool>) {
     let hub = &shared.hub;
@@ -141,9 +139,8 @@ async fn run(shared: &Shared, uuid: &ModelUuid, id: TaskId, mut stop: watch::Rec
         Err(error) => (Exit::NotStarted(error), Vec::new(), Vec::new()),
         Ok(()) => {
             let text = |key: &str| task.params.get(key).and_then(Value::as_str);
-            let mut env: BTreeMap<String, String> =
-                command_environment(&model, &context_id(machine, id), &hub.data);
-            env.insert("JUJU_MACHINE_ID".to_owned(), machine.clone());
+            let mut env: BTreeMap<String, String> = command_environment(&model, &hub.data);
+            env.insert(TASK_VARIABLE.to_owned(), task_mark(uuid, id));
             env.insert(MACHINE_VARIABLE.to_owned(), machine_mark(uuid, machine));
             let job = Job {
                 script: Script::Shell(text("command").unwrap_or_default().to_owned()),

@@ -16,7 +16,7 @@ use super::environment::{dispatch_path, environment};
 use super::hook::Hook;
 use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script, find_script, start_hint};
-use super::processes::kill_by_environment;
+use super::processes::{MACHINE_VARIABLE, kill_by_environment, machine_mark};
 use super::worker::{Turn, Worker, cancelled};
 use crate::model::changes::params_at_unit;
 use crate::model::{
@@ -230,9 +230,11 @@ impl Worker {
     async fn end_machine(&self, context: &HookContext) {
         let unit = context.base.units.get(&self.unit);
         let machine = unit.map(|unit| unit.machine.clone()).unwrap_or_default();
+        let mark = machine_mark(&self.model, &machine);
         let model = self.model.0.clone();
         let ending = tokio::task::spawn_blocking(move || {
             kill_by_environment(&[("JUJU_MODEL_UUID", &model), ("JUJU_MACHINE_ID", &machine)]);
+            kill_by_environment(&[(MACHINE_VARIABLE, &mark)]);
         });
         // A panic there is in the daemon's log.
         let _ = ending.await;

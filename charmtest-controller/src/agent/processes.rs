@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use crate::model::ModelUuid;
+use crate::model::{ModelUuid, TaskId};
 use rustix::process::{Pid, Signal, getuid, kill_process, kill_process_group};
 
 /// How often the process table is searched until nothing is found: a process may fork while it is looked at.
@@ -12,6 +12,14 @@ const ROUNDS: u32 = 50;
 
 /// The variable by which the processes of a machine's sessions and commands are known; its value is [`machine_mark`].
 pub(crate) const MACHINE_VARIABLE: &str = "CHARMTEST_MACHINE";
+
+/// The variable by which the processes of one command on a machine are known: [`task_mark`].
+pub(crate) const TASK_VARIABLE: &str = "CHARMTEST_TASK";
+
+/// Returns what the processes of a command on a machine carry in [`TASK_VARIABLE`].
+pub(crate) fn task_mark(model: &ModelUuid, task: TaskId) -> String {
+    format!("{model}/{task}")
+}
 
 /// Returns what processes of a machine carry in [`MACHINE_VARIABLE`].
 pub(crate) fn machine_mark(model: &ModelUuid, machine: &str) -> String {

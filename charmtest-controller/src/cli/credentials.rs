@@ -8,7 +8,7 @@ use super::clouds::{self, CLIENT_FLAG, CONTROLLER_FLAG, FILE_FLAG, Sides};
 use super::command::{Command, Cx, Failure, Scope, at_most, first_of};
 use super::models::CREDENTIAL;
 use super::table::TextTable;
-use super::target::CLOUD;
+use super::target::{CLOUD, USER};
 use crate::flags::Flag;
 
 /// The commands of this file.
@@ -313,6 +313,9 @@ async fn show_credential(cx: &Cx) -> Result<(), Failure> {
         }
         if !clouds.is_empty() {
             all.insert(key.to_owned(), Value::Object(clouds));
+        } else if let (Some(cloud), Some(name)) = (cloud, name) {
+            let known = source.contains_key(cloud);
+            cx.info(&missing(key, cloud, name, known)).await;
         }
     }
     if all.is_empty() {
@@ -321,6 +324,21 @@ async fn show_credential(cx: &Cx) -> Result<(), Failure> {
         return Ok(());
     }
     cx.print(&yaml_writer::to_yaml(&Value::Object(all))).await
+}
+
+/// Says that a side does not have the credential that was asked for (recorded).
+fn missing(side: &str, cloud: &str, name: &str, cloud_known: bool) -> String {
+    let lookup = "ERROR client credential content lookup failed: loading credentials: credential";
+    match (side, cloud_known) {
+        ("controller-credentials", _) => {
+            format!(
+                "cloud credential {:?} not found",
+                format!("{cloud}/{USER}/{name}")
+            )
+        }
+        (_, true) => format!("{lookup} {name:?} for cloud {cloud} not found"),
+        (_, false) => format!("{lookup}s for cloud {cloud} not found"),
+    }
 }
 
 /// Lists the models that use the controller's credential, with the access that it gives.
@@ -580,6 +598,20 @@ mod tests {
             .ok()
             .stdout;
         assert!(yaml.contains("      client-key: SECRET\n"), "{yaml}");
+        let none = "No credentials from this client or from a controller to display.\n";
+        for (side, error) in [
+            (
+                "-c embedded localhost",
+                "cloud credential \"localhost/admin/nosuch\" not found\n",
+            ),
+            (
+                "--client nocloud",
+                "ERROR client credential content lookup failed: loading credentials: credentials for cloud nocloud not found\n",
+            ),
+        ] {
+            let outcome = c.juju(&format!("show-credential {side} nosuch")).ok();
+            assert_eq!(outcome.stderr, format!("{error}{none}"));
+        }
         let shown = c.juju("show-credential").ok().stdout;
         assert!(
             shown.contains("validity-check: valid") && shown.contains("admin/m: admin"),

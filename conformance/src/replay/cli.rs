@@ -224,7 +224,7 @@ impl Replay {
                     .other(&["sh".to_owned(), "-c".to_owned(), script.to_owned()])?
             }
             None => {
-                let args: Vec<String> = line.split(' ').map(|word| self.names.text(word)).collect();
+                let args: Vec<String> = words(line).map(|word| self.names.text(&word)).collect();
                 self.juju.call(&args, &Input::default(), LIMIT)?
             }
         };
@@ -351,6 +351,21 @@ impl Replay {
     }
 }
 
+/// Splits a line at spaces; what stands between single quotes is one word.
+fn words(line: &str) -> impl Iterator<Item = String> {
+    let mut words = vec![String::new()];
+    for (index, part) in line.split('\'').enumerate() {
+        let quoted = index % 2 == 1;
+        let mut pieces = part.split(' ').filter(|_| !quoted);
+        let first = if quoted { Some(part) } else { pieces.next() };
+        if let Some(last) = words.last_mut() {
+            last.push_str(first.unwrap_or_default());
+        }
+        words.extend(pieces.map(str::to_owned));
+    }
+    words.into_iter()
+}
+
 /// Returns what the embedded controller says that it does not support.
 fn missing(stderr: &str) -> Option<String> {
     let line = stderr
@@ -374,8 +389,7 @@ fn is_at_once(record: &Record) -> bool {
         "first cancels",
         "unit just added",
     ];
-    record.command() == "resolved" && note.is_empty()
-        || MOMENTS.iter().any(|moment| note.contains(moment))
+    MOMENTS.iter().any(|moment| note.contains(moment))
 }
 
 fn is_settled(status: &Value) -> bool {
@@ -444,6 +458,15 @@ fn state(status: &str) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quoted_words_are_one() {
+        let words: Vec<String> = words("exec -- status-set active 'mode calm' x").collect();
+        assert_eq!(
+            words,
+            ["exec", "--", "status-set", "active", "mode calm", "x"]
+        );
+    }
 
     #[test]
     fn the_state_of_units_is_read_from_every_format() {
