@@ -174,7 +174,9 @@ fn targets(model: &Model, args: &Parsed) -> Result<Vec<Receiver>, Failure> {
             .map(|id| Receiver::Machine(id.to_owned())),
     );
     for unit in args.list("unit") {
-        targets.push(Receiver::parse(unit).map_err(Failure::usage)?);
+        let target = Receiver::parse(unit).map_err(Failure::usage)?;
+        check_leader(model, &target)?;
+        targets.push(target);
     }
     for name in args.list("application") {
         if !model.applications.contains(name) {
@@ -200,6 +202,20 @@ fn targets(model: &Model, args: &Parsed) -> Result<Vec<Receiver>, Failure> {
         }
     }
     Ok(once)
+}
+
+/// Refuses the leader of an application that has none: Juju 4.0 makes no operation then (recorded), 3.6 one that fails.
+fn check_leader(model: &Model, target: &Receiver) -> Result<(), Failure> {
+    let Receiver::Leader(application) = target else {
+        return Ok(());
+    };
+    let row = model.applications.get(application);
+    if model.info.juju == JujuVersion::V3_6 || row.is_some_and(|row| row.leader.is_some()) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "getting leader unit for {application}: application {application:?} not found in leases (not found)"
+    )))
 }
 
 /// Makes the command line: one argument is shell text as it stands, several are the words of a command.

@@ -245,6 +245,24 @@ fn commands_on_applications_and_leaders() {
 }
 
 #[test]
+fn the_leader_of_nothing_is_an_error_in_4_0() {
+    for (juju, code, stdout, error) in [
+        (JujuVersion::V3_6, 0, "", "could not determine leader"),
+        (
+            JujuVersion::V4_0,
+            1,
+            "{}\n",
+            "ERROR getting leader unit for nosuch: application \"nosuch\" not found in leases (not found)",
+        ),
+    ] {
+        let c = Controller::with_model_of(juju);
+        let outcome = c.juju("exec -u nosuch/leader --format json -- true");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (code, stdout));
+        assert!(outcome.stderr.contains(error), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn what_run_and_exec_refuse() {
     let c = Controller::with_applications();
     c.assert_refusals(&[
