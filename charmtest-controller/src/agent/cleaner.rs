@@ -104,3 +104,68 @@ pub(super) fn clean_up(hub: &Hub, gone: &[Gone]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+    use crate::model::{Clock, TimeScale, Timing};
+    use crate::paths::DataDir;
+
+    fn sleeper(variables: &[(&str, &str)]) -> Child {
+        Command::new("sleep")
+            .arg("600")
+            .env_clear()
+            .envs(variables.iter().copied())
+            .spawn()
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_gone_together_is_cleaned_up_together_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        let (hub, _touched) =
+            Hub::open(data, Clock::System, Timing::scaled(TimeScale::default())).unwrap();
+        let model = ModelUuid(crate::model::random_uuid());
+        let unit = |name: &str| UnitName::parse(name).unwrap();
+        let mark = |id: &str| machine_mark(&model, id);
+        let hook = |unit| sleeper(&[("JUJU_UNIT_NAME", unit), ("JUJU_MODEL_UUID", &model.0)]);
+        let mut ended = [
+            hook("a/0"),
+            hook("a/1"),
+            sleeper(&[(MACHINE_VARIABLE, &mark("0"))]),
+        ];
+        let mut left = [
+            hook("a/2"),
+            sleeper(&[("JUJU_UNIT_NAME", "a/0"), ("JUJU_MODEL_UUID", "other")]),
+            sleeper(&[(MACHINE_VARIABLE, &mark("1"))]),
+        ];
+        let dirs = [
+            (hub.data.agent(&model, &unit("a/0")), false),
+            (hub.data.machine(&model, "0"), false),
+            (hub.data.root().join("models"), true),
+        ];
+        for (dir, _) in &dirs {
+            std::fs::create_dir_all(dir).unwrap();
+        }
+        let gone = [
+            Gone::Unit(model.clone(), unit("a/0")),
+            Gone::Unit(model.clone(), unit("a/1")),
+            Gone::Machine(model.clone(), "0".to_owned()),
+        ];
+        clean_up(&hub, &gone);
+        for child in &mut ended {
+            assert!(!child.wait().unwrap().success());
+        }
+        for child in &mut left {
+            assert!(child.try_wait().unwrap().is_none(), "{child:?}");
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        for (dir, stays) in dirs {
+            assert_eq!(dir.exists(), stays, "{}", dir.display());
+        }
+    }
+}

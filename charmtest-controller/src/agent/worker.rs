@@ -69,12 +69,16 @@ impl Worker {
                     if self.settle(&model).await {
                         continue;
                     }
+                    // Whoever waits keeps no model: a thousand agents would keep as many of them, with all that was in them.
+                    drop(model);
                     if !self.wait(until).await {
                         return;
                     }
                 }
                 step if needs_turn(&step) => {
-                    let Some(turn) = self.take_turn(&model, &step).await else {
+                    let wanted = self.wanted_turn(&model, &step);
+                    drop(model);
+                    let Some(turn) = self.take_turn(wanted).await else {
                         return;
                     };
                     // Much may have happened while this unit waited for its turn.
@@ -153,10 +157,15 @@ impl Worker {
         }
     }
 
-    /// Waits for the machine and for a slot; `None` when the agent has to stop.
-    async fn take_turn(&mut self, model: &Model, step: &Step) -> Option<Turn> {
+    /// Returns the machine that a step runs on and its execution group there, see [`group`].
+    fn wanted_turn(&self, model: &Model, step: &Step) -> Option<(String, Option<String>)> {
         let machine = model.units.get(&self.unit)?.machine.clone();
-        let group = group(model, step);
+        Some((machine, group(model, step)))
+    }
+
+    /// Waits for the machine and for a slot; `None` when the agent has to stop.
+    async fn take_turn(&mut self, wanted: Option<(String, Option<String>)>) -> Option<Turn> {
+        let (machine, group) = wanted?;
         let shared = Arc::clone(&self.shared);
         let uuid = self.model.clone();
         let turn = async move {
