@@ -11,13 +11,16 @@ use super::context::HookContext;
 /// find nothing to write into.
 pub type SharedContext = Arc<Mutex<Option<HookContext>>>;
 
+/// Whose turn it is among the tools of a context. A hook may call thousands of tools at once; they wait here, where it takes no thread.
+pub type ToolTurn = Arc<tokio::sync::Mutex<()>>;
+
 /// Contexts by id.
 #[derive(Debug, Default)]
-pub struct Contexts(Mutex<HashMap<String, SharedContext>>);
+pub struct Contexts(Mutex<HashMap<String, (SharedContext, ToolTurn)>>);
 
 impl Contexts {
-    /// Returns the context with this id, if its hook runs.
-    pub fn get(&self, id: &str) -> Option<SharedContext> {
+    /// Returns the context with this id and whose turn it is there, if its hook runs.
+    pub fn get(&self, id: &str) -> Option<(SharedContext, ToolTurn)> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -31,12 +34,15 @@ impl Contexts {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Arc::new(Mutex::new(Some(context))));
+            .insert(
+                id,
+                (Arc::new(Mutex::new(Some(context))), ToolTurn::default()),
+            );
     }
 
     /// Takes a context away from hook tools and returns what they made of it.
     pub fn close(&self, id: &str) -> Option<HookContext> {
-        let context = self
+        let (context, _) = self
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

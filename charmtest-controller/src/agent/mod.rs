@@ -46,7 +46,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use action::base64;
 pub use context::{ActionContext, HookContext, Pending};
-pub use contexts::{Contexts, SharedContext};
+pub use contexts::{Contexts, SharedContext, ToolTurn};
 pub use hook::{
     Hook, RelationEvent, RelationHook, SecretEvent, SecretHook, StorageEvent, StorageHook,
 };

@@ -19,7 +19,7 @@ use crate::model::{
 use crate::paths::DataDir;
 
 /// How long a test waits for something that should take milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A controller with agents, its data in a directory that goes with it.
 struct Rig {
@@ -420,7 +420,7 @@ async fn a_hook_that_reboots_at_once_is_killed_with_its_machine_and_runs_again()
         )
     });
     let running = rig.unit().progress.running.unwrap();
-    let context = rig.agents.contexts().get(&running.context).unwrap();
+    let (context, _) = rig.agents.contexts().get(&running.context).unwrap();
     let kill = context.lock().unwrap().as_ref().unwrap().kill.clone();
     kill.notify_one();
     rig.until("started again", |_| {

@@ -122,7 +122,7 @@ async fn tool(
         .get("JUJU_CONTEXT_ID")
         .map(String::as_str)
         .unwrap_or_default();
-    let Some(context) = daemon.agents.contexts().get(context) else {
+    let Some((context, turn)) = daemon.agents.contexts().get(context) else {
         let text = format!("ERROR bad request: wrong context ID; got {context:?}\n");
         let _ = send(&mut writer, &Frame::Stderr(text.into_bytes())).await;
         let _ = send(&mut writer, &Frame::Exit(1)).await;
@@ -136,8 +136,10 @@ async fn tool(
         stdin: None,
     };
     loop {
-        // It waits for other tools of its hook, for the disk, perhaps for a large resource: others must not wait with it.
+        let own = turn.lock().await;
+        // It waits for the disk, perhaps for a large resource: others must not wait with it.
         let answer = tokio::task::block_in_place(|| tools::run(&daemon.hub, &context, &call));
+        drop(own);
         match answer {
             Answer::NeedsStdin => {
                 if send(&mut writer, &Frame::WantStdin).await.is_err() {
