@@ -1,5 +1,6 @@
 //! Measurements, as ratios to something else measured in the same run: the machines are noisy.
 
+mod load;
 mod scale;
 
 use std::fs;
@@ -28,11 +29,14 @@ type Bench = fn(&Bed) -> Result;
 
 /// Runs the benchmarks whose names are given, or all of them.
 pub(crate) fn run(names: &[&str]) -> Result {
-    let all: [(&str, Bench); 7] = [
+    let all: [(&str, Bench); 10] = [
         ("tool", tool),
         ("status", status),
         ("deploy", deploy),
         ("log", log),
+        ("ops-log", load::ops_log),
+        ("queue", load::queue),
+        ("misbehaving", load::misbehaving),
         ("scale", scale::scale),
         ("empty", empty_tests),
         ("build", author_build),
