@@ -67,8 +67,10 @@ fn relation_ids(scene: &mut Scene<'_>, parsed: &Parsed) -> Result<Answered, Tool
     };
     at_most(parsed, 1)?;
     let application = context.unit.application();
+    // 4.0 goes on listing the relation (recorded 4.0.15).
+    let hides = scene.model.info.juju == JujuVersion::V3_6;
     let broken = hook
-        .filter(|hook| hook.event == RelationEvent::Broken)
+        .filter(|hook| hides && hook.event == RelationEvent::Broken)
         .map(|hook| hook.relation);
     let ids: BTreeSet<String> = context
         .base
@@ -357,19 +359,21 @@ mod tests {
     }
 
     #[test]
-    fn in_broken_the_relation_is_no_longer_listed_but_readable() {
-        let mut world = World::new();
-        world.edit(|model| model.relations.get_mut(&12).unwrap().life = Life::Dying);
-        world.enter_relation(RelationEvent::Broken, None);
-        world.check(&[
-            ("relation-ids server", 0, "", ""),
-            ("relation-list", 0, "", ""),
-            ("relation-list --app", 0, "oth\n", ""),
-            ("relation-get from oth/0", 0, "oth/0\n", ""),
-            ("relation-get app-from oth --app", 0, "oth\n", ""),
-            ("relation-set k=v", 0, "", ""),
-            ("relation-get k two/0", 0, "v\n", ""),
-        ]);
+    fn in_broken_the_relation_is_readable_and_listed_in_4_0_only() {
+        for (juju, listed) in [(JujuVersion::V3_6, ""), (JujuVersion::V4_0, "server:12\n")] {
+            let mut world = World::of(juju);
+            world.edit(|model| model.relations.get_mut(&12).unwrap().life = Life::Dying);
+            world.enter_relation(RelationEvent::Broken, None);
+            world.check(&[
+                ("relation-ids server", 0, listed, ""),
+                ("relation-list", 0, "", ""),
+                ("relation-list --app", 0, "oth\n", ""),
+                ("relation-get from oth/0", 0, "oth/0\n", ""),
+                ("relation-get app-from oth --app", 0, "oth\n", ""),
+                ("relation-set k=v", 0, "", ""),
+                ("relation-get k two/0", 0, "v\n", ""),
+            ]);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -47,9 +48,10 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
     let mut used = BTreeMap::new();
     let mut ran = BTreeSet::new();
     let mut totals = [0_usize; 4];
+    let started = Instant::now();
     print(&format!(
-        "{:<34} {:>6} {:>6} {:>6} {:>10} {:>12}",
-        "recorded hooks", "hooks", "agree", "share", "explained", "unexplained"
+        "{:<34} {:>6} {:>6} {:>6} {:>10} {:>12} {:>8}",
+        "recorded hooks", "hooks", "agree", "share", "explained", "unexplained", "seconds"
     ));
     let sessions: Vec<Vec<(String, Outcome)>> = side_by_side(options, &plan.session, |session| {
         // A scenario goes on where the one before it ended, so all up to the last one that is chosen run.
@@ -80,7 +82,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         report(options, &plan, &name, outcome, &mut used, &mut totals);
         ran.insert(name);
     }
-    line("all", totals);
+    line("all", totals, started.elapsed());
     for (name, why) in &plan.skip {
         print(&format!("{name:<34} not replayed: {why}"));
     }
@@ -149,7 +151,7 @@ fn report(
         left.extend(unexplained.into_iter().map(|found| (unit.clone(), found)));
     }
     let counts = [outcome.hooks, outcome.agree, explained, left.len()];
-    line(name, counts);
+    line(name, counts, outcome.took);
     for (total, count) in totals.iter_mut().zip(counts) {
         *total += count;
     }
@@ -169,10 +171,11 @@ fn report(
     }
 }
 
-fn line(name: &str, [hooks, agree, explained, unexplained]: [usize; 4]) {
+fn line(name: &str, [hooks, agree, explained, unexplained]: [usize; 4], took: Duration) {
     let share = (agree * 100).checked_div(hooks).unwrap_or(100);
     print(&format!(
-        "{name:<34} {hooks:>6} {agree:>6} {share:>5}% {explained:>10} {unexplained:>12}"
+        "{name:<34} {hooks:>6} {agree:>6} {share:>5}% {explained:>10} {unexplained:>12} {:>8}",
+        took.as_secs()
     ));
 }
 

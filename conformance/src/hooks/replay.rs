@@ -48,6 +48,8 @@ pub(crate) struct Outcome {
     pub(crate) agree: usize,
     /// What differs, by unit; commands are under `juju`.
     pub(crate) found: BTreeMap<String, Vec<Found>>,
+    /// How long it took here.
+    pub(crate) took: Duration,
     /// The hooks of each unit, on Juju and here.
     pub(crate) orders: BTreeMap<String, [String; 2]>,
 }
@@ -185,6 +187,7 @@ impl Stage {
             }
         }
         self.compare(recording, &mut outcome)?;
+        outcome.took = began.elapsed();
         Ok(outcome)
     }
 
