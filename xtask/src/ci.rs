@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result {
         &["test", "--workspace"],
         &["charmtest"],
         &["xtask", "conformance"],
+        &["xtask", "conformance", "hooks"],
     ] {
         let since = Instant::now();
         cargo(step).run()?;
