@@ -8,7 +8,7 @@ use super::super::command::Cx;
 use super::{blocking, parse_name, request};
 use crate::charm_store::channel::Channel;
 use crate::charm_store::transport::StoreResource;
-use crate::charm_store::{CharmStore, Request, Settings, WantedBase, resolve};
+use crate::charm_store::{CharmStore, CharmStoreError, Request, Settings, WantedBase, resolve};
 use crate::model::{Application, Model};
 
 /// Makes the request for what an application follows; `None` when its charm is not from a store.
@@ -39,18 +39,7 @@ pub(in crate::cli) async fn resource_updates(
     let Some(wanted) = followed(model, app) else {
         return Vec::new();
     };
-    let data = cx.hub.data.root().to_owned();
-    let (cwd, env) = (cx.request.cwd.clone(), cx.request.env.clone());
-    let found = blocking(move || {
-        let settings = Settings::read(&data, cwd.as_ref(), &env)?;
-        let here = Settings {
-            charmhub: false,
-            ..settings
-        };
-        let store = CharmStore::open(&here, "", &data, &env)?;
-        Ok(resolve(&store, &wanted)?.resources)
-    });
-    let mut newer = found.await.unwrap_or_default();
+    let mut newer = ask_here(cx, move |store| Ok(resolve(store, &wanted)?.resources)).await;
     newer.retain(|resource| {
         from_store(&resource.name).is_some_and(|revision| revision != resource.revision)
     });
@@ -73,15 +62,7 @@ pub(in crate::cli) async fn upgrades(cx: &Cx, model: &Model) -> BTreeMap<String,
     if all.is_empty() {
         return BTreeMap::new();
     }
-    let data = cx.hub.data.root().to_owned();
-    let (cwd, env) = (cx.request.cwd.clone(), cx.request.env.clone());
-    let found = blocking(move || {
-        let settings = Settings::read(&data, cwd.as_ref(), &env)?;
-        let here = Settings {
-            charmhub: false,
-            ..settings
-        };
-        let store = CharmStore::open(&here, "", &data, &env)?;
+    ask_here(cx, move |store| {
         let mut newer = BTreeMap::new();
         for (application, url, revision, wanted) in all {
             let newest = store
@@ -92,6 +73,24 @@ pub(in crate::cli) async fn upgrades(cx: &Cx, model: &Model) -> BTreeMap<String,
             }
         }
         Ok(newer)
+    })
+    .await
+}
+
+/// Asks the stores on this machine, and never the network; answers nothing when they cannot be read.
+async fn ask_here<T: Default + Send + 'static>(
+    cx: &Cx,
+    ask: impl FnOnce(&CharmStore) -> Result<T, CharmStoreError> + Send + 'static,
+) -> T {
+    let data = cx.hub.data.root().to_owned();
+    let (cwd, env) = (cx.request.cwd.clone(), cx.request.env.clone());
+    let answer = blocking(move || {
+        let settings = Settings::read(&data, cwd.as_ref(), &env)?;
+        let here = Settings {
+            charmhub: false,
+            ..settings
+        };
+        ask(&CharmStore::open(&here, "", &data, &env)?)
     });
-    found.await.unwrap_or_default()
+    answer.await.unwrap_or_default()
 }
