@@ -1,5 +1,6 @@
 //! The way from a test binary's command line to its exit code.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
@@ -97,11 +98,7 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     };
     let file = entries.first().map_or("", |entry| entry.file);
     let settings = settings(args, target, file);
-    let world = JujuWorld::new(
-        backend_options(args),
-        settings.package_dir.clone(),
-        settings.record_dir.clone(),
-    );
+    let world = JujuWorld::new(backend_options(args), settings.clone());
     let code = execute(args, &plan, settings, Arc::new(world), &runtime);
     // A test that blocks its thread, or a task that a test spawned, must not keep the process.
     runtime.shutdown_background();
@@ -281,6 +278,9 @@ fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
         } else {
             Keep::Never
         },
+        destroy_storage: None,
+        model_config: BTreeMap::new(),
+        base_temp: None,
         deploying: deploying(args),
         test_timeout: args.run.test_timeout.duration(),
         teardown_timeout: args.run.teardown_timeout.duration().unwrap_or(STOP_GRACE),

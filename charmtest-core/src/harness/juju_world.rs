@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::event::Evidence;
+use super::run_state::Settings;
 use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, World};
 use crate::diagnose;
 use crate::failure::Failure;
@@ -17,25 +18,23 @@ use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts};
 #[derive(Debug)]
 pub(super) struct JujuWorld {
     options: BackendOptions,
-    package_dir: PathBuf,
-    record_dir: PathBuf,
+    settings: Settings,
     backend: OnceLock<Arc<Backend>>,
 }
 
 impl JujuWorld {
-    pub(super) fn new(options: BackendOptions, package_dir: PathBuf, record_dir: PathBuf) -> Self {
+    pub(super) fn new(options: BackendOptions, settings: Settings) -> Self {
         Self {
             options,
-            package_dir,
-            record_dir,
+            settings,
             backend: OnceLock::new(),
         }
     }
 
     /// Opens the file that lists every command of the run.
     fn open_transcript(&self) -> io::Result<Transcript> {
-        fs::create_dir_all(&self.record_dir)?;
-        Transcript::to_file(self.record_dir.join("commands.jsonl"))
+        fs::create_dir_all(&self.settings.record_dir)?;
+        Transcript::to_file(self.settings.record_dir.join("commands.jsonl"))
     }
 
     fn backend(&self) -> Result<&Arc<Backend>, Failure> {
@@ -53,18 +52,28 @@ impl JujuWorld {
         })
     }
 
+    /// Returns the directory that holds one directory per model, for files that tests make.
+    fn files(&self) -> PathBuf {
+        let base = self.settings.base_temp.clone();
+        base.unwrap_or_else(files_beside_the_binary)
+    }
+
     fn site(&self, model: Model, observer: Observer) -> Result<Arc<dyn Site>, Failure> {
-        let tmp_path = tmp_path(model.name());
+        let tmp_path = self.files().join(model.name());
         fs::create_dir_all(&tmp_path)?;
         let ops_test = OpsTest::new(OpsTestParts {
             backend: Arc::clone(self.backend()?),
             model: model.with_observer(observer.clone()),
-            package_dir: self.package_dir.clone(),
+            package_dir: self.settings.package_dir.clone(),
             tmp_path,
             program: self.options.program.clone(),
             observer,
         });
-        Ok(Arc::new(JujuSite { ops_test }))
+        let releases_storage = self.settings.destroy_storage == Some(false);
+        Ok(Arc::new(JujuSite {
+            ops_test,
+            releases_storage,
+        }))
     }
 }
 
@@ -75,7 +84,7 @@ impl World for JujuWorld {
         match self.open_transcript() {
             Ok(transcript) => backend.juju = backend.juju.with_transcript(transcript),
             Err(error) => {
-                let directory = self.record_dir.display();
+                let directory = self.settings.record_dir.display();
                 warning = Some(format!("the run leaves no record in {directory}: {error}"));
             }
         }
@@ -124,7 +133,8 @@ impl World for JujuWorld {
             let options = CreateModel {
                 controller: self.options.controller.clone(),
                 cloud: self.options.cloud.clone(),
-                ..CreateModel::default()
+                credential: None,
+                config: self.settings.model_config.clone(),
             };
             let model = Model::create(&juju, &self.name(model)?, options).await?;
             self.site(model, observer)
@@ -135,6 +145,7 @@ impl World for JujuWorld {
 /// One model of the backend.
 struct JujuSite {
     ops_test: OpsTest,
+    releases_storage: bool,
 }
 
 impl Site for JujuSite {
@@ -157,7 +168,13 @@ impl Site for JujuSite {
     }
 
     fn destroy(&self, limit: Duration) -> LocalFuture<'_, Result<(), Failure>> {
-        Box::pin(async move { Ok(self.ops_test.model().destroy(limit).await?) })
+        Box::pin(async move {
+            let model = self.ops_test.model();
+            if self.releases_storage {
+                return Ok(model.destroy_releasing_storage(limit).await?);
+            }
+            Ok(model.destroy(limit).await?)
+        })
     }
 
     fn remove_files(&self) {
@@ -166,14 +183,14 @@ impl Site for JujuSite {
     }
 }
 
-/// Returns the directory for files that the tests of a model make: below cargo's target directory, which also programs that
-/// cannot read `/tmp` can read; a temporary directory where there is none.
-fn tmp_path(model: &str) -> PathBuf {
+/// Returns the directory for files that tests make: below cargo's target directory, which also programs that cannot read
+/// `/tmp` can read; a temporary directory where there is none.
+fn files_beside_the_binary() -> PathBuf {
     let executable = std::env::current_exe().unwrap_or_default();
     let deps = executable
         .parent()
         .filter(|parent| parent.ends_with("deps"));
     let target = deps.and_then(Path::parent).and_then(Path::parent);
     let root = target.map_or_else(std::env::temp_dir, |target| target.join("tmp"));
-    root.join("charmtest").join(model)
+    root.join("charmtest")
 }

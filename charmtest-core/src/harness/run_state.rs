@@ -1,5 +1,6 @@
 //! What all modules of a run share: how it goes about its work, its backend, and who hears of its events.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,13 @@ pub(super) struct Settings {
     pub(super) shared_model: Option<String>,
     /// What becomes of the models that the run makes.
     pub(super) keep: Keep,
+    /// What becomes of the storage of models that are destroyed; without it, that of models which the run made is destroyed
+    /// with them, and that of others is released.
+    pub(super) destroy_storage: Option<bool>,
+    /// The configuration of the models that the run makes for its modules.
+    pub(super) model_config: BTreeMap<String, String>,
+    /// The directory for files that the tests of a model make; a directory beside the test binary without it.
+    pub(super) base_temp: Option<PathBuf>,
     /// Whether the shared model must already hold applications.
     pub(super) deploying: Deploying,
     /// The time limit of tests that have none of their own.

@@ -1,5 +1,6 @@
 //! Tests of the scheduler in a fake world: what a run does is read off its events.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -83,6 +84,9 @@ fn settings() -> Settings {
         jobs: NonZeroUsize::new(2),
         shared_model: None,
         keep: Keep::Never,
+        destroy_storage: None,
+        model_config: BTreeMap::new(),
+        base_temp: None,
         deploying: Deploying::Allowed,
         test_timeout: Some(Duration::from_secs(60)),
         teardown_timeout: Duration::from_secs(60),

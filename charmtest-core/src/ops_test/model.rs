@@ -19,6 +19,8 @@ pub struct CreateModel {
     pub controller: Option<String>,
     /// The cloud, or `cloud/region`; the controller's own if none is given.
     pub cloud: Option<String>,
+    /// The credential; Juju's choice if none is given.
+    pub credential: Option<String>,
     /// Model configuration.
     pub config: BTreeMap<String, String>,
 }
@@ -51,6 +53,7 @@ struct Identity {
     full_name: String,
     uuid: String,
     kubernetes: bool,
+    cloud: String,
 }
 
 impl Model {
@@ -77,6 +80,9 @@ impl Model {
         }
         if let Some(owner) = name.owner() {
             call = call.arg("--owner").arg(owner);
+        }
+        if let Some(credential) = &options.credential {
+            call = call.arg("--credential").arg(credential);
         }
         for (key, value) in &options.config {
             call = call.arg("--config").arg(format!("{key}={value}"));
@@ -112,6 +118,8 @@ impl Model {
             #[serde(default)]
             model_type: String,
             controller_name: String,
+            #[serde(default)]
+            cloud: String,
         }
         const EXPECTED: &str = "a model";
         let call = juju.call(["show-model", "--format", "json", &name.to_string()]);
@@ -133,6 +141,7 @@ impl Model {
                 name,
                 uuid: shown.model_uuid,
                 kubernetes: shown.model_type == "caas",
+                cloud: shown.cloud,
             }),
         })
     }
@@ -145,8 +154,26 @@ impl Model {
     ///
     /// If the model is still there when the time is over, or Juju refuses.
     pub async fn destroy(&self, limit: Duration) -> Result<(), JujuError> {
+        self.end(limit, "--destroy-storage").await
+    }
+
+    /// Destroys the model like [`Model::destroy`], but releases its storage: volumes stay in the cloud, where nobody but their
+    /// owner finds them again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Model::destroy`].
+    pub async fn destroy_releasing_storage(&self, limit: Duration) -> Result<(), JujuError> {
+        self.end(limit, "--release-storage").await
+    }
+
+    /// Juju wants to be told what becomes of the storage: without, it refuses to destroy a model that has some (3.6, 4.0).
+    async fn end(&self, limit: Duration, storage: &str) -> Result<(), JujuError> {
         let began = Instant::now();
-        let patient = self.destroy_call().timeout(limit.mul_f64(0.75)).await;
+        let patient = self
+            .destroy_call(storage)
+            .timeout(limit.mul_f64(0.75))
+            .await;
         match patient {
             Ok(_) => return Ok(()),
             Err(error) if error.is_model_missing() => return Ok(()),
@@ -156,19 +183,24 @@ impl Model {
         let left = limit
             .saturating_sub(began.elapsed())
             .max(Duration::from_secs(1));
-        match self.destroy_call().arg("--no-wait").timeout(left).await {
+        match self
+            .destroy_call(storage)
+            .arg("--no-wait")
+            .timeout(left)
+            .await
+        {
             Err(error) if !error.is_model_missing() => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn destroy_call(&self) -> Call {
+    fn destroy_call(&self, storage: &str) -> Call {
         self.juju
             .call([
                 "destroy-model",
                 self.full_name(),
                 "--no-prompt",
-                "--destroy-storage",
+                storage,
                 "--force",
             ])
             .check()
@@ -205,6 +237,18 @@ impl Model {
     #[must_use]
     pub fn is_kubernetes(&self) -> bool {
         self.identity.kubernetes
+    }
+
+    /// Returns the name of the cloud that the model is on.
+    #[must_use]
+    pub fn cloud(&self) -> &str {
+        &self.identity.cloud
+    }
+
+    /// Returns the name of the controller that the model is on.
+    #[must_use]
+    pub fn controller(&self) -> &str {
+        self.identity.name.controller().unwrap_or_default()
     }
 
     /// Returns the client that the model is reached by.

@@ -259,6 +259,7 @@ fn a_model_is_made_without_touching_the_current_one() {
         &fake.juju(),
         &"web-x7f2".try_into().unwrap(),
         CreateModel {
+            credential: None,
             controller: Some("prod".to_owned()),
             cloud: Some("lxd/default".to_owned()),
             config: [("test-mode".to_owned(), "true".to_owned())].into(),
