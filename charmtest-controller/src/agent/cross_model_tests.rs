@@ -404,8 +404,9 @@ fn a_relation_goes_on_both_sides_whoever_ends_it() {
                 changes::remove_remote_application(model, "sql", Haste::Orderly).unwrap();
             }),
             "remove-offer --force" => two.change_model(&offers, |model| {
-                assert!(changes::remove_offer(model, "db", false).is_err());
-                changes::remove_offer(model, "db", true).unwrap();
+                assert!(changes::remove_offer(model, "db", Haste::Orderly).is_err());
+                let haste = Haste::of(true, false, now);
+                changes::remove_offer(model, "db", haste).unwrap();
             }),
             "by force at the consumer" => two.change_model(&uses, |model| {
                 changes::remove_relation(model, here.unwrap(), Haste::Forced).unwrap();

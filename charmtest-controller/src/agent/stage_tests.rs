@@ -116,6 +116,42 @@ fn force_gives_a_unit_a_minute_for_its_last_hooks() {
 }
 
 #[test]
+fn force_gives_the_units_of_a_model_a_minute_for_their_last_hooks() {
+    let mut sim = settled();
+    sim.deploy("cli", CLIENT, 1);
+    sim.relate("srv:db", "cli:store");
+    sim.settle();
+    sim.model.applications.get_mut("srv").unwrap().trust = true;
+    sim.model
+        .info_mut()
+        .config
+        .insert("automatically-retry-hooks".to_owned(), "false".to_owned());
+    sim.fail("srv/0");
+    let began = sim.now;
+    let haste = Haste::of(true, false, began);
+    changes::destroy_model(&mut sim.model, haste, began);
+    assert_eq!(
+        sim.settle(),
+        [
+            "cli/0 store-relation-departed srv/0 (leaving: self)",
+            "cli/0 store-relation-broken srv",
+            "cli/0 stop",
+            "cli/0 remove",
+            "cli/0 gone"
+        ],
+        "what is well ends as without force"
+    );
+    sim.now = began + SignedDuration::from_secs(59);
+    assert!(
+        !sim.step(&unit("srv/0")),
+        "it is in error, and has its time"
+    );
+    sim.now = began + SignedDuration::from_mins(1);
+    assert_eq!(sim.settle().last().unwrap(), "srv/0 gone");
+    assert!(sim.model.applications.is_empty() && sim.model.machines.is_empty());
+}
+
+#[test]
 fn force_ends_a_relation_after_a_minute_whatever_hangs() {
     let mut sim = settled();
     sim.deploy("cli", CLIENT, 1);

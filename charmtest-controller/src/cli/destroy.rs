@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::block;
 use super::command::{Command, Cx, Failure, Running, Scope, first_of};
 use super::models::named_model;
@@ -51,6 +53,18 @@ fn check(args: &Parsed) -> Result<(), String> {
     first_of(args, 1, "no model specified")
 }
 
+/// Returns how the model goes: with force its agents have a minute for their last hooks, or what `--timeout` says if that is less.
+fn haste(args: &Parsed, now: Timestamp) -> Haste {
+    let haste = Haste::of(args.switch("force"), args.switch("no-wait"), now);
+    let limit = args
+        .duration("timeout")
+        .and_then(|limit| now.checked_add(limit).ok());
+    match (haste, limit) {
+        (Haste::ForcedAt(at), Some(limit)) => Haste::ForcedAt(at.min(limit)),
+        _ => haste,
+    }
+}
+
 fn run(cx: &Cx) -> Running<'_> {
     Box::pin(async move {
         let force = cx.args.switch("force");
@@ -69,11 +83,7 @@ fn run(cx: &Cx) -> Running<'_> {
         }
         let uuid = model.info.uuid.clone();
         cx.info("Destroying model").await;
-        begin(
-            &cx.hub,
-            &uuid,
-            if force { Haste::Forced } else { Haste::Orderly },
-        )?;
+        begin(&cx.hub, &uuid, haste(&cx.args, cx.hub.now()))?;
         tokio::select! {
             outcome = wait(cx, &uuid) => outcome?,
             // The model goes on going; nobody is there to be told.
@@ -210,4 +220,32 @@ fn remaining(state: &State, uuid: &ModelUuid) -> String {
         }
     }
     text + "..."
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::flags::{Placement, parse};
+
+    #[test]
+    fn force_gives_agents_a_minute_or_less() {
+        let now = Timestamp::UNIX_EPOCH;
+        let after = |seconds| Haste::ForcedAt(now + SignedDuration::from_secs(seconds));
+        for (line, expected) in [
+            ("m", Haste::Orderly),
+            ("m --force", after(60)),
+            ("m --force --timeout 10s", after(10)),
+            ("m --force -t 0s", after(0)),
+            ("m --force --timeout 30m", after(60)),
+            ("m --force --no-wait", Haste::Forced),
+            ("m --force --no-wait --timeout 10s", Haste::Forced),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let flags = COMMANDS[0].flags;
+            let args = parse(flags, Placement::Anywhere, &words).unwrap();
+            assert_eq!(haste(&args, now), expected, "{line}");
+        }
+    }
 }

@@ -288,6 +288,7 @@ fn remove_offer(cx: &Cx) -> Running<'_> {
             );
             confirm(cx, &question, "offer").await?;
         }
+        let haste = Haste::of(force, false, cx.hub.now());
         let remove = |url: &OfferUrl| {
             cx.change_across(|state| {
                 let uuid = match changes::find_offer(state, url) {
@@ -299,7 +300,7 @@ fn remove_offer(cx: &Cx) -> Running<'_> {
                 };
                 let model = state.model_mut(&uuid);
                 let model = model.ok_or_else(|| crate::model::Rejected(uuid.clone()))?;
-                changes::remove_offer(model, &url.offer, force)
+                changes::remove_offer(model, &url.offer, haste)
             })
         };
         all_of(urls.iter().map(remove))

@@ -472,9 +472,9 @@ fn a_model_with_units_is_destroyed_when_their_agents_are_done() {
 }
 
 #[test]
-fn force_does_not_wait_for_agents() {
+fn force_without_waiting_does_not_wait_for_agents() {
     let c = with_unit();
-    c.juju("destroy-model --no-prompt --force m").ok();
+    c.juju("destroy-model --no-prompt --force --no-wait m").ok();
     assert!(c.hub.snapshot().models.is_empty());
 }
 

@@ -148,7 +148,9 @@ impl Model {
 
     /// Destroys the model with all it holds, storage included. A model that is gone already is fine.
     ///
-    /// First the charms may end as they like; when three quarters of the time are over, nothing waits for them any more.
+    /// A real Juju first lets the charms end as they like, by the minute for each step that `--force` gives them, so that
+    /// nothing is left in the cloud; when three quarters of the time are over, nothing waits for them any more. What an
+    /// embedded model holds ends with it in any case, so nothing waits for its charms (`--no-wait`).
     ///
     /// # Errors
     ///
@@ -170,15 +172,17 @@ impl Model {
     /// Juju wants to be told what becomes of the storage: without, it refuses to destroy a model that has some (3.6, 4.0).
     async fn end(&self, limit: Duration, storage: &str) -> Result<(), JujuError> {
         let began = Instant::now();
-        let patient = self
-            .destroy_call(storage)
-            .timeout(limit.mul_f64(0.75))
-            .await;
-        match patient {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_model_missing() => return Ok(()),
-            Err(JujuError::TimedOut { .. }) => {}
-            Err(error) => return Err(error),
+        if self.backend_kind() == BackendKind::Juju {
+            let patient = self
+                .destroy_call(storage)
+                .timeout(limit.mul_f64(0.75))
+                .await;
+            match patient {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_model_missing() => return Ok(()),
+                Err(JujuError::TimedOut { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let left = limit
             .saturating_sub(began.elapsed())

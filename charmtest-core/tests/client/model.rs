@@ -1,7 +1,7 @@
 //! What a [`Model`] asks `juju` to do.
 
 use crate::fake::{FakeJuju, run};
-use charmtest::juju::{Juju, JujuError};
+use charmtest::juju::{BackendKind, Juju, JujuError};
 use charmtest::ops_test::{CreateModel, Model};
 use insta::assert_snapshot;
 use serde_json::json;
@@ -311,38 +311,55 @@ fn a_model_that_is_not_there_is_told_apart_from_a_controller_that_is_not() {
     }
 }
 
-fn destroy(script: &str, limit: Duration) -> (Result<(), JujuError>, Vec<String>) {
+fn destroy(
+    kind: BackendKind,
+    script: &str,
+    limit: Duration,
+) -> (Result<(), JujuError>, Vec<String>) {
     let fake = FakeJuju::with_model(script);
-    let destroyed = run(async { fake.model().await.destroy(limit).await });
+    let destroyed = run(async { fake.model_of(kind).await.destroy(limit).await });
     (destroyed, fake.calls())
 }
 
+const FORCED: &str = "destroy-model c:m --no-prompt --destroy-storage --force";
+const RUSHED: &str = "destroy-model c:m --no-prompt --destroy-storage --force --no-wait";
+
 #[test]
-fn a_model_is_destroyed_with_patience_first() {
+fn a_model_of_a_real_juju_is_destroyed_with_patience_first() {
     let minute = Duration::from_secs(60);
-    let (destroyed, calls) = destroy("", minute);
+    let (destroyed, calls) = destroy(BackendKind::Juju, "", minute);
     destroyed.unwrap();
-    assert_eq!(
-        calls,
-        ["destroy-model c:m --no-prompt --destroy-storage --force"]
-    );
-
-    let (destroyed, _) = destroy("echo 'ERROR model c:admin/m not found' >&2; exit 1", minute);
-    destroyed.unwrap();
-
-    let (destroyed, _) = destroy("echo 'ERROR permission denied' >&2; exit 1", minute);
-    assert_eq!(destroyed.unwrap_err().code(), Some(1));
+    assert_eq!(calls, [FORCED]);
 
     let hang_once = r#"case "$*" in *--no-wait) exit 0;; esac; sleep 600"#;
-    let (destroyed, calls) = destroy(hang_once, Duration::from_secs(2));
+    let (destroyed, calls) = destroy(BackendKind::Juju, hang_once, Duration::from_secs(2));
     destroyed.unwrap();
-    assert_eq!(
-        calls[1],
-        "destroy-model c:m --no-prompt --destroy-storage --force --no-wait"
-    );
+    assert_eq!(calls, [FORCED, RUSHED]);
+}
 
-    let (destroyed, _) = destroy("sleep 600", Duration::from_secs(2));
-    assert!(matches!(destroyed.unwrap_err(), JujuError::TimedOut { .. }));
+#[test]
+fn an_embedded_model_is_destroyed_without_waiting_for_its_charms() {
+    let (destroyed, calls) = destroy(BackendKind::Embedded, "", Duration::from_secs(60));
+    destroyed.unwrap();
+    assert_eq!(calls, [RUSHED]);
+}
+
+#[test]
+fn destroying_a_model_that_is_gone_is_fine_and_other_errors_are_told() {
+    let minute = Duration::from_secs(60);
+    for kind in [BackendKind::Embedded, BackendKind::Juju] {
+        let gone = "echo 'ERROR model c:admin/m not found' >&2; exit 1";
+        let (destroyed, _) = destroy(kind, gone, minute);
+        destroyed.unwrap();
+
+        let refused = "echo 'ERROR permission denied' >&2; exit 1";
+        let (destroyed, _) = destroy(kind, refused, minute);
+        assert_eq!(destroyed.unwrap_err().code(), Some(1), "{kind}");
+
+        let (destroyed, _) = destroy(kind, "sleep 600", Duration::from_secs(2));
+        let error = destroyed.unwrap_err();
+        assert!(matches!(error, JujuError::TimedOut { .. }), "{kind}");
+    }
 }
 
 #[test]

@@ -76,6 +76,7 @@ pub(crate) fn run(
             "destroy-model",
             "--no-prompt",
             "--force",
+            "--no-wait",
             "--destroy-storage",
             model,
         ])?;

@@ -151,7 +151,13 @@ impl Bed {
                 .map(drop)
         };
         let destroyed = self
-            .juju(&["destroy-model", "--no-prompt", "--force", "bench"])
+            .juju(&[
+                "destroy-model",
+                "--no-prompt",
+                "--force",
+                "--no-wait",
+                "bench",
+            ])
             .map(drop);
         for result in [destroyed, end(&["charmtest", "controller", "stop"])] {
             if let Err(error) = result {

@@ -360,19 +360,19 @@ pub fn relate(
     Ok(here_id)
 }
 
-/// Takes an offer back (Juju 3.6, `juju remove-offer`). With `force` relations to it end as by `juju remove-relation`.
+/// Takes an offer back (Juju 3.6, `juju remove-offer`). With force relations to it end as by `juju remove-relation --force`.
 ///
 /// # Errors
 ///
-/// Fails when there is no such offer, and without `force` when there are relations to it.
-pub fn remove_offer(model: &mut Model, name: &str, force: bool) -> Result<(), OfferError> {
+/// Fails when there is no such offer, and without force when there are relations to it.
+pub fn remove_offer(model: &mut Model, name: &str, haste: Haste) -> Result<(), OfferError> {
     let offer = model.offers.get(name);
     let offer = offer.ok_or_else(|| OfferError::NoOfferToRemove(name.to_owned()))?;
     let connections: Vec<RelationId> = offer
         .connections(model)
         .map(|relation| relation.id)
         .collect();
-    if !connections.is_empty() && !force {
+    if !connections.is_empty() && haste == Haste::Orderly {
         return Err(OfferError::Connected {
             offer: name.to_owned(),
             uuid: offer.uuid.clone(),
@@ -381,7 +381,7 @@ pub fn remove_offer(model: &mut Model, name: &str, force: bool) -> Result<(), Of
     }
     model.offers.remove(name);
     for id in connections {
-        end_relation(model, id, Haste::Orderly);
+        end_relation(model, id, haste);
     }
     Ok(())
 }
