@@ -1,237 +1,12 @@
-//! The command line of a test binary, and the part of it that `cargo charmtest` shares.
+//! The command line of a test binary: libtest's flags, and [`RunFlags`].
 
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
 
-use clap::builder::{FalseyValueParser, Resettable};
-use clap::{Args, Parser, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Parser, ValueEnum};
 
-use super::duration::Limit;
-use super::expression::Expression;
-use crate::juju::{BackendChoice, ModelName, NameError};
-
-const DEFAULT_TEST_TIMEOUT: Limit = Limit::of(Duration::from_secs(3_600));
-const DEFAULT_TEARDOWN_TIMEOUT: Limit = Limit::of(Duration::from_secs(300));
-
-/// How charm tests run: the flags that a test binary and `cargo charmtest` have in common.
-///
-/// Each flag can also be given as a variable of the environment, which reaches a test binary through `cargo test` too;
-/// the flag wins.
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-#[command(next_help_heading = "Charm tests")]
-pub struct RunFlags {
-    /// Use this model for all modules; it is made if it does not exist, and kept.
-    #[arg(long, value_name = "NAME", env = "CHARMTEST_MODEL", hide_env_values = true, value_parser = parse_model)]
-    pub model: Option<ModelName>,
-
-    /// Keep the models instead of destroying them at the end.
-    #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub keep_models: bool,
-
-    /// Skip the tests under `skip_if_deployed`: the model already holds what they deploy. Needs --model.
-    #[arg(long, env = "CHARMTEST_NO_DEPLOY", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub no_deploy: bool,
-
-    /// The Juju controller to use.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "CHARMTEST_CONTROLLER",
-        hide_env_values = true
-    )]
-    pub controller: Option<String>,
-
-    /// The cloud for new models.
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "CHARMTEST_CLOUD",
-        hide_env_values = true
-    )]
-    pub cloud: Option<String>,
-
-    /// What answers as `juju`; auto takes a real controller if there is one.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "BACKEND",
-        default_value_t,
-        env = "CHARMTEST_BACKEND",
-        hide_env_values = true
-    )]
-    pub backend: BackendArg,
-
-    /// The `juju` program to use.
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "CHARMTEST_JUJU",
-        hide_env_values = true,
-        value_parser = parse_program
-    )]
-    pub juju: Option<PathBuf>,
-
-    /// The Juju that the embedded controller speaks as, 3.6 or 4.0 [default: 3.6].
-    #[arg(
-        long,
-        value_name = "VERSION",
-        env = "CHARMTEST_JUJU_VERSION",
-        hide_env_values = true,
-        value_parser = parse_series
-    )]
-    pub juju_version: Option<String>,
-
-    /// How many modules run side by side [default: the number of cores; 1 on a real Juju].
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        env = "CHARMTEST_JOBS",
-        hide_env_values = true
-    )]
-    pub jobs: Option<NonZeroUsize>,
-
-    /// Run only tests that match, e.g. 'relations and not slow'; words are parts of names and tags.
-    #[arg(
-        short = 'k',
-        value_name = "EXPR",
-        env = "CHARMTEST_FILTER",
-        hide_env_values = true
-    )]
-    pub expression: Option<Expression>,
-
-    /// The time limit of a test that has none of its own; 0 for none.
-    #[arg(long, value_name = "DURATION", default_value_t = DEFAULT_TEST_TIMEOUT,
-          env = "CHARMTEST_TEST_TIMEOUT", hide_env_values = true)]
-    pub test_timeout: Limit,
-
-    /// The time limit of each step of the tear-down.
-    #[arg(long, value_name = "DURATION", default_value_t = DEFAULT_TEARDOWN_TIMEOUT,
-          env = "CHARMTEST_TEARDOWN_TIMEOUT", hide_env_values = true)]
-    pub teardown_timeout: Limit,
-}
-
-/// The value of `--backend`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum BackendArg {
-    /// A real controller if there is one, else the embedded one.
-    #[default]
-    Auto,
-    /// The embedded controller.
-    Embedded,
-    /// A real Juju client.
-    Juju,
-}
-
-impl From<BackendArg> for BackendChoice {
-    fn from(arg: BackendArg) -> Self {
-        match arg {
-            BackendArg::Auto => Self::Auto,
-            BackendArg::Embedded => Self::Embedded,
-            BackendArg::Juju => Self::Juju,
-        }
-    }
-}
-
-impl RunFlags {
-    /// Checks what no single flag can check.
-    ///
-    /// # Errors
-    ///
-    /// A text that names the flag to add or to change; it is a usage error.
-    pub fn check(&self) -> Result<(), String> {
-        if self.no_deploy && self.model.is_none() {
-            return Err(
-                "--no-deploy skips the tests that deploy, so it needs a model that holds the applications: add --model NAME"
-                    .to_owned(),
-            );
-        }
-        let real =
-            self.backend == BackendArg::Juju || self.controller.is_some() || self.cloud.is_some();
-        if self.juju_version.is_some() && real {
-            return Err(
-                "--juju-version says as which Juju the embedded controller speaks; a real controller has a version of its own"
-                    .to_owned(),
-            );
-        }
-        if self.teardown_timeout.duration().is_none() {
-            return Err(
-                "--teardown-timeout 0 would wait for ever; give a duration like 5m".to_owned(),
-            );
-        }
-        Ok(())
-    }
-
-    /// Returns which backend is asked for: a version for the embedded controller asks for that one.
-    #[must_use]
-    pub fn backend_choice(&self) -> BackendChoice {
-        match self.backend {
-            BackendArg::Auto if self.juju_version.is_some() => BackendChoice::Embedded,
-            backend => backend.into(),
-        }
-    }
-
-    /// Returns the flags as variables of the environment, for a test binary that is started.
-    #[must_use]
-    pub fn to_env(&self) -> Vec<(&'static str, OsString)> {
-        let backend = match self.backend {
-            BackendArg::Auto => "auto",
-            BackendArg::Embedded => "embedded",
-            BackendArg::Juju => "juju",
-        };
-        let mut variables: Vec<(&'static str, OsString)> = vec![
-            ("CHARMTEST_BACKEND", backend.into()),
-            (
-                "CHARMTEST_TEST_TIMEOUT",
-                self.test_timeout.to_string().into(),
-            ),
-            (
-                "CHARMTEST_TEARDOWN_TIMEOUT",
-                self.teardown_timeout.to_string().into(),
-            ),
-        ];
-        let mut set =
-            |name, value: Option<OsString>| variables.extend(value.map(|value| (name, value)));
-        set(
-            "CHARMTEST_MODEL",
-            self.model.as_ref().map(|model| model.to_string().into()),
-        );
-        set(
-            "CHARMTEST_KEEP_MODELS",
-            self.keep_models.then(|| "1".into()),
-        );
-        set("CHARMTEST_NO_DEPLOY", self.no_deploy.then(|| "1".into()));
-        set(
-            "CHARMTEST_CONTROLLER",
-            self.controller.as_ref().map(Into::into),
-        );
-        set("CHARMTEST_CLOUD", self.cloud.as_ref().map(Into::into));
-        set("CHARMTEST_JUJU", self.juju.as_ref().map(Into::into));
-        set(
-            "CHARMTEST_JUJU_VERSION",
-            self.juju_version.as_ref().map(Into::into),
-        );
-        set(
-            "CHARMTEST_JOBS",
-            self.jobs.map(|jobs| jobs.to_string().into()),
-        );
-        set(
-            "CHARMTEST_FILTER",
-            self.expression
-                .as_ref()
-                .map(|expression| expression.to_string().into()),
-        );
-        variables
-    }
-
-    /// Gives the flags to a test binary as variables of its environment.
-    pub fn apply_env(&self, command: &mut Command) {
-        command.envs(self.to_env());
-    }
-}
+use super::run_flags::RunFlags;
 
 /// Makes a command line ignore variables of the environment that are set and empty, as a CI system leaves them.
 #[must_use]
@@ -247,28 +22,6 @@ pub fn ignore_empty_variables(command: clap::Command) -> clap::Command {
             arg
         }
     })
-}
-
-/// Makes a path absolute: it is used in other directories than the one it was written in. A bare name is searched on PATH.
-fn parse_program(text: &str) -> std::io::Result<PathBuf> {
-    match text.contains(std::path::MAIN_SEPARATOR) {
-        true => std::path::absolute(text),
-        false => Ok(PathBuf::from(text)),
-    }
-}
-
-/// Reads a version of Juju; which there are, the embedded controller knows.
-fn parse_series(text: &str) -> Result<String, String> {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts = text.split('.').count();
-    if (2..=3).contains(&parts) && text.split('.').all(digits) {
-        return Ok(text.to_owned());
-    }
-    Err("not a version of Juju such as 3.6".to_owned())
-}
-
-fn parse_model(text: &str) -> Result<ModelName, NameError> {
-    ModelName::parse(text)
 }
 
 /// The command line of a test binary: libtest's flags, and [`RunFlags`].
@@ -375,9 +128,10 @@ pub(super) enum ColorArg {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Args, CommandFactory};
 
     use super::*;
+    use crate::juju::BackendChoice;
 
     fn parse(line: &str) -> Result<TestArgs, clap::Error> {
         TestArgs::try_parse_from(std::iter::once("integration").chain(line.split_whitespace()))
@@ -418,6 +172,17 @@ mod tests {
             ("--backend cloud", "embedded"),
             ("-k a) x", "closes nothing"),
             ("--model Bad_Name", "--model"),
+            ("--model-config nosuch.yaml", "--model-config"),
+            ("--model-config src", "directory"),
+            ("--model-alias=", "one word"),
+            ("--destroy-storage=perhaps", "--destroy-storage"),
+            ("--crash-dump sometimes", "on-failure"),
+            ("--crash-dump-args 'a", "is not closed"),
+            ("-m slow)", "closes nothing"),
+            ("-x --maxfail 2", "--maxfail"),
+            ("--maxfail -1", "-1"),
+            ("--durations many", "--durations"),
+            ("--juju-max-frame-size -1", "-1"),
             ("--juju-version four", "such as 3.6"),
         ];
         for (line, text) in cases {
@@ -491,5 +256,29 @@ mod tests {
                 "CHARMTEST_JOBS=3",
             ]
         );
+    }
+
+    #[test]
+    fn every_flag_reaches_a_test_binary_that_is_started() {
+        let line = "--model web --model-alias main --model-config Cargo.toml --keep-models --destroy-storage --no-deploy \
+            --controller c --cloud k8s --backend juju --juju /bin/juju --juju-version 3.6 -j 3 -k a -m b --maxfail 2 \
+            --lf --ff --durations 5 --basetemp tmp --juju-max-frame-size 9 --destructive-mode --charmcraft-args=--a \
+            --charmcraft-args -b --crash-dump never --crash-dump-output out --crash-dump-args=-x --test-timeout 9s";
+        let flags = parse(line).unwrap().run;
+        let variables = flags.to_env();
+        let command = RunFlags::augment_args(clap::Command::new("t"));
+        for variable in command.get_arguments().filter_map(clap::Arg::get_env) {
+            let handed_on = variables.iter().any(|(name, _)| *name == variable);
+            // The deprecated flag is handed on as what it means.
+            assert_eq!(
+                handed_on,
+                variable != "CHARMTEST_NO_CRASH_DUMP",
+                "{variable:?}"
+            );
+        }
+        let charmcraft = variables
+            .iter()
+            .find(|(name, _)| *name == "CHARMTEST_CHARMCRAFT_ARGS");
+        assert_eq!(charmcraft.unwrap().1, "--a\n-b");
     }
 }

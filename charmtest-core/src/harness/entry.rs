@@ -1,6 +1,5 @@
 //! The way from a test binary's command line to its exit code.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
@@ -244,6 +243,7 @@ fn selection(args: &TestArgs) -> Selection {
             Comparison::Part
         },
         expression: args.run.expression.clone(),
+        tags: args.run.tags.clone(),
         modules: args.modules.clone(),
         ignored: ignored(args),
         deploying: deploying(args),
@@ -273,14 +273,18 @@ fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
         target: target.to_owned(),
         jobs: args.run.jobs.or(args.test_threads),
         shared_model: args.run.model.as_ref().map(ToString::to_string),
+        model_alias: args.run.model_alias.as_deref().unwrap_or("main").to_owned(),
+        model_config: args.run.model_config.clone(),
+        destroy_storage: args.run.destroy_storage,
+        crash_dump: args.run.crash_dump.settings(),
+        pack: args.run.pack.options(),
+        base_temp: args.run.basetemp.clone(),
+        max_failures: args.run.max_failures(),
         keep: if args.run.keep_models {
             Keep::Always
         } else {
             Keep::Never
         },
-        destroy_storage: None,
-        model_config: BTreeMap::new(),
-        base_temp: None,
         deploying: deploying(args),
         test_timeout: args.run.test_timeout.duration(),
         teardown_timeout: args.run.teardown_timeout.duration().unwrap_or(STOP_GRACE),

@@ -1,4 +1,4 @@
-//! The `-k` expression: `relations and not (slow or scale)`.
+//! The `-k` and `-m` expressions: `relations and not (slow or scale)`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,17 +30,51 @@ impl Expression {
         };
         let mut haystacks = vec![name.to_lowercase()];
         haystacks.extend(tags.iter().map(|tag| tag.to_lowercase()));
-        root.matches(&haystacks)
+        root.holds(&|word| {
+            let word = word.to_lowercase();
+            haystacks.iter().any(|haystack| haystack.contains(&word))
+        })
+    }
+}
+
+/// A selection of tests by their tags, as `-m` takes it.
+///
+/// A word matches a test that has exactly this tag; words combine as in an [`Expression`]. `abort_on_fail` and
+/// `skip_if_deployed` count as tags of the tests that have these attributes, as pytest's marks do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagExpression(Expression);
+
+impl TagExpression {
+    /// Returns whether the expression selects a test with these tags.
+    #[must_use]
+    pub fn matches(&self, tags: &[&str]) -> bool {
+        let root = self.0.root.as_ref();
+        root.is_none_or(|root| root.holds(&|word| tags.contains(&word)))
+    }
+}
+
+impl fmt::Display for TagExpression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for TagExpression {
+    type Err = ExpressionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
 }
 
 impl Node {
-    fn matches(&self, haystacks: &[String]) -> bool {
+    /// Returns whether the expression holds where `word` says which words do.
+    fn holds(&self, word: &dyn Fn(&str) -> bool) -> bool {
         match self {
-            Self::Word(word) => haystacks.iter().any(|haystack| haystack.contains(word)),
-            Self::Not(inner) => !inner.matches(haystacks),
-            Self::And(left, right) => left.matches(haystacks) && right.matches(haystacks),
-            Self::Or(left, right) => left.matches(haystacks) || right.matches(haystacks),
+            Self::Word(text) => word(text),
+            Self::Not(inner) => !inner.holds(word),
+            Self::And(left, right) => left.holds(word) && right.holds(word),
+            Self::Or(left, right) => left.holds(word) || right.holds(word),
         }
     }
 }
@@ -121,7 +155,7 @@ fn tokenize(source: &str) -> Vec<(usize, Token)> {
                     "and" => Token::And,
                     "or" => Token::Or,
                     "not" => Token::Not,
-                    _ => Token::Word(word.to_lowercase()),
+                    _ => Token::Word(word),
                 }
             }
         };
@@ -252,6 +286,26 @@ mod tests {
             assert_eq!(expression.matches(name, &tags), expected, "{text}");
             assert_eq!(expression.to_string(), text);
         }
+    }
+
+    #[test]
+    fn tags_are_matched_whole() {
+        let tags = ["slow", "Storage", "abort_on_fail"];
+        let cases = [
+            ("", true),
+            ("slow", true),
+            ("slo", false),
+            ("storage", false),
+            ("Storage", true),
+            ("not slow", false),
+            ("abort_on_fail and (fast or not Slow)", true),
+        ];
+        for (text, expected) in cases {
+            let expression: TagExpression = text.parse().unwrap();
+            assert_eq!(expression.matches(&tags), expected, "{text}");
+            assert_eq!(expression.to_string(), text);
+        }
+        assert!("slow fast".parse::<TagExpression>().is_err());
     }
 
     #[test]

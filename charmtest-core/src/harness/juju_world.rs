@@ -1,5 +1,6 @@
 //! The real world: models of the selected backend.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,7 @@ impl JujuWorld {
             model: model.with_observer(observer.clone()),
             package_dir: self.settings.package_dir.clone(),
             tmp_path,
+            pack: self.settings.pack.clone(),
             program: self.options.program.clone(),
             observer,
         });
@@ -134,7 +136,8 @@ impl World for JujuWorld {
                 controller: self.options.controller.clone(),
                 cloud: self.options.cloud.clone(),
                 credential: None,
-                config: self.settings.model_config.clone(),
+                config_file: self.settings.model_config.clone(),
+                config: BTreeMap::new(),
             };
             let model = Model::create(&juju, &self.name(model)?, options).await?;
             self.site(model, observer)

@@ -8,6 +8,7 @@
 
 mod args;
 mod context;
+mod crash_dump_flags;
 mod describe;
 mod duration;
 mod entry;
@@ -18,16 +19,19 @@ mod juju_world;
 mod ledger;
 mod model_name;
 mod module;
+mod pack_flags;
 mod panics;
 mod plan;
 mod progress;
 mod record;
 mod report;
+mod run_flags;
 mod run_state;
 mod schedule;
 mod signals;
 mod test_thread;
 mod utc;
+mod words;
 mod world;
 
 #[cfg(test)]
@@ -35,11 +39,15 @@ mod fake_world;
 #[cfg(test)]
 mod schedule_tests;
 
-pub use args::{BackendArg, RunFlags, ignore_empty_variables};
+pub use args::ignore_empty_variables;
 pub use context::Context;
+pub use crash_dump_flags::{CrashDumpFlags, CrashDumpMode};
 pub use describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
 pub use duration::{Limit, LimitError};
 pub use entry::main;
 pub use event::{EVENT_PREFIX, Event, Evidence, Outcome};
-pub use expression::{Expression, ExpressionError};
+pub use expression::{Expression, ExpressionError, TagExpression};
+pub use pack_flags::{PackFlags, PackOptions};
+pub use run_flags::{BackendArg, RunFlags};
 pub(crate) use utc::Utc;
+pub use words::{Words, WordsError};

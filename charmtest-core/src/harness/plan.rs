@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
-use super::expression::Expression;
+use super::expression::{Expression, TagExpression};
 use crate::registry::TestEntry;
 
 /// The module of the tests in the root of a target. A keyword, so that no other module can have this name.
@@ -22,6 +22,8 @@ pub(super) struct Selection {
     pub(super) comparison: Comparison,
     /// The `-k` expression.
     pub(super) expression: Option<Expression>,
+    /// The `-m` expression.
+    pub(super) tags: Option<TagExpression>,
     /// Only these modules; empty for all.
     pub(super) modules: Vec<String>,
     /// What becomes of tests under `#[ignore]`.
@@ -242,6 +244,18 @@ fn is_selected(module: &str, name: &str, entry: &TestEntry, selection: &Selectio
             .expression
             .as_ref()
             .is_none_or(|expression| expression.matches(name, entry.tags))
+        && selection
+            .tags
+            .as_ref()
+            .is_none_or(|tags| tags.matches(&marks(entry)))
+}
+
+/// Returns the tags of a test, and the attributes that `-m` takes for tags.
+fn marks(entry: &TestEntry) -> Vec<&'static str> {
+    let mut marks = entry.tags.to_vec();
+    marks.extend(entry.abort_on_fail.then_some("abort_on_fail"));
+    marks.extend(entry.skip_if_deployed.then_some("skip_if_deployed"));
+    marks
 }
 
 /// Returns whether `filter` is a path of the source file `file`, which is relative to the workspace root. The filter may be
@@ -440,6 +454,17 @@ mod tests {
             ..Selection::default()
         };
         assert_eq!(running(&by_tag), ["configure", "first"]);
+        let marked = |text: &str| Selection {
+            tags: Some(text.parse().unwrap()),
+            ..Selection::default()
+        };
+        assert_eq!(running(&marked("slow")), ["first"]);
+        assert_eq!(running(&marked("slo or first")), [""; 0]);
+        assert_eq!(running(&marked("abort_on_fail")), ["build_and_deploy"]);
+        assert_eq!(
+            running(&marked("not (slow or skip_if_deployed)")),
+            ["configure", "second", "removed"]
+        );
         let module = Selection {
             modules: vec![ROOT.to_owned()],
             ignored: Ignored::Include,

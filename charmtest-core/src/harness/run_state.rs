@@ -1,6 +1,5 @@
 //! What all modules of a run share: how it goes about its work, its backend, and who hears of its events.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -10,8 +9,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
+use super::crash_dump_flags::CrashDumpSettings;
 use super::event::Event;
 use super::flag::Flag;
+use super::pack_flags::PackOptions;
 use super::panics::SourceRoot;
 use super::plan::Deploying;
 use super::signals::Signal;
@@ -28,15 +29,26 @@ pub(super) struct Settings {
     pub(super) jobs: Option<NonZeroUsize>,
     /// The model that all modules share, by its short name.
     pub(super) shared_model: Option<String>,
+    /// The name that tests use for the module's own model.
+    #[expect(dead_code, reason = "the flag is refused until it is heeded")]
+    pub(super) model_alias: String,
+    /// A YAML file with the configuration for a module's own model when it is made.
+    pub(super) model_config: Option<PathBuf>,
     /// What becomes of the models that the run makes.
     pub(super) keep: Keep,
     /// What becomes of the storage of models that are destroyed; without it, that of models which the run made is destroyed
     /// with them, and that of others is released.
     pub(super) destroy_storage: Option<bool>,
-    /// The configuration of the models that the run makes for its modules.
-    pub(super) model_config: BTreeMap<String, String>,
     /// The directory for files that the tests of a model make; a directory beside the test binary without it.
     pub(super) base_temp: Option<PathBuf>,
+    /// When crash dumps are made.
+    #[expect(dead_code, reason = "the flags are refused until they are heeded")]
+    pub(super) crash_dump: CrashDumpSettings,
+    /// How charms are packed.
+    pub(super) pack: PackOptions,
+    /// After how many failures no more tests start.
+    #[expect(dead_code, reason = "the flag is refused until it is heeded")]
+    pub(super) max_failures: Option<usize>,
     /// Whether the shared model must already hold applications.
     pub(super) deploying: Deploying,
     /// The time limit of tests that have none of their own.

@@ -1,6 +1,5 @@
 //! Tests of the scheduler in a fake world: what a run does is read off its events.
 
-use std::collections::BTreeMap;
 use std::future::pending;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -9,10 +8,12 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
+use super::crash_dump_flags::CrashDumpSettings;
 use super::event::{Event, Outcome};
 use super::fake_world::{Behaviour, Content, FakeKind, FakeWorld, Shared};
 use super::flag::Flag;
 use super::ledger::Ledger;
+use super::pack_flags::PackOptions;
 use super::panics::SourceRoot;
 use super::plan::{Deploying, Plan, Selection};
 use super::run_state::{Keep, RunState, Settings};
@@ -83,10 +84,14 @@ fn settings() -> Settings {
         target: "t".to_owned(),
         jobs: NonZeroUsize::new(2),
         shared_model: None,
+        model_alias: "main".to_owned(),
+        model_config: None,
         keep: Keep::Never,
         destroy_storage: None,
-        model_config: BTreeMap::new(),
         base_temp: None,
+        crash_dump: CrashDumpSettings::default(),
+        pack: PackOptions::default(),
+        max_failures: None,
         deploying: Deploying::Allowed,
         test_timeout: Some(Duration::from_secs(60)),
         teardown_timeout: Duration::from_secs(60),

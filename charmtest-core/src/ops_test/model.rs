@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,9 @@ pub struct CreateModel {
     pub cloud: Option<String>,
     /// The credential; Juju's choice if none is given.
     pub credential: Option<String>,
-    /// Model configuration.
+    /// A YAML file with model configuration.
+    pub config_file: Option<PathBuf>,
+    /// Model configuration; it wins over the file's.
     pub config: BTreeMap<String, String>,
 }
 
@@ -83,6 +86,9 @@ impl Model {
         }
         if let Some(credential) = &options.credential {
             call = call.arg("--credential").arg(credential);
+        }
+        if let Some(file) = &options.config_file {
+            call = call.arg("--config").arg(file);
         }
         for (key, value) in &options.config {
             call = call.arg("--config").arg(format!("{key}={value}"));

@@ -1,6 +1,7 @@
 //! The object that a charm test is given.
 
 use super::{BuildError, Model, build};
+use crate::harness::PackOptions;
 use crate::juju::{Backend, Call, Observer};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ pub struct OpsTestParts {
     pub package_dir: PathBuf,
     /// A directory for the module's files; it exists.
     pub tmp_path: PathBuf,
+    /// How charms are packed.
+    pub pack: PackOptions,
     /// The `cargo-charmtest` program to use instead of the one that is found.
     pub program: Option<PathBuf>,
     /// Who hears of waits and commands.

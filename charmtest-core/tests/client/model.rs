@@ -260,6 +260,7 @@ fn a_model_is_made_without_touching_the_current_one() {
         &"web-x7f2".try_into().unwrap(),
         CreateModel {
             credential: None,
+            config_file: Some("/etc/model.yaml".into()),
             controller: Some("prod".to_owned()),
             cloud: Some("lxd/default".to_owned()),
             config: [("test-mode".to_owned(), "true".to_owned())].into(),
@@ -272,7 +273,7 @@ fn a_model_is_made_without_touching_the_current_one() {
     );
     assert!(!model.is_kubernetes());
     assert_snapshot!(fake.calls().join("\n"), @r"
-    add-model --no-switch web-x7f2 lxd/default --controller prod --config test-mode=true
+    add-model --no-switch web-x7f2 lxd/default --controller prod --config /etc/model.yaml --config test-mode=true
     show-model --format json prod:web-x7f2
     ");
 }

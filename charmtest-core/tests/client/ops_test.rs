@@ -33,6 +33,7 @@ async fn ops_test(fake: &FakeJuju) -> OpsTest {
         model,
         package_dir,
         tmp_path: fake.path("tmp"),
+        pack: charmtest::harness::PackOptions::default(),
         program: Some(fake.path("cargo-charmtest")),
         observer: Observer::default(),
     })

@@ -1,0 +1,65 @@
+//! The flags that say how `charmcraft` packs.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
+/// How `charmcraft` packs; pytest-operator's flags of the same names.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Charm tests")]
+pub struct PackFlags {
+    /// Let `charmcraft pack` build on this machine instead of in a container.
+    #[arg(long, env = "CHARMTEST_DESTRUCTIVE_MODE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub destructive_mode: bool,
+
+    /// One more argument for `charmcraft pack`; can be given several times. As a variable: one argument per line.
+    #[arg(
+        long = "charmcraft-args",
+        value_name = "ARG",
+        env = "CHARMTEST_CHARMCRAFT_ARGS",
+        hide_env_values = true,
+        allow_hyphen_values = true,
+        value_delimiter = '\n'
+    )]
+    pub charmcraft_args: Vec<String>,
+}
+
+/// How charms are to be packed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackOptions {
+    /// Whether `charmcraft` builds on this machine instead of in a container.
+    pub destructive_mode: bool,
+    /// More arguments for `charmcraft pack`, each one word of the command.
+    pub charmcraft_args: Vec<String>,
+}
+
+impl PackFlags {
+    /// Returns what the flags say.
+    #[must_use]
+    pub fn options(&self) -> PackOptions {
+        let args = self.charmcraft_args.iter();
+        PackOptions {
+            destructive_mode: self.destructive_mode,
+            // A variable with several lines ends with a line break, as CI systems write it.
+            charmcraft_args: args.filter(|arg| !arg.is_empty()).cloned().collect(),
+        }
+    }
+
+    /// Returns the flags as variables of the environment.
+    pub(super) fn to_env(&self) -> Vec<(&'static str, OsString)> {
+        let PackOptions {
+            destructive_mode,
+            charmcraft_args,
+        } = self.options();
+        let mode = destructive_mode.then(|| "1".into());
+        let args = (!charmcraft_args.is_empty()).then(|| charmcraft_args.join("\n").into());
+        [
+            ("CHARMTEST_DESTRUCTIVE_MODE", mode),
+            ("CHARMTEST_CHARMCRAFT_ARGS", args),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
