@@ -160,7 +160,7 @@ fn deploy_refuses() {
         ("deploy ./tracer a --constraints bogus=1", 1, "", "ERROR unknown constraint \"bogus\"\n"),
         ("deploy ./tracer a --bind nosuchspace", 1, "", "ERROR space \"nosuchspace\" not found\n"),
         ("deploy ./tracer a --overlay x.yaml", 1, "", "ERROR options provided but not supported when deploying a charm: --overlay\n"),
-        ("deploy ./tracer a --storage data=1G", 1, "", "ERROR cannot deploy \"a\": preparing application args: validating create application args: invalid storage directive overrides: storage directive \"data\" does not exist in the charm\n"),
+        ("deploy ./tracer a --storage data=1G", 1, "", "ERROR cannot add application \"a\": charm \"tracer\" has no store called \"data\"\n"),
     ]);
     let charms = fs::read_dir(c.hub.data.root().join("charms")).unwrap();
     let temporary = charms.filter(|entry| {

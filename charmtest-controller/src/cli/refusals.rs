@@ -63,10 +63,16 @@ pub(super) fn deploy_from_store(juju: JujuVersion, name: &str, error: ChangeErro
         (_, ChangeError::Storage(StorageError::NotFound(id))) => {
             format!("storage instance \"{id}\" does not exist")
         }
-        (_, ChangeError::Storage(StorageError::NotInCharm(_))) => format!(
+        (JujuVersion::V3_6, ChangeError::Storage(error)) => {
+            return Failure::failed(format!(
+                "cannot add application {name:?}: {}",
+                error.words_at_deploy_3_6()
+            ));
+        }
+        (JujuVersion::V4_0, ChangeError::Storage(StorageError::NotInCharm { .. })) => format!(
             "preparing application args: validating create application args: invalid storage directive overrides: {error}"
         ),
-        (_, ChangeError::Storage(_)) => error.to_string(),
+        (JujuVersion::V4_0, ChangeError::Storage(_)) => error.to_string(),
         _ => return Failure::failed(error),
     };
     Failure::failed(format!("cannot deploy {name:?}: {why}"))

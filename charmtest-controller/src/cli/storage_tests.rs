@@ -275,12 +275,39 @@ fn refusals_of_changes() {
             ("show-storage bad", 1, "{}\n", "ERROR invalid storage ID bad\n"),
             ("show-storage data/0 data/99 --format json", 1, "{}\n", "ERROR storage instance \"data/99\" not found\n"),
             ("storage --filesystem --volume", 2, "", "--filesystem and --volume can not be used together"),
-            ("deploy ./store.charm a1 --storage data=nosuchpool,1G", 1, "", "ERROR cannot deploy \"a1\": storage directive data pool: getting storage pool \"nosuchpool\" UUID: storage pool \"nosuchpool\" not found\n"),
             ("deploy ./store.charm a1 --storage data", 2, "", "ERROR invalid value \"data\" for option --storage: expected [<application>:]<store>=<constraints>\n"),
             ("deploy ./store.charm a1 --attach-storage data/9", 1, "", "ERROR cannot deploy \"a1\": storage instance \"data/9\" does not exist\n"),
             ("deploy ./store.charm a1 -n 2 --attach-storage data/9", 2, "", "ERROR --attach-storage cannot be used with -n\n"),
             ("refresh server --path ./store.charm --storage data=nosuch", 1, "", "ERROR storage directive \"data\" references unknown storage pool \"nosuch\" (not found)\n"),
         ]);
+        let [pool, name, count] = match juju {
+            JujuVersion::V3_6 => [
+                "cannot add application \"a1\": pool \"nosuchpool\" not found",
+                "cannot add application \"a1\": charm \"store\" has no store called \"nosuch\"",
+                "cannot add application \"a1\": charm \"store\" store \"data\": at most 3 instances supported, 9 specified",
+            ],
+            JujuVersion::V4_0 => [
+                "cannot deploy \"a1\": storage directive data pool: getting storage pool \"nosuchpool\" UUID: storage pool \"nosuchpool\" not found",
+                "cannot deploy \"a1\": preparing application args: validating create application args: invalid storage directive overrides: storage directive \"nosuch\" does not exist in the charm",
+                "cannot deploy \"a1\": storage directive \"data\" request count 9 exceeds the charm's maximum count of 3",
+            ],
+        };
+        for (directive, expected) in [
+            ("data=nosuchpool,1G", pool),
+            ("nosuch=1", name),
+            ("data=9", count),
+        ] {
+            let outcome = c.juju(&format!("deploy ./store.charm a1 --storage {directive}"));
+            let said = outcome
+                .stderr
+                .lines()
+                .find(|line| line.starts_with("ERROR"));
+            assert_eq!(
+                (outcome.code, said),
+                (1, Some(format!("ERROR {expected}").as_str())),
+                "{juju:?} {directive}"
+            );
+        }
         let removal = c.juju("refresh server --path ./nostor.charm");
         assert_eq!(removal.code, 1);
         let why = match juju {

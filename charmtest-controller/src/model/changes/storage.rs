@@ -33,7 +33,10 @@ pub fn plan_storage(
 ) -> Result<BTreeMap<String, StorageDirective>, StorageError> {
     let declared = &charm.metadata.storage;
     if let Some(name) = requests.keys().find(|name| !declared.contains_key(*name)) {
-        return Err(StorageError::NotInCharm(name.clone()));
+        return Err(StorageError::NotInCharm {
+            charm: charm.metadata.name.to_string(),
+            name: name.clone(),
+        });
     }
     let mut directives = BTreeMap::new();
     for (name, storage) in declared {
@@ -90,10 +93,16 @@ fn check(
     if storage.shared {
         return Err(StorageError::Shared { charm, name });
     }
-    if let Some(max) = storage.count.max.filter(|max| count > *max) {
-        return Err(StorageError::TooMany { name, count, max });
-    }
     let min = storage.count.min;
+    if let Some(max) = storage.count.max.filter(|max| count > *max) {
+        return Err(StorageError::TooMany {
+            charm,
+            name,
+            count,
+            min,
+            max,
+        });
+    }
     if count < min {
         return Err(StorageError::TooFew {
             charm,
@@ -199,8 +208,10 @@ pub fn add_storage(
     let total = directive.count.saturating_add(held(model, unit, name));
     if let Some(max) = storage.count.max.filter(|max| total > *max) {
         return Err(StorageError::TooMany {
+            charm,
             name: name.to_owned(),
             count: total,
+            min: storage.count.min,
             max,
         });
     }

@@ -21,8 +21,13 @@ pub enum StorageError {
     #[error("storage name {0:?} not supported by charm")]
     NameNotSupported(String),
     /// The charm to be deployed does not declare it.
-    #[error("storage directive {0:?} does not exist in the charm")]
-    NotInCharm(String),
+    #[error("storage directive {name:?} does not exist in the charm")]
+    NotInCharm {
+        /// The charm.
+        charm: String,
+        /// The storage.
+        name: String,
+    },
     /// There is no such pool.
     #[error("storage pool {0:?} does not exist")]
     PoolNotFound(String),
@@ -31,10 +36,14 @@ pub enum StorageError {
         "storage directive {name:?} request count {count} exceeds the charm's maximum count of {max}"
     )]
     TooMany {
+        /// The charm.
+        charm: String,
         /// The storage.
         name: String,
         /// How many there would be.
         count: u32,
+        /// How many the charm needs.
+        min: u32,
         /// How many the charm takes.
         max: u32,
     },
@@ -184,4 +193,89 @@ pub enum StorageError {
     /// The pool is in use.
     #[error("storage pool {0:?} in use")]
     PoolInUse(String),
+}
+
+impl StorageError {
+    /// Words why an application cannot be deployed with its storage, as Juju 3.6 does.
+    pub fn words_at_deploy_3_6(&self) -> String {
+        match self {
+            Self::NotInCharm { charm, name } => {
+                format!("charm {charm:?} has no store called {name:?}")
+            }
+            Self::TooMany {
+                charm,
+                name,
+                count,
+                min: 1,
+                max: 1,
+            } => format!("charm {charm:?} store {name:?}: storage is singular, {count} specified"),
+            Self::TooMany {
+                charm,
+                name,
+                count,
+                max,
+                ..
+            } => format!(
+                "charm {charm:?} store {name:?}: at most {max} instances supported, {count} specified"
+            ),
+            Self::TooSmall {
+                charm,
+                name,
+                size,
+                min,
+            } => format!(
+                "charm {charm:?} store {name:?}: minimum storage size is {}, {} specified",
+                megabytes(*min),
+                megabytes(*size)
+            ),
+            Self::DeployPool { pool, .. } => format!("pool {pool:?} not found"),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Shows a number of megabytes as 3.6 does in errors: in steps of a thousand, with one digit after the point below ten.
+fn megabytes(size: u64) -> String {
+    const UNITS: [&str; 5] = ["MB", "GB", "TB", "PB", "EB"];
+    if size == 0 {
+        return "0 B".to_owned();
+    }
+    let (mut scale, mut unit) = (1_u128, 0);
+    while u128::from(size) >= scale * 1000 && unit + 1 < UNITS.len() {
+        scale *= 1000;
+        unit += 1;
+    }
+    // Rounded to tenths, then from ten on to the nearest whole number, the even one of two.
+    let tenths = (u128::from(size) * 20 + scale) / (2 * scale);
+    let (whole, rest) = (tenths / 10, tenths % 10);
+    let unit = UNITS[unit];
+    if tenths < 100 {
+        return format!("{whole}.{rest} {unit}");
+    }
+    let up = rest > 5 || (rest == 5 && whole % 2 == 1);
+    format!("{} {unit}", whole + u128::from(up))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_in_errors_of_3_6() {
+        for (size, expected) in [
+            (0, "0 B"),
+            (1, "1.0 MB"),
+            (16, "16 MB"),
+            (64, "64 MB"),
+            (999, "999 MB"),
+            (1024, "1.0 GB"),
+            (1550, "1.6 GB"),
+            (10_240, "10 GB"),
+            (10_500, "10 GB"),
+            (11_500, "12 GB"),
+            (2_097_152, "2.1 TB"),
+        ] {
+            assert_eq!(megabytes(size), expected, "{size}");
+        }
+    }
 }

@@ -96,32 +96,50 @@ fn storage_that_does_not_fit_is_refused_at_deploy() {
             .collect();
         plan_storage(&charm("db", metadata), &requests, &info, None).map(drop)
     };
-    for (requests, expected) in [
+    for (requests, on_3_6, on_4_0) in [
         (
             &[("nosuch", "1")][..],
+            "charm \"db\" has no store called \"nosuch\"",
             "storage directive \"nosuch\" does not exist in the charm",
         ),
         (
             &[("data", "nosuchpool,1G")],
+            "pool \"nosuchpool\" not found",
             "storage directive data pool: getting storage pool \"nosuchpool\" UUID: storage pool \"nosuchpool\" not found",
         ),
         (
             &[("data", "9")],
+            "charm \"db\" store \"data\": at most 3 instances supported, 9 specified",
             "storage directive \"data\" request count 9 exceeds the charm's maximum count of 3",
         ),
         (
             &[("data", "16M")],
+            "charm \"db\" store \"data\": minimum storage size is 64 MB, 16 MB specified",
             "charm \"db\" store \"data\": minimum storage size is 64 MiB, 16 MiB specified",
         ),
-        (&[("disk", "1")], "storage \"disk\" needs a block device"),
+        (
+            &[("disk", "1")],
+            "storage \"disk\" needs a block device",
+            "storage \"disk\" needs a block device",
+        ),
         (
             &[("data", "loop,1")],
             "storage \"data\" needs a block device",
+            "storage \"data\" needs a block device",
         ),
     ] {
-        let error = plan(STORAGE, requests).unwrap_err().to_string();
-        assert!(error.starts_with(expected), "{error}");
+        let error = plan(STORAGE, requests).unwrap_err();
+        let said = error.words_at_deploy_3_6();
+        assert!(said.starts_with(on_3_6), "{said}");
+        assert!(error.to_string().starts_with(on_4_0), "{error}");
     }
+    let one = "storage: {data: {type: filesystem}}";
+    assert_eq!(
+        plan(one, &[("data", "2")])
+            .unwrap_err()
+            .words_at_deploy_3_6(),
+        "charm \"db\" store \"data\": storage is singular, 2 specified"
+    );
     let two = "storage: {data: {type: filesystem, multiple: {range: 2+}}}";
     assert_eq!(
         plan(two, &[("data", "1")]).unwrap_err().to_string(),
