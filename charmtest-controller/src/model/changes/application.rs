@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::ChangeError;
 use super::charm::check_resources;
 use crate::JujuVersion;
-use crate::model::{Application, Model, Resolved, ResourceRow, UnitName, derived_uuid};
+use crate::model::{
+    Application, Model, Resolved, ResourceRow, Running, Unit, UnitName, derived_uuid,
+};
 
 /// The architecture of applications and models that name none (Juju 3.6).
 pub const DEFAULT_ARCH: &str = "amd64";
@@ -71,12 +73,13 @@ pub fn resolve(model: &mut Model, name: &UnitName, how: Resolved) -> Result<(), 
         .ok_or_else(|| ChangeError::UnitNotFound(name.to_string()))?;
     // 4.0 has forgotten the error as soon as it is resolved, and speaks of the unit by its UUID.
     let resolved = unit.resolved.is_some();
-    if juju == JujuVersion::V4_0 && (resolved || unit.progress.failure.is_none()) {
+    let is_in_error = shows_error(unit);
+    if juju == JujuVersion::V4_0 && (resolved || !is_in_error) {
         return Err(ChangeError::NotInErrorUuid(derived_uuid(&format!(
             "{model_uuid}/{name}"
         ))));
     }
-    if unit.progress.failure.is_none() {
+    if !is_in_error {
         return Err(ChangeError::NotInError(name.to_string()));
     }
     if resolved {
@@ -86,12 +89,18 @@ pub fn resolve(model: &mut Model, name: &UnitName, how: Resolved) -> Result<(), 
     Ok(())
 }
 
+/// Says whether the unit waits with a failed hook: while the hook runs again the unit is executing, and not in error (Juju 3.6).
+fn shows_error(unit: &Unit) -> bool {
+    let is_running = |running: &Running| running.hook.is_some();
+    unit.progress.failure.is_some() && !unit.progress.running.as_ref().is_some_and(is_running)
+}
+
 /// Tells every unit in error how to go on (`juju resolved --all`).
 pub fn resolve_all(model: &mut Model, how: Resolved) {
     let failed = model
         .units
         .values()
-        .filter(|unit| unit.progress.failure.is_some() && unit.resolved.is_none());
+        .filter(|unit| shows_error(unit) && unit.resolved.is_none());
     let names: Vec<UnitName> = failed.map(|unit| unit.name.clone()).collect();
     for name in &names {
         if let Some(unit) = model.units.get_mut(name) {
@@ -193,6 +202,22 @@ mod tests {
             Some(Resolved::Skip),
             "not told twice"
         );
+        for juju in JujuVersion::ALL {
+            let mut model = model.clone();
+            model.info_mut().juju = juju;
+            let unit = model.units.get_mut(&first).unwrap();
+            unit.resolved = None;
+            unit.progress.running = Some(Running {
+                context: "ctx".to_owned(),
+                hook: Some(Hook::Install),
+                task: None,
+            });
+            let again = resolve(&mut model, &first, Resolved::Retry).unwrap_err();
+            let said = again.to_string();
+            assert!(said.contains("not in"), "the hook runs again: {said}");
+            resolve_all(&mut model, Resolved::Retry);
+            assert_eq!(model.units.get(&first).unwrap().resolved, None);
+        }
         assert_eq!(model.units.get(&second).unwrap().resolved, None);
         let nobody = UnitName::new("a", 9);
         assert_eq!(
