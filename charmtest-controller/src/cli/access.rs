@@ -71,6 +71,7 @@ impl Verb {
         kind: AccessKind,
         user: &str,
         level: &str,
+        juju: JujuVersion,
     ) -> Result<(), Failure> {
         let outcome = match self {
             Self::Grant => grant(users, kind, user, level),
@@ -79,6 +80,10 @@ impl Verb {
         outcome.map_err(|error| {
             Failure::Failed(match (self, error) {
                 (_, error @ AccessError::NoLevel(..)) => error.to_string(),
+                (Self::Grant, AccessError::Already(_)) => has_already(juju, kind, level),
+                (Self::Revoke, AccessError::NoUser(..)) if takes_all(juju, kind, level) => {
+                    no_model_user(user)
+                }
                 (Self::Revoke, error @ AccessError::NoUser(..)) => {
                     format!("could not look up {kind} access for user: {error}")
                 }
@@ -86,6 +91,25 @@ impl Verb {
             })
         })
     }
+}
+
+/// Words that a user has as much access already. Juju 3.6 says at models and offers no more than that.
+fn has_already(juju: JujuVersion, kind: AccessKind, level: &str) -> String {
+    let why = format!("user already has {level:?} access or greater");
+    match (juju, kind) {
+        (JujuVersion::V3_6, AccessKind::Model | AccessKind::Offer) => why,
+        _ => format!("could not grant {kind} access: {why}"),
+    }
+}
+
+/// Says whether revoking the level takes a model from a user altogether, which Juju 3.6 does without a look at what the user has.
+fn takes_all(juju: JujuVersion, kind: AccessKind, level: &str) -> bool {
+    juju == JujuVersion::V3_6 && kind == AccessKind::Model && level == "read"
+}
+
+/// Words that a user has no access to lose (Juju 3.6).
+fn no_model_user(user: &str) -> String {
+    format!("could not revoke model access: model user {user:?} does not exist")
 }
 
 /// What access is to be changed to.
@@ -159,14 +183,18 @@ fn check_cloud(args: &Parsed) -> Result<(), String> {
 }
 
 /// Finds the user, who must be one whose access can change.
-fn known(state: &State, verb: Verb, kind: AccessKind, user: &str) -> Result<(), Failure> {
+fn known(
+    state: &State,
+    verb: Verb,
+    kind: AccessKind,
+    user: &str,
+    level: &str,
+) -> Result<(), Failure> {
+    let juju = state.juju;
     let user = user.strip_suffix("@local").unwrap_or(user);
     if user == USER {
         return Err(Failure::Failed(match verb {
-            Verb::Grant => format!(
-                "could not grant {kind} access: user already has {:?} access or greater",
-                kind.most()
-            ),
+            Verb::Grant => has_already(juju, kind, level),
             Verb::Revoke => format!(
                 "could not revoke {kind} access: {USER:?} owns everything in the embedded controller, whose client is always {USER:?}"
             ),
@@ -175,20 +203,27 @@ fn known(state: &State, verb: Verb, kind: AccessKind, user: &str) -> Result<(), 
     if state.info.users.contains_key(user) {
         return Ok(());
     }
-    Err(Failure::Failed(format!(
-        "could not {} {kind} access: user {user:?} does not exist locally: user {user:?} not found",
-        verb.word()
-    )))
+    Err(Failure::Failed(match (juju, verb, kind) {
+        (_, Verb::Revoke, _) if takes_all(juju, kind, level) => no_model_user(user),
+        (JujuVersion::V4_0, Verb::Grant, AccessKind::Offer) => {
+            format!("could not grant offer access for {user:?}: user not found")
+        }
+        _ => format!(
+            "could not {} {kind} access: user {user:?} does not exist locally: user {user:?} not found",
+            verb.word()
+        ),
+    }))
 }
 
 async fn change(cx: &Cx, verb: Verb) -> Result<(), Failure> {
+    let juju = cx.juju();
     let (user, level, things) = wish(&cx.args).map_err(Failure::usage)?;
     cx.hub
         .transact(|state| match &things {
             Things::Controller => {
-                known(state, verb, AccessKind::Controller, user)?;
+                known(state, verb, AccessKind::Controller, user, level)?;
                 let users = &mut state.info_mut().access;
-                verb.apply(users, AccessKind::Controller, user, level)
+                verb.apply(users, AccessKind::Controller, user, level, juju)
             }
             Things::Models(names) => names
                 .iter()
@@ -215,10 +250,11 @@ fn of_model(
         .find(|model| model.full_name() == full);
     let missing = || Failure::Failed(format!("model {CONTROLLER}:{full} not found"));
     let uuid = found.ok_or_else(missing)?.info.uuid.clone();
-    known(state, verb, AccessKind::Model, user)?;
+    let juju = state.juju;
+    known(state, verb, AccessKind::Model, user, level)?;
     let model = state.model_mut(&uuid).ok_or_else(missing)?;
     let users = &mut model.info_mut().users;
-    verb.apply(users, AccessKind::Model, user, level)
+    verb.apply(users, AccessKind::Model, user, level, juju)
 }
 
 fn of_offer(
@@ -236,12 +272,12 @@ fn of_offer(
         let (model, offer) = changes::find_offer(state, &url).map_err(refused)?;
         (model.info.uuid.clone(), offer.name.clone())
     };
-    known(state, verb, AccessKind::Offer, user)?;
+    known(state, verb, AccessKind::Offer, user, level)?;
     let offer = state
         .model_mut(&uuid)
         .and_then(|model| model.offers.get_mut(&name));
     match offer {
-        Some(offer) => verb.apply(&mut offer.users, AccessKind::Offer, user, level),
+        Some(offer) => verb.apply(&mut offer.users, AccessKind::Offer, user, level, juju),
         None => Ok(()),
     }
 }
@@ -258,9 +294,10 @@ async fn change_cloud(cx: &Cx, verb: Verb) -> Result<(), Failure> {
     }
     cx.hub
         .transact(|state| {
-            known(state, verb, AccessKind::Cloud, user)?;
+            let juju = state.juju;
+            known(state, verb, AccessKind::Cloud, user, level)?;
             let users = &mut state.info_mut().cloud_access;
-            verb.apply(users, AccessKind::Cloud, user, level)
+            verb.apply(users, AccessKind::Cloud, user, level, juju)
         })
         .map_err(Failure::from)
 }
@@ -284,7 +321,7 @@ pub(super) fn grant_in_bundle(
     let uuid = cx.model_uuid();
     cx.hub
         .transact(|state| {
-            known(state, Verb::Grant, AccessKind::Offer, user)?;
+            known(state, Verb::Grant, AccessKind::Offer, user, level)?;
             let row = state
                 .model_mut(&uuid)
                 .and_then(|model| model.offers.get_mut(offer));
@@ -431,7 +468,7 @@ mod tests {
             (
                 "grant bob read m",
                 1,
-                "could not grant model access: user already has \"read\" access or greater",
+                "user already has \"read\" access or greater",
             ),
             ("grant bob fly", 1, "\"fly\" controller access not valid"),
             (
@@ -468,7 +505,22 @@ mod tests {
             (
                 "grant admin read m",
                 1,
-                "could not grant model access: user already has \"admin\" access or greater",
+                "user already has \"read\" access or greater",
+            ),
+            (
+                "revoke eve read m",
+                1,
+                "could not revoke model access: model user \"eve\" does not exist",
+            ),
+            (
+                "grant eve superuser",
+                1,
+                "could not grant controller access: user \"eve\" does not exist locally: user \"eve\" not found",
+            ),
+            (
+                "grant bob login",
+                1,
+                "could not grant controller access: user already has \"login\" access or greater",
             ),
         ] {
             let outcome = c.juju(line);

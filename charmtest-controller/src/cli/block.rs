@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::command::{Command, Cx, Failure, any_args, at_most, no_args};
 use super::table::TextTable;
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::{Model, Rejected};
 
@@ -132,21 +133,29 @@ fn api_name(set: &str) -> &'static str {
 async fn disable(cx: &Cx) -> Result<(), Failure> {
     let (set, message) = (&cx.positionals()[0], cx.positionals()[1..].join(" "));
     switch(cx, |model| {
+        let juju = model.info.juju;
         let blocks = &mut model.info_mut().blocks;
-        if blocks.contains_key(set) {
-            return Err(format!("block {} is already ON", api_name(set)));
+        match (blocks.contains_key(set), juju) {
+            (true, JujuVersion::V3_6) => Err(format!("block {} is already ON", api_name(set))),
+            // Nothing changes then, the message neither.
+            (true, JujuVersion::V4_0) => Ok(()),
+            (false, _) => {
+                blocks.insert(set.clone(), message);
+                Ok(())
+            }
         }
-        blocks.insert(set.clone(), message);
-        Ok(())
     })
 }
 
 async fn enable(cx: &Cx) -> Result<(), Failure> {
     let set = &cx.positionals()[0];
     switch(cx, |model| {
+        let juju = model.info.juju;
         let was = model.info_mut().blocks.remove(set);
-        was.map(drop)
-            .ok_or_else(|| format!("block {} is already OFF", api_name(set)))
+        was.map(drop).ok_or_else(|| match juju {
+            JujuVersion::V3_6 => format!("block {} is already OFF", api_name(set)),
+            JujuVersion::V4_0 => "executing block command: block not found".to_owned(),
+        })
     })
 }
 
@@ -277,7 +286,6 @@ fn changes(command: &str, args: &Parsed) -> bool {
 mod tests {
     use super::super::testing::Controller;
     use super::*;
-    use crate::JujuVersion;
 
     #[test]
     fn sets_of_commands_are_disabled_and_enabled() {
@@ -307,13 +315,23 @@ mod tests {
                 all[0]["disabled-commands"],
                 json!(["destroy-model", "remove-object"])
             );
-            let outcome = c.juju("disable-command destroy-model");
-            let expected = "ERROR block BlockDestroy is already ON\n";
-            assert_eq!((outcome.code, outcome.stderr.as_str()), (1, expected));
+            let again = c.juju("disable-command remove-object other words");
+            let (on, off) = match juju {
+                JujuVersion::V3_6 => (
+                    "ERROR block BlockRemove is already ON\n",
+                    "ERROR block BlockDestroy is already OFF\n",
+                ),
+                JujuVersion::V4_0 => ("", "ERROR executing block command: block not found\n"),
+            };
+            assert_eq!(
+                (again.code, again.stderr.as_str()),
+                (u8::from(!on.is_empty()), on)
+            );
+            let kept = c.juju("disabled-commands").ok().stdout;
+            assert!(kept.contains("remove-object      hands off"), "{kept}");
             c.juju("enable-command destroy-model").ok();
             let outcome = c.juju("enable-command destroy-model");
-            let expected = "ERROR block BlockDestroy is already OFF\n";
-            assert_eq!((outcome.code, outcome.stderr.as_str()), (1, expected));
+            assert_eq!((outcome.code, outcome.stderr.as_str()), (1, off));
         }
     }
 

@@ -384,6 +384,11 @@ impl Cx {
     /// Asks the user something on standard error and reads one line of standard input; `None` when there is none.
     pub(super) async fn ask(&self, question: &str) -> Option<String> {
         self.io.stderr(question).await;
+        self.answer().await
+    }
+
+    /// Reads one line of standard input; `None` when there is none.
+    pub(super) async fn answer(&self) -> Option<String> {
         let mut input = Vec::new();
         while !input.contains(&b'\n') {
             let Some(piece) = self.io.read().await else {

@@ -3,8 +3,8 @@
 
 use super::command::{Command, Cx, Failure, any_args, no_args};
 use super::refresh::endpoint_lines;
+use super::refusals;
 use super::spaces::SPACE;
-use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 
 /// The commands of this file.
@@ -78,12 +78,9 @@ async fn bind(cx: &Cx) -> Result<(), Failure> {
         }
     }
     let model = cx.model()?;
-    let charm = model.charm_of(name).ok_or_else(|| {
-        Failure::Failed(match cx.juju() {
-            JujuVersion::V3_6 => format!("application {name:?} not found"),
-            JujuVersion::V4_0 => format!("application {name} not found (not found)"),
-        })
-    })?;
+    let charm = model
+        .charm_of(name)
+        .ok_or_else(|| refusals::no_application(cx.juju(), name))?;
     let endpoints = &charm.charm.metadata.endpoints;
     for (endpoint, _) in bindings
         .iter()
@@ -124,7 +121,7 @@ async fn retry_provisioning(cx: &Cx) -> Result<(), Failure> {
 mod tests {
     use super::super::charm_fixture::TRACER;
     use super::super::testing::Controller;
-    use super::*;
+    use crate::JujuVersion;
 
     #[test]
     fn nothing_is_left_to_change() {
@@ -170,8 +167,11 @@ mod tests {
                 );
             }
             let missing = c.juju("bind nosuch alpha");
-            assert_eq!(missing.code, 1);
-            assert!(missing.stderr.contains("not found"), "{}", missing.stderr);
+            let said = match juju {
+                JujuVersion::V3_6 => "ERROR application \"nosuch\" not found (not found)\n",
+                JujuVersion::V4_0 => "ERROR application nosuch not found (not found)\n",
+            };
+            assert_eq!((missing.code, missing.stderr.as_str()), (1, said));
         }
     }
 }

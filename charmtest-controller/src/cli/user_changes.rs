@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE;
 
 use super::command::{Command, Cx, Failure, Scope, at_most, first_of};
 use super::target::{CONTROLLER, USER};
+use crate::JujuVersion;
 use crate::flags::Flag;
 use crate::model::{User, random_hex};
 
@@ -73,9 +74,12 @@ async fn add(cx: &Cx) -> Result<(), Failure> {
     };
     cx.hub.transact(|state| {
         if name == USER || state.info.users.contains_key(name) {
-            return Err(Failure::failed(
-                "failed to create user: username unavailable",
-            ));
+            return Err(Failure::Failed(match state.juju {
+                JujuVersion::V3_6 => {
+                    format!("failed to create user: user {name} already exists")
+                }
+                JujuVersion::V4_0 => "failed to create user: user already exists".to_owned(),
+            }));
         }
         let info = state.info_mut();
         info.users.insert(name.clone(), user);
@@ -130,16 +134,18 @@ async fn remove(cx: &Cx) -> Result<(), Failure> {
     let name = &cx.positionals()[0];
     if !cx.args.switch("yes") {
         let question = format!(
-            "WARNING! This command will permanently archive the user {name:?} on the {CONTROLLER:?}\ncontroller. This action is irreversible and you WILL NOT be able to reuse\nusername {name:?}.\n\nIf you wish to temporarily disable the user please use the `juju disable-user`\ncommand. See `juju help disable-user` for more details.\n\nContinue (y/N)? "
+            "WARNING! This command will permanently archive the user {name:?} on the {CONTROLLER:?}\ncontroller. This action is irreversible and you WILL NOT be able to reuse\nusername {name:?}.\n\nIf you wish to temporarily disable the user please use the `juju disable-user`\ncommand. See\n `juju help disable-user` for more details.\n\nContinue (y/N)? "
         );
-        let answer = cx.ask(&question).await.unwrap_or_default();
+        // This one Juju asks on standard output.
+        cx.print(&question).await?;
+        let answer = cx.answer().await.unwrap_or_default();
         if !["y", "yes"].contains(&answer.to_lowercase().as_str()) {
-            return Err(Failure::failed("user deletion: aborted"));
+            return Err(Failure::failed("user deletion aborted"));
         }
     }
     if name == USER {
         return Err(Failure::failed(format!(
-            "failed to delete user {name:?}: cannot delete controller owner {name:?}"
+            "cannot delete controller owner {name:?}"
         )));
     }
     cx.hub.transact(|state| {
@@ -154,24 +160,43 @@ async fn remove(cx: &Cx) -> Result<(), Failure> {
         info.cloud_access.remove(name);
         Ok(())
     })?;
-    cx.info(&format!("User {name:?} removed")).await;
-    Ok(())
+    cx.print(&format!("User {name:?} removed\n")).await
 }
 
 async fn disable(cx: &Cx, disabled: bool) -> Result<(), Failure> {
     let name = &cx.positionals()[0];
     let word = if disabled { "disable" } else { "enable" };
+    let juju = cx.juju();
     if name == USER {
-        return Err(Failure::failed(format!(
-            "failed to {word} user: cannot {word} controller owner {name:?}"
-        )));
+        match (juju, disabled) {
+            (JujuVersion::V3_6, true) => {
+                return Err(Failure::failed(
+                    "failed to disable user: cannot disable controller model owner",
+                ));
+            }
+            (JujuVersion::V3_6, false) => {}
+            (JujuVersion::V4_0, _) => {
+                return Err(Failure::Failed(format!(
+                    "failed to {word} user: cannot {word} controller owner {name:?}"
+                )));
+            }
+        }
+    } else {
+        cx.hub.transact(|state| {
+            let user = state.info_mut().users.get_mut(name);
+            let user = user.ok_or_else(|| {
+                Failure::Failed(match juju {
+                    // 3.6 does not tell who is there.
+                    JujuVersion::V3_6 => "permission denied".to_owned(),
+                    JujuVersion::V4_0 => {
+                        format!("failed to {word} user: user {name:?} not found")
+                    }
+                })
+            })?;
+            user.disabled = disabled;
+            Ok::<_, Failure>(())
+        })?;
     }
-    cx.hub.transact(|state| {
-        let missing = || Failure::Failed(format!("failed to {word} user: user {name:?} not found"));
-        let user = state.info_mut().users.get_mut(name);
-        user.ok_or_else(missing)?.disabled = disabled;
-        Ok(())
-    })?;
     cx.info(&format!("User {name:?} {word}d")).await;
     Ok(())
 }
@@ -179,6 +204,7 @@ async fn disable(cx: &Cx, disabled: bool) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::Controller;
+    use crate::JujuVersion;
 
     #[test]
     fn users_come_and_go() {
@@ -197,9 +223,6 @@ mod tests {
             "[{\"user-name\":\"admin\",\"display-name\":\"admin\",\"access\":\"superuser\",\"date-created\":\"just now\",\"last-connection\":\"just now\"},\
              {\"user-name\":\"bob\",\"display-name\":\"Bobby Tables\",\"access\":\"login\",\"date-created\":\"just now\",\"last-connection\":\"never connected\"}]\n"
         );
-        let outcome = c.juju("add-user bob");
-        let expected = "ERROR failed to create user: username unavailable\n";
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (1, expected));
         assert_eq!(
             c.juju("disable-user bob").ok().stderr,
             "User \"bob\" disabled\n"
@@ -216,40 +239,80 @@ mod tests {
         );
         c.juju("grant bob read m").ok();
         let outcome = c.juju("remove-user bob");
-        assert!(outcome.code == 1 && outcome.stderr.ends_with("ERROR user deletion: aborted\n"));
         assert_eq!(
-            c.juju("remove-user -y bob").ok().stderr,
+            (outcome.code, outcome.stderr.as_str()),
+            (1, "ERROR user deletion aborted\n")
+        );
+        let asked = "`juju disable-user`\ncommand. See\n `juju help disable-user` for more details.\n\nContinue (y/N)? ";
+        assert!(outcome.stdout.ends_with(asked), "{outcome:?}");
+        assert_eq!(
+            c.juju("remove-user -y bob").ok().stdout,
             "User \"bob\" removed\n"
         );
         assert!(!c.juju("users m").ok().stdout.contains("bob"));
-        for (line, code, expected) in [
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let both = |line, code, text| (line, code, [text, text]);
+        let cases = [
             (
-                "remove-user -y bob",
+                "add-user bob",
                 1,
-                "failed to delete user \"bob\": user \"bob\" not found",
+                [
+                    "failed to create user: user bob already exists",
+                    "failed to create user: user already exists",
+                ],
+            ),
+            both(
+                "remove-user -y eve",
+                1,
+                "failed to delete user \"eve\": user \"eve\" not found",
+            ),
+            both(
+                "remove-user -y admin",
+                1,
+                "cannot delete controller owner \"admin\"",
             ),
             (
-                "disable-user bob",
+                "disable-user eve",
                 1,
-                "failed to disable user: user \"bob\" not found",
-            ),
-            ("add-user", 2, "no username supplied"),
-            (
-                "add-user b!b",
-                1,
-                "failed to create user: invalid user name \"b!b\"",
+                [
+                    "permission denied",
+                    "failed to disable user: user \"eve\" not found",
+                ],
             ),
             (
                 "disable-user admin",
                 1,
-                "failed to disable user: cannot disable controller owner \"admin\"",
+                [
+                    "failed to disable user: cannot disable controller model owner",
+                    "failed to disable user: cannot disable controller owner \"admin\"",
+                ],
             ),
-        ] {
-            let outcome = c.juju(line);
-            assert_eq!(
-                (outcome.code, outcome.stderr),
-                (code, format!("ERROR {expected}\n"))
-            );
+            both("add-user", 2, "no username supplied"),
+            both(
+                "add-user b!b",
+                1,
+                "failed to create user: invalid user name \"b!b\"",
+            ),
+        ];
+        for (number, juju) in [JujuVersion::V3_6, JujuVersion::V4_0]
+            .into_iter()
+            .enumerate()
+        {
+            let c = Controller::with_model_of(juju);
+            c.juju("add-user bob").ok();
+            for (line, code, expected) in cases {
+                let outcome = c.juju(line);
+                assert_eq!(
+                    (outcome.code, outcome.stderr),
+                    (code, format!("ERROR {}\n", expected[number])),
+                    "{juju:?} {line}"
+                );
+            }
+            c.juju("remove-user -y bob").ok();
+            c.juju("add-user bob").ok();
         }
     }
 }
