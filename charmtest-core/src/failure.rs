@@ -1,4 +1,4 @@
-//! What a charm test fails with: [`Failure`], and [`skip`] for a test that finds that it should not run.
+//! What a charm test fails with: [`Failure`], and the errors that end a test otherwise: [`skip`], [`xfail`], [`abort`].
 
 use std::error::Error;
 use std::fmt;
@@ -38,6 +38,10 @@ pub struct Failure {
 pub(crate) enum FailureKind {
     /// The test failed.
     Failed,
+    /// The test failed and wants to abort the rest of its module.
+    Aborting,
+    /// The test failed as it expected to.
+    Xfailed,
     /// The test asked to be skipped.
     Skipped,
     /// Something that the test stands on could not be set up.
@@ -127,11 +131,8 @@ where
     #[track_caller]
     fn from(error: E) -> Self {
         let error = error.into();
-        let kind = if error.is::<Skip>() {
-            FailureKind::Skipped
-        } else {
-            FailureKind::Failed
-        };
+        let ending = error.downcast_ref::<Ending>();
+        let kind = ending.map_or(FailureKind::Failed, |ending| ending.kind);
         Self {
             kind,
             error,
@@ -156,13 +157,21 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// The error that skips a test instead of failing it; made by [`skip`].
+/// The error that ends a test otherwise than by failing it; made by [`skip`], [`xfail`] and [`abort`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skip {
+pub struct Ending {
+    kind: FailureKind,
     reason: String,
 }
 
-/// Returns the error that skips the running test.
+impl Ending {
+    fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { kind, reason }
+    }
+}
+
+/// Returns the error that skips the running test. A skipped test aborts nothing.
 ///
 /// ```
 /// # use charmtest::{Result, skip};
@@ -173,19 +182,53 @@ pub struct Skip {
 ///     Ok(())
 /// }
 /// ```
-pub fn skip(reason: impl Into<String>) -> Skip {
-    Skip {
-        reason: reason.into(),
-    }
+///
+/// [`OpsTest::skip`](crate::ops_test::OpsTest::skip) does it where no error can be returned.
+pub fn skip(reason: impl Into<String>) -> Ending {
+    Ending::new(FailureKind::Skipped, reason)
 }
 
-impl fmt::Display for Skip {
+/// Returns the error that ends the running test as failed, as was to be expected: what `pytest.xfail` does.
+///
+/// The option `xfail` of `#[charm_test]` says of the whole test that it fails; this says so of one point that it reaches.
+///
+/// ```
+/// # use charmtest::{Result, xfail};
+/// fn needs_a_fix(version: &str) -> Result {
+///     if version.starts_with("3.1.") {
+///         Err(xfail("Juju 3.1 forgets the relation"))?;
+///     }
+///     Ok(())
+/// }
+/// ```
+pub fn xfail(reason: impl Into<String>) -> Ending {
+    Ending::new(FailureKind::Xfailed, reason)
+}
+
+/// Returns the error that fails the running test and aborts the rest of its module, whatever the test's options are.
+///
+/// ```
+/// # use charmtest::{Result, abort};
+/// fn needs_workers(workers: usize) -> Result {
+///     if workers == 0 {
+///         Err(abort("no worker came up: nothing below can work"))?;
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// [`OpsTest::abort`](crate::ops_test::OpsTest::abort) does it where no error can be returned.
+pub fn abort(reason: impl Into<String>) -> Ending {
+    Ending::new(FailureKind::Aborting, reason)
+}
+
+impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl Error for Skip {}
+impl Error for Ending {}
 
 #[cfg(test)]
 mod tests {
@@ -242,18 +285,22 @@ mod tests {
     }
 
     #[test]
-    fn skip_skips_also_through_a_boxed_error() {
-        fn direct() -> Result {
-            Err(skip("no storage"))?;
-            Ok(())
+    fn endings_end_a_test_also_through_a_boxed_error() {
+        fn direct(ending: Ending) -> Result {
+            Err(ending)?
         }
-        fn boxed() -> Result {
-            Err(Box::<dyn Error + Send + Sync>::from(skip("no storage")))?;
-            Ok(())
+        fn boxed(ending: Ending) -> Result {
+            Err(Box::<dyn Error + Send + Sync>::from(ending))?
         }
-        for failure in [direct().unwrap_err(), boxed().unwrap_err()] {
-            assert_eq!(failure.kind(), FailureKind::Skipped);
-            assert_eq!(failure.message(), "no storage");
+        for (ending, kind) in [
+            (skip("no storage"), FailureKind::Skipped),
+            (xfail("no storage"), FailureKind::Xfailed),
+            (abort("no storage"), FailureKind::Aborting),
+        ] {
+            for failure in [direct(ending.clone()), boxed(ending)].map(Result::unwrap_err) {
+                assert_eq!(failure.kind(), kind);
+                assert_eq!(failure.message(), "no storage");
+            }
         }
     }
 

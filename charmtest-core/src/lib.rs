@@ -35,7 +35,7 @@ mod registry;
 pub mod wait;
 
 pub use charmtest_macros::charm_test;
-pub use failure::{Failure, Result, Skip, skip};
+pub use failure::{Ending, Failure, Result, abort, skip, xfail};
 pub use harness::Context;
 pub use registry::{FromContext, IntoOutcome};
 
@@ -61,6 +61,8 @@ macro_rules! main {
 pub mod __private {
     pub use crate::failure::Failure;
     pub use crate::harness::Context;
-    pub use crate::registry::{BoxFuture, FromContext, IntoOutcome, TestEntry};
+    pub use crate::registry::{
+        BoxFuture, FromContext, IntoOutcome, Marks, ModuleEntry, TestEntry, Xfail,
+    };
     pub use inventory;
 }

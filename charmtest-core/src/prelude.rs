@@ -2,7 +2,7 @@
 
 pub use std::time::Duration;
 
-pub use crate::failure::{Failure, Result, skip};
+pub use crate::failure::{Failure, Result, abort, skip, xfail};
 pub use crate::harness::Context;
 pub use crate::juju::status::{
     all_active, all_agents_idle, all_blocked, all_error, all_maintenance, all_waiting, any_active,

@@ -27,21 +27,68 @@ pub struct TestEntry {
     pub package: &'static str,
     /// `order = N`.
     pub order: Option<i32>,
+    /// What the options say.
+    pub marks: Marks,
+    /// Extracts the parameters and runs the function.
+    pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+}
+
+inventory::collect!(TestEntry);
+
+/// The options of a module, as `charmtest::module!` registers them.
+#[derive(Debug)]
+pub struct ModuleEntry {
+    /// The value of `module_path!()` in the module: `TARGET::module`.
+    pub module_path: &'static str,
+    /// What the options say of every test of the module.
+    pub marks: Marks,
+}
+
+inventory::collect!(ModuleEntry);
+
+/// The options that say how the harness treats a test, or every test of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
     /// `abort_on_fail`.
     pub abort_on_fail: bool,
+    /// `abort_on_xfail`.
+    pub abort_on_xfail: bool,
     /// `skip_if_deployed`.
     pub skip_if_deployed: bool,
     /// `#[ignore]`, with its reason or an empty text.
     pub ignore: Option<&'static str>,
     /// `tags("..")`.
     pub tags: &'static [&'static str],
-    /// The test's own time limit.
+    /// The time limit.
     pub timeout_ms: Option<u64>,
-    /// Extracts the parameters and runs the function.
-    pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+    /// `xfail`.
+    pub xfail: Option<Xfail>,
+    /// `retries = N`.
+    pub retries: Option<u32>,
 }
 
-inventory::collect!(TestEntry);
+/// Why a test is expected to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Xfail {
+    /// The reason, which is never empty.
+    pub reason: &'static str,
+    /// Whether it is a failure when the test passes.
+    pub strict: bool,
+}
+
+impl Marks {
+    /// No options.
+    pub const NONE: Self = Self {
+        abort_on_fail: false,
+        abort_on_xfail: false,
+        skip_if_deployed: false,
+        ignore: None,
+        tags: &[],
+        timeout_ms: None,
+        xfail: None,
+        retries: None,
+    };
+}
 
 /// A type that can be a parameter of a charm test.
 ///

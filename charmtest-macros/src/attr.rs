@@ -17,18 +17,40 @@ use crate::suggest;
 pub(crate) struct Options {
     /// `order = N`.
     pub(crate) order: Option<i32>,
+    /// What a module may say too.
+    pub(crate) marks: Marks,
+    /// `crate = ".."`.
+    krate: Option<Path>,
+}
+
+/// The options that say how the harness treats a test.
+#[derive(Default)]
+pub(crate) struct Marks {
     /// `abort_on_fail`.
     pub(crate) abort_on_fail: bool,
+    /// `abort_on_xfail`.
+    pub(crate) abort_on_xfail: bool,
     /// `skip_if_deployed`.
     pub(crate) skip_if_deployed: bool,
     /// `timeout = ".."`, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
     /// `ignore`, with its reason or an empty text.
     pub(crate) ignore: Option<String>,
+    /// `xfail`.
+    pub(crate) xfail: Option<Xfail>,
+    /// `retries = N`.
+    pub(crate) retries: Option<u32>,
     /// `tags("..", "..")`.
     pub(crate) tags: Vec<String>,
-    /// `crate = ".."`.
-    krate: Option<Path>,
+}
+
+/// What `xfail` says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Xfail {
+    /// Why the test is expected to fail.
+    pub(crate) reason: String,
+    /// Whether it fails the run when the test passes.
+    pub(crate) strict: bool,
 }
 
 impl Options {
@@ -36,6 +58,7 @@ impl Options {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
         let mut seen = Vec::new();
+        let mut retries = None;
         for part in split_at_commas(tokens, errors) {
             let Some(setting) = errors.ok(Setting::parse.parse2(part)) else {
                 continue;
@@ -51,7 +74,18 @@ impl Options {
                 continue;
             }
             seen.push(option);
-            errors.ok(options.apply(option, &setting));
+            if let Some(()) = errors.ok(options.apply(option, &setting))
+                && option == Name::Retries
+                && options.marks.retries > Some(0)
+            {
+                retries = Some(setting.key);
+            }
+        }
+        if let (Some(key), Some(_)) = (retries, &options.marks.xfail) {
+            errors.at(
+                key,
+                "a test that is expected to fail is not tried again; remove `retries` or `xfail`",
+            );
         }
         options
     }
@@ -65,13 +99,17 @@ impl Options {
     }
 
     fn apply(&mut self, option: Name, setting: &Setting) -> syn::Result<()> {
+        let marks = &mut self.marks;
         match option {
             Name::Order => self.order = Some(setting.integer("order = 1")?),
-            Name::AbortOnFail => self.abort_on_fail = setting.flag()?,
-            Name::SkipIfDeployed => self.skip_if_deployed = setting.flag()?,
-            Name::Timeout => self.timeout_ms = Some(setting.duration(r#"timeout = "10m""#)?),
-            Name::Ignore => self.ignore = Some(setting.reason(r#"ignore = "why""#)?),
-            Name::Tags => self.tags = setting.tags(r#"tags("slow", "net")"#)?,
+            Name::AbortOnFail => marks.abort_on_fail = setting.flag()?,
+            Name::AbortOnXfail => marks.abort_on_xfail = setting.flag()?,
+            Name::SkipIfDeployed => marks.skip_if_deployed = setting.flag()?,
+            Name::Timeout => marks.timeout_ms = Some(setting.duration(r#"timeout = "10m""#)?),
+            Name::Ignore => marks.ignore = Some(setting.reason(r#"ignore = "why""#)?),
+            Name::Xfail => marks.xfail = Some(xfail(setting)?),
+            Name::Retries => marks.retries = Some(setting.count("retries = 2")?),
+            Name::Tags => marks.tags = setting.tags(r#"tags("slow", "net")"#)?,
             Name::Crate => self.krate = Some(setting.path(r#"crate = "path""#)?),
         }
         Ok(())
@@ -83,20 +121,26 @@ impl Options {
 enum Name {
     Order,
     AbortOnFail,
+    AbortOnXfail,
     SkipIfDeployed,
     Timeout,
     Ignore,
+    Xfail,
+    Retries,
     Tags,
     Crate,
 }
 
 impl Name {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::Order,
         Self::AbortOnFail,
+        Self::AbortOnXfail,
         Self::SkipIfDeployed,
         Self::Timeout,
         Self::Ignore,
+        Self::Xfail,
+        Self::Retries,
         Self::Tags,
         Self::Crate,
     ];
@@ -121,13 +165,51 @@ impl Name {
         match self {
             Self::Order => "order",
             Self::AbortOnFail => "abort_on_fail",
+            Self::AbortOnXfail => "abort_on_xfail",
             Self::SkipIfDeployed => "skip_if_deployed",
             Self::Timeout => "timeout",
             Self::Ignore => "ignore",
+            Self::Xfail => "xfail",
+            Self::Retries => "retries",
             Self::Tags => "tags",
             Self::Crate => "crate",
         }
     }
+}
+
+/// Reads `xfail = "why"` and `xfail(reason = "why", strict)`.
+fn xfail(setting: &Setting) -> syn::Result<Xfail> {
+    const EXAMPLE: &str = r#"xfail = "why", or xfail(reason = "why", strict)"#;
+    let Some(list) = setting.list() else {
+        let reason = setting.reason_given(EXAMPLE)?;
+        return Ok(Xfail {
+            reason,
+            strict: false,
+        });
+    };
+    let mut errors = Errors::default();
+    let mut reason = None;
+    let mut strict = false;
+    for part in split_at_commas(list.stream(), &mut errors) {
+        let Some(setting) = errors.ok(Setting::parse.parse2(part)) else {
+            continue;
+        };
+        let key = &setting.key;
+        if key == "reason" && reason.is_none() {
+            reason = errors.ok(setting.reason_given(r#"reason = "why""#));
+        } else if key == "strict" && !strict {
+            strict = errors.ok(setting.flag()).is_some();
+        } else if key == "reason" || key == "strict" {
+            errors.at(key, format_args!("`{key}` is given twice"));
+        } else {
+            errors.at(key, format_args!("`xfail` knows no `{key}`: `{EXAMPLE}`"));
+        }
+    }
+    errors.into_result()?;
+    let reason = reason.ok_or_else(|| {
+        syn::Error::new_spanned(list, format_args!("`xfail` needs a reason: `{EXAMPLE}`"))
+    })?;
+    Ok(Xfail { reason, strict })
 }
 
 /// Cuts the options apart at their commas; the last comma may be followed by nothing.
@@ -169,15 +251,17 @@ mod tests {
     #[test]
     fn every_option_is_parsed() {
         let options = parse_ok(
-            r#"order = 2, abort_on_fail, skip_if_deployed, timeout = "10m", ignore = "why", tags("slow", "net",),
-               crate = "crate::lab","#,
+            r#"order = 2, abort_on_fail, abort_on_xfail, skip_if_deployed, timeout = "10m", ignore = "why", retries = 3,
+               tags("slow", "net",), crate = "crate::lab","#,
         );
         assert_eq!(options.order, Some(2));
-        assert!(options.abort_on_fail);
-        assert!(options.skip_if_deployed);
-        assert_eq!(options.timeout_ms, Some(600_000));
-        assert_eq!(options.ignore.as_deref(), Some("why"));
-        assert_eq!(options.tags, ["slow", "net"]);
+        assert!(options.marks.abort_on_xfail);
+        assert_eq!(options.marks.retries, Some(3));
+        assert!(options.marks.abort_on_fail);
+        assert!(options.marks.skip_if_deployed);
+        assert_eq!(options.marks.timeout_ms, Some(600_000));
+        assert_eq!(options.marks.ignore.as_deref(), Some("why"));
+        assert_eq!(options.marks.tags, ["slow", "net"]);
         assert_eq!(options.krate().to_string(), "crate :: lab");
     }
 
@@ -185,11 +269,11 @@ mod tests {
     fn without_options_nothing_is_set() {
         let options = parse_ok("");
         assert_eq!(options.order, None);
-        assert!(!options.abort_on_fail);
-        assert!(!options.skip_if_deployed);
-        assert_eq!(options.timeout_ms, None);
-        assert_eq!(options.ignore, None);
-        assert!(options.tags.is_empty());
+        assert!(!options.marks.abort_on_fail);
+        assert!(!options.marks.skip_if_deployed);
+        assert_eq!(options.marks.timeout_ms, None);
+        assert_eq!(options.marks.ignore, None);
+        assert!(options.marks.tags.is_empty());
         assert_eq!(options.krate().to_string(), ":: charmtest");
     }
 
@@ -219,8 +303,22 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_is_expected_for_a_reason() {
+        let xfail = |text: &str| {
+            let xfail = parse_ok(text).marks.xfail.unwrap();
+            (xfail.reason, xfail.strict)
+        };
+        let why = || "why".to_owned();
+        assert_eq!(xfail(r#"xfail = "why""#), (why(), false));
+        assert_eq!(xfail(r#"xfail(reason = "why")"#), (why(), false));
+        assert_eq!(xfail(r#"xfail(strict, reason = "why",)"#), (why(), true));
+        // Retries of the module are taken back.
+        assert_eq!(xfail(r#"xfail = "why", retries = 0"#), (why(), false));
+    }
+
+    #[test]
     fn ignore_needs_no_reason() {
-        assert_eq!(parse_ok("ignore").ignore.as_deref(), Some(""));
+        assert_eq!(parse_ok("ignore").marks.ignore.as_deref(), Some(""));
     }
 
     #[test]
@@ -247,8 +345,30 @@ mod tests {
                 ],
             ),
             (
-                "retries = 3",
-                &[("retries", "the options are `order`, `abort_on_fail`")],
+                "parallel = 3",
+                &[("parallel", "the options are `order`, `abort_on_fail`")],
+            ),
+            ("retries = -1", &[("-1", "expected a number")]),
+            ("retries = 1i8", &[("1i8", "expected a number")]),
+            ("retries", &[("retries", "needs a value")]),
+            ("xfail", &[("xfail", "needs a value")]),
+            ("xfail = \"\"", &[("\"\"", "needs a reason")]),
+            ("xfail(strict)", &[("(strict)", "needs a reason")]),
+            ("xfail()", &[("()", "needs a reason")]),
+            (
+                "xfail(reason = \"a\", reason = \"b\", strict, strict)",
+                &[("reason", "given twice"), ("strict", "given twice")],
+            ),
+            (
+                "xfail(because = \"a\", strict = true)",
+                &[
+                    ("because", "knows no `because`"),
+                    ("true", "takes no value"),
+                ],
+            ),
+            (
+                "retries = 1, xfail = \"why\"",
+                &[("retries", "not tried again")],
             ),
             (
                 "order = 1, order = 2",
@@ -314,7 +434,7 @@ mod tests {
         let (options, faults) = parse("order = 7, timeout = 1, abort_on_fail");
         assert_eq!(faults.len(), 1);
         assert_eq!(options.order, Some(7));
-        assert!(options.abort_on_fail);
-        assert_eq!(options.timeout_ms, None);
+        assert!(options.marks.abort_on_fail);
+        assert_eq!(options.marks.timeout_ms, None);
     }
 }

@@ -117,13 +117,13 @@ fn ignore(attr: &Attribute, options: &mut Options) -> syn::Result<()> {
             ));
         }
     };
-    if options.ignore.is_some() {
+    if options.marks.ignore.is_some() {
         return Err(syn::Error::new_spanned(
             attr,
             "this test is already ignored; keep one of the two",
         ));
     }
-    options.ignore = Some(reason);
+    options.marks.ignore = Some(reason);
     Ok(())
 }
 
@@ -248,7 +248,7 @@ mod tests {
         for (function, reason) in cases {
             let (test, faults) = check("", function);
             assert_eq!(faults, [], "{function}");
-            assert_eq!(test.options.ignore.as_deref(), reason, "{function}");
+            assert_eq!(test.options.marks.ignore.as_deref(), reason, "{function}");
             let kept: Vec<_> = test
                 .function
                 .attrs
@@ -349,6 +349,6 @@ mod tests {
     fn a_test_is_ignored_once() {
         let (test, faults) = check(r#"ignore = "first""#, r#"#[ignore = "second"] fn t() {}"#);
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert_eq!(test.options.ignore.as_deref(), Some("first"));
+        assert_eq!(test.options.marks.ignore.as_deref(), Some("first"));
     }
 }

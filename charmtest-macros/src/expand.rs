@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, ReturnType, Type};
 
-use crate::attr::Options;
+use crate::attr::{Marks, Options, Xfail};
 use crate::check::{Test, find_impl};
 use crate::errors::Errors;
 use crate::item::Function;
@@ -127,15 +127,8 @@ fn entry(test: &Test, shim: &Ident) -> TokenStream {
     let file = span.file();
     let start = span.start();
     let (line, column) = (literal_u32(start.line), literal_u32(start.column + 1));
-    let Options {
-        abort_on_fail,
-        skip_if_deployed,
-        tags,
-        ..
-    } = &test.options;
     let order = option(test.options.order);
-    let ignore = option(test.options.ignore.as_deref());
-    let timeout_ms = option(test.options.timeout_ms);
+    let marks = marks(&test.options.marks);
     quote! {
         __private::TestEntry {
             module_path: ::core::module_path!(),
@@ -145,12 +138,40 @@ fn entry(test: &Test, shim: &Ident) -> TokenStream {
             column: #column,
             package: ::core::env!("CARGO_PKG_NAME"),
             order: #order,
+            marks: #marks,
+            run: #shim,
+        }
+    }
+}
+
+/// Returns the marks as the registry holds them.
+fn marks(marks: &Marks) -> TokenStream {
+    let Marks {
+        abort_on_fail,
+        abort_on_xfail,
+        skip_if_deployed,
+        timeout_ms,
+        ignore,
+        xfail,
+        retries,
+        tags,
+    } = marks;
+    let ignore = option(ignore.as_deref());
+    let timeout_ms = option(*timeout_ms);
+    let xfail = option(xfail.as_ref().map(
+        |Xfail { reason, strict }| quote!(__private::Xfail { reason: #reason, strict: #strict }),
+    ));
+    let retries = option(*retries);
+    quote! {
+        __private::Marks {
             abort_on_fail: #abort_on_fail,
+            abort_on_xfail: #abort_on_xfail,
             skip_if_deployed: #skip_if_deployed,
             ignore: #ignore,
             tags: &[#(#tags),*],
             timeout_ms: #timeout_ms,
-            run: #shim,
+            xfail: #xfail,
+            retries: #retries,
         }
     }
 }

@@ -56,6 +56,9 @@ use proc_macro::TokenStream;
 /// | --- | --- |
 /// | `order = 2` | The place of the test in its module: first tests with an order of 0 and more, from the smallest to the largest; then those without, as they stand in the source; then those with a negative order, `-1` as the last. |
 /// | `abort_on_fail` | When this test fails, the tests of the module that come after it do not run. |
+/// | `abort_on_xfail` | The same, and they do not run either when this test fails as it is expected to. |
+/// | `xfail = "why"`, `xfail(reason = "why", strict)` | The test is expected to fail. When it does, it counts as `xfailed`, which fails no run; when it passes, as `xpassed`, or as failed if the expectation is `strict`. What the test asks for must still be there: a model that cannot be made is an error. |
+/// | `retries = 2` | When the test fails or runs out of time, it is tried again, so many times at most, in the same model. Every attempt is reported; one that passes after a failure counts as `flaky`, never as passed. |
 /// | `skip_if_deployed` | The test is skipped when the run uses a model in which the charms are deployed already (`--no-deploy`). |
 /// | `timeout = "10m"` | The time limit of this test instead of that of the run. A sum of numbers with the units `h`, `m`, `s` and `ms`, the largest first: `"1h30m"`, `"90s"`, `"500ms"`. |
 /// | `ignore`, `ignore = "why"` | The test runs only when ignored tests are asked for. `#[ignore]` and `#[ignore = "why"]` on the function say the same. |

@@ -81,6 +81,17 @@ impl Setting {
         })
     }
 
+    /// Returns the value as a number of 0 and more; `example` shows how to write it.
+    pub(crate) fn count(&self, example: &str) -> syn::Result<u32> {
+        match self.literal(example)? {
+            Some(Lit::Int(literal)) if matches!(literal.suffix(), "" | "u32") => {
+                literal.base10_parse().map_err(|_| ())
+            }
+            _ => Err(()),
+        }
+        .map_err(|()| self.unsuitable("a number of 0 and more", example))
+    }
+
     /// Returns the value as a duration, in milliseconds; `example` shows how to write it.
     pub(crate) fn duration(&self, example: &str) -> syn::Result<u64> {
         let text = self.string(example)?.value();
@@ -96,6 +107,23 @@ impl Setting {
         match self.value {
             Value::Absent => Ok(String::new()),
             Value::Assigned(_) | Value::List(_) => Ok(self.string(example)?.value()),
+        }
+    }
+
+    /// Returns the value as a text that says something; `example` shows how to write it.
+    pub(crate) fn reason_given(&self, example: &str) -> syn::Result<String> {
+        let reason = self.string(example)?.value();
+        if reason.trim().is_empty() {
+            return Err(self.fault(format_args!("`{}` needs a reason: `{example}`", self.key)));
+        }
+        Ok(reason)
+    }
+
+    /// Returns what stands in parentheses after the key.
+    pub(crate) fn list(&self) -> Option<&Group> {
+        match &self.value {
+            Value::List(list) => Some(list),
+            Value::Absent | Value::Assigned(_) => None,
         }
     }
 

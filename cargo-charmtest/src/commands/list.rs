@@ -76,7 +76,13 @@ fn human(descriptions: &[Description]) -> String {
 fn marks(test: &charmtest::harness::DescribedTest) -> String {
     let mut marks = Vec::new();
     marks.extend(test.abort_on_fail.then(|| "abort_on_fail".to_owned()));
+    marks.extend(test.abort_on_xfail.then(|| "abort_on_xfail".to_owned()));
     marks.extend(test.skip_if_deployed.then(|| "skip_if_deployed".to_owned()));
+    marks.extend((test.retries > 0).then(|| format!("retries={}", test.retries)));
+    marks.extend(test.xfail.as_ref().map(|xfail| {
+        let strict = if xfail.strict { ", strict" } else { "" };
+        format!("xfail: {}{strict}", xfail.reason)
+    }));
     marks.extend(test.tags.iter().map(|tag| format!("#{tag}")));
     marks.extend(test.ignore.as_ref().map(|why| {
         if why.is_empty() {

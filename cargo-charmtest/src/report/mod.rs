@@ -141,6 +141,32 @@ impl Report {
                     },
                 );
             }
+            Event::TestRetried {
+                test,
+                attempt,
+                attempts,
+                outcome,
+                duration_ms,
+                message,
+                location,
+                evidence,
+            } => {
+                let result = TestResult {
+                    outcome,
+                    took: Duration::from_millis(duration_ms),
+                    message,
+                    location,
+                    evidence,
+                    output: std::mem::take(&mut self.modules[job].output),
+                };
+                let name = self.modules[job].test_name(&test);
+                self.line(&style::retry_line(&name, attempt, attempts, &result));
+                let details = style::details(&result);
+                if !details.is_empty() {
+                    self.line(&details);
+                }
+                self.progress.started(job, name);
+            }
             Event::TestFinished {
                 test,
                 outcome,

@@ -25,11 +25,23 @@ pub(super) fn warning(text: &str) -> String {
 pub(super) fn test_line(name: &str, result: &TestResult) -> String {
     let (word, colour) = outcome(result.outcome);
     let mut text = format!("[{:>8}] {name}", duration(result.took));
-    if let (Outcome::Skipped | Outcome::Aborted, Some(why)) = (result.outcome, &result.message) {
+    if let (
+        Outcome::Skipped | Outcome::Aborted | Outcome::Flaky | Outcome::Xfailed | Outcome::Xpassed,
+        Some(why),
+    ) = (result.outcome, &result.message)
+    {
         // Writing to a String cannot fail.
         let _ = write!(text, " ({why})");
     }
     coloured(word, colour, &text)
+}
+
+/// Returns the line of an attempt after which a test is tried again.
+pub(super) fn retry_line(name: &str, attempt: u32, attempts: u32, result: &TestResult) -> String {
+    let (word, _) = outcome(result.outcome);
+    let took = duration(result.took);
+    let text = format!("[{took:>8}] {name} ({word} at attempt {attempt} of {attempts})");
+    coloured("RETRY", AnsiColor::Yellow, &text)
 }
 
 /// Returns what to tell of a test that went wrong, indented below its line.
@@ -65,6 +77,9 @@ pub(super) fn details(result: &TestResult) -> String {
 pub(super) fn outcome(outcome: Outcome) -> (&'static str, AnsiColor) {
     match outcome {
         Outcome::Passed => ("PASS", AnsiColor::Green),
+        Outcome::Flaky => ("FLAKY", AnsiColor::Yellow),
+        Outcome::Xfailed => ("XFAIL", AnsiColor::Yellow),
+        Outcome::Xpassed => ("XPASS", AnsiColor::Yellow),
         Outcome::Failed => ("FAIL", AnsiColor::Red),
         Outcome::Skipped => ("SKIP", AnsiColor::Yellow),
         Outcome::Aborted => ("ABORT", AnsiColor::Magenta),

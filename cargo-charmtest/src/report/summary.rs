@@ -19,8 +19,8 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
             &format!("[{:>8}] {}", style::duration(took), counts(modules)),
         ),
     ];
-    for (module, name, result) in results(modules)
-        .filter(|(_, _, result)| !matches!(result.outcome, Outcome::Passed | Outcome::Skipped))
+    for (module, name, result) in
+        results(modules).filter(|(_, _, result)| is_worth_a_line(result.outcome))
     {
         lines.push(style::test_line(&module.test_name(name), result));
     }
@@ -57,6 +57,14 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
     lines.join("\n")
 }
 
+/// Says whether the summary names a test with this outcome: those that went wrong or not as the suite says.
+fn is_worth_a_line(outcome: Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::Passed | Outcome::Skipped | Outcome::Xfailed
+    )
+}
+
 /// Returns `lines` under a title; nothing without lines.
 fn titled(title: &str, lines: impl Iterator<Item = String>) -> Vec<String> {
     let lines: Vec<String> = lines.collect();
@@ -83,6 +91,9 @@ fn counts(modules: &[Module]) -> String {
     let total = results(modules).count();
     let words = [
         (Outcome::Passed, "passed"),
+        (Outcome::Flaky, "flaky"),
+        (Outcome::Xfailed, "xfailed"),
+        (Outcome::Xpassed, "xpassed"),
         (Outcome::Failed, "failed"),
         (Outcome::TimedOut, "timed out"),
         (Outcome::Errored, "errored"),

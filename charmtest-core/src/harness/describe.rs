@@ -42,6 +42,9 @@ pub struct DescribedTest {
     pub order: Option<i32>,
     /// Whether a failure aborts the rest of the module.
     pub abort_on_fail: bool,
+    /// Whether the rest of the module is aborted also when the test fails as expected.
+    #[serde(default)]
+    pub abort_on_xfail: bool,
     /// Whether `--no-deploy` skips the test.
     pub skip_if_deployed: bool,
     /// Why the test is ignored, if it is; may be empty.
@@ -50,4 +53,19 @@ pub struct DescribedTest {
     pub tags: Vec<String>,
     /// The test's own time limit in whole seconds, rounded up.
     pub timeout_s: Option<u64>,
+    /// Whether the test is expected to fail.
+    #[serde(default)]
+    pub xfail: Option<DescribedXfail>,
+    /// How many times the test is tried again when it fails.
+    #[serde(default)]
+    pub retries: u32,
+}
+
+/// Why a test is expected to fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribedXfail {
+    /// The reason.
+    pub reason: String,
+    /// Whether it is a failure when the test passes.
+    pub strict: bool,
 }

@@ -28,7 +28,7 @@ use super::world::World;
 use super::{record, schedule};
 use crate::exit;
 use crate::juju::{BackendOptions, kill_all_commands};
-use crate::registry::TestEntry;
+use crate::registry::{ModuleEntry, TestEntry};
 
 /// How long a test that was told to stop may take to reach its next await.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -72,9 +72,10 @@ fn command(target: &str) -> clap::Command {
 fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     let entries: Vec<&'static TestEntry> = inventory::iter::<TestEntry>.into_iter().collect();
     let plan = if args.bench {
-        Plan::new([], &Selection::default())
+        Plan::new([], [], &Selection::default())
     } else {
-        Plan::new(entries.iter().copied(), &selection(args))
+        let modules = inventory::iter::<ModuleEntry>.into_iter();
+        Plan::new(entries.iter().copied(), modules, &selection(args))
     };
     if let Err(text) = check_modules(&args.modules, &plan, target) {
         let _ = command(target).error(ErrorKind::InvalidValue, text).print();
@@ -201,7 +202,10 @@ fn list(args: &TestArgs, plan: &Plan, package: &str, target: &str) {
 /// Returns the modules that nextest may run; among the ignored ones are only those whose tests are all ignored.
 fn listed_modules(plan: &Plan, ignored: Ignored) -> Vec<&str> {
     let listed = plan.modules.iter().filter(|module| match ignored {
-        Ignored::Only => module.tests.iter().all(|test| test.entry.ignore.is_some()),
+        Ignored::Only => module
+            .tests
+            .iter()
+            .all(|test| test.treatment.ignore.is_some()),
         Ignored::Show | Ignored::Include => true,
     });
     listed

@@ -54,13 +54,35 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit_ms: Option<u64>,
     },
+    /// An attempt of a test with `retries` did not succeed, and the test is tried again.
+    TestRetried {
+        /// The test's full name.
+        test: String,
+        /// The number of the attempt that ended, counted from 1.
+        attempt: u32,
+        /// How many attempts there are at most.
+        attempts: u32,
+        /// How the attempt ended.
+        outcome: Outcome,
+        /// How long it ran.
+        duration_ms: u64,
+        /// Why it did not succeed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// `FILE:LINE:COLUMN` of the failure.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+        /// What was captured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Evidence>,
+    },
     /// A test has its outcome; sent exactly once for each selected test.
     TestFinished {
         /// The test's full name.
         test: String,
         /// The outcome.
         outcome: Outcome,
-        /// How long the test ran, set-up of its model included.
+        /// How long the test ran, set-up of its model and all attempts included.
         duration_ms: u64,
         /// Why it did not pass: the error with its causes, or the reason why it did not run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,8 +142,14 @@ pub enum Event {
 pub enum Outcome {
     /// It ran to its end.
     Passed,
-    /// It returned an error or panicked.
+    /// It failed, and passed when it was tried again.
+    Flaky,
+    /// It returned an error or panicked, or passed in spite of a strict `xfail`.
     Failed,
+    /// It failed as `xfail` says.
+    Xfailed,
+    /// It passed in spite of an `xfail` that is not strict.
+    Xpassed,
     /// It did not run, or asked to be skipped.
     Skipped,
     /// It did not run because an earlier test of its module failed.
@@ -136,7 +164,10 @@ impl Outcome {
     /// Returns whether a run with this outcome can still succeed.
     #[must_use]
     pub fn is_success(self) -> bool {
-        matches!(self, Self::Passed | Self::Skipped)
+        matches!(
+            self,
+            Self::Passed | Self::Flaky | Self::Xfailed | Self::Xpassed | Self::Skipped
+        )
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) struct Ledger {
     kept: Vec<String>,
     left: Vec<(String, String)>,
     unsuccessful: usize,
+    flaky: Vec<String>,
 }
 
 impl Ledger {
@@ -36,8 +37,17 @@ impl Ledger {
                 self.standing.remove(module);
                 self.left.push((model.clone(), why.clone()));
             }
-            Event::TestFinished { outcome, .. } => {
+            Event::TestFinished {
+                test,
+                outcome,
+                message,
+                ..
+            } => {
                 self.unsuccessful += usize::from(!Outcome::is_success(*outcome));
+                if *outcome == Outcome::Flaky {
+                    let how = message.as_deref().unwrap_or_default();
+                    self.flaky.push(format!("warning: {test} is flaky: {how}"));
+                }
             }
             _ => {}
         }
@@ -57,7 +67,7 @@ impl Ledger {
         exit::SUCCESS
     }
 
-    /// Returns the lines about models that are still there.
+    /// Returns the lines about flaky tests and about models that are still there.
     pub(super) fn closing_lines(&self) -> Vec<String> {
         let kept = self
             .kept
@@ -71,7 +81,8 @@ impl Ledger {
             .standing
             .values()
             .map(|model| format!("error: model {model} was left behind"));
-        kept.chain(left).chain(standing).collect()
+        let flaky = self.flaky.iter().cloned();
+        flaky.chain(kept).chain(left).chain(standing).collect()
     }
 }
 
@@ -125,7 +136,7 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_the_events() {
-        let cases: [(&[Event], Option<Signal>, u8); 11] = [
+        let cases: [(&[Event], Option<Signal>, u8); 13] = [
             (&[], None, 0),
             (
                 &[finished(Outcome::Passed), finished(Outcome::Skipped)],
@@ -133,6 +144,20 @@ mod tests {
                 0,
             ),
             (&[finished(Outcome::Skipped)], None, 0),
+            (
+                &[
+                    finished(Outcome::Flaky),
+                    finished(Outcome::Xfailed),
+                    finished(Outcome::Xpassed),
+                ],
+                None,
+                0,
+            ),
+            (
+                &[finished(Outcome::Xfailed), finished(Outcome::Aborted)],
+                None,
+                101,
+            ),
             (&[finished(Outcome::Failed)], None, 101),
             (&[finished(Outcome::Aborted)], None, 101),
             (&[finished(Outcome::TimedOut)], None, 101),
@@ -151,6 +176,14 @@ mod tests {
                 "{events:?} {interrupt:?}"
             );
         }
+    }
+
+    #[test]
+    fn flaky_tests_are_named_at_the_end() {
+        let mut ledger = Ledger::default();
+        ledger.enter(&finished(Outcome::Passed));
+        ledger.enter(&finished(Outcome::Flaky));
+        assert_eq!(ledger.closing_lines(), ["warning: m::t is flaky: "]);
     }
 
     #[test]

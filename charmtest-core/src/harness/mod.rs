@@ -17,6 +17,7 @@ mod expression;
 mod flag;
 mod juju_world;
 mod ledger;
+mod marks;
 mod model_name;
 mod module;
 mod pack_flags;
@@ -31,18 +32,21 @@ mod schedule;
 mod signals;
 mod test_thread;
 mod utc;
+mod verdict;
 mod words;
 mod world;
 
 #[cfg(test)]
 mod fake_world;
 #[cfg(test)]
+mod outcome_tests;
+#[cfg(test)]
 mod schedule_tests;
 
 pub use args::ignore_empty_variables;
 pub use context::Context;
 pub use crash_dump_flags::{CrashDumpFlags, CrashDumpMode};
-pub use describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
+pub use describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, DescribedXfail, Description};
 pub use duration::{Limit, LimitError};
 pub use entry::main;
 pub use event::{EVENT_PREFIX, Event, Evidence, Outcome};

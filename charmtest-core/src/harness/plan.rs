@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
-use super::describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, Description};
+use super::describe::{
+    DESCRIBE_VERSION, DescribedModule, DescribedTest, DescribedXfail, Description,
+};
 use super::expression::{Expression, TagExpression};
-use crate::registry::TestEntry;
+use super::marks::Treatment;
+use super::progress::millis;
+use crate::registry::{Marks, ModuleEntry, TestEntry};
 
 /// The module of the tests in the root of a target. A keyword, so that no other module can have this name.
 pub(super) const ROOT: &str = "crate";
@@ -68,6 +71,8 @@ pub(super) enum Deploying {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) modules: Vec<PlannedModule>,
+    /// What is wrong with the suite and keeps nothing from running.
+    faults: Vec<String>,
 }
 
 /// One module of a [`Plan`].
@@ -83,6 +88,7 @@ pub(super) struct PlannedTest {
     /// The full name without the target.
     pub(super) name: String,
     pub(super) entry: &'static TestEntry,
+    pub(super) treatment: Treatment,
     pub(super) choice: Choice,
 }
 
@@ -98,15 +104,29 @@ pub(super) enum Choice {
 }
 
 impl Plan {
-    /// Plans a run of the registered tests.
+    /// Plans a run of the registered tests, with what `marked` says of their modules.
     pub(super) fn new(
         entries: impl IntoIterator<Item = &'static TestEntry>,
+        marked: impl IntoIterator<Item = &'static ModuleEntry>,
         selection: &Selection,
     ) -> Self {
         let mut modules: BTreeMap<String, Vec<&'static TestEntry>> = BTreeMap::new();
         for entry in entries {
-            modules.entry(module_of(entry)).or_default().push(entry);
+            let module = module_of(entry.module_path);
+            modules.entry(module).or_default().push(entry);
         }
+        let marks: BTreeMap<String, Marks> = marked
+            .into_iter()
+            .map(|entry| (module_of(entry.module_path), entry.marks))
+            .collect();
+        let without_tests = marks.keys().filter(|module| !modules.contains_key(*module));
+        let faults = without_tests.map(|module| {
+            format!(
+                "module `{module}` has a `charmtest::module!` and no charm test: its options hold for the tests that stand \
+                 in the module itself, not for those in modules below it"
+            )
+        });
+        let faults = faults.collect();
         let mut modules: Vec<PlannedModule> = modules
             .into_iter()
             .map(|(name, mut entries)| {
@@ -114,13 +134,17 @@ impl Plan {
                 entries.sort_by_key(|entry| sort_key(entry));
                 let tests = entries
                     .into_iter()
-                    .map(|entry| planned_test(&name, entry, selection))
+                    .map(|entry| {
+                        let module = marks.get(&name).unwrap_or(&Marks::NONE);
+                        let treatment = Treatment::new(&entry.marks, module);
+                        planned_test(&name, entry, treatment, selection)
+                    })
                     .collect();
                 PlannedModule { name, tests }
             })
             .collect();
         modules.sort_by_key(|module| module.name != ROOT);
-        Self { modules }
+        Self { modules, faults }
     }
 
     /// Returns all tests in plan order.
@@ -128,9 +152,11 @@ impl Plan {
         self.modules.iter().flat_map(|module| &module.tests)
     }
 
-    /// Returns a warning for each module in which a test runs although the test that it builds on was left out.
+    /// Returns a warning for each module in which a test runs although the test that it builds on was left out, and one
+    /// for each module whose options hold for no test.
     pub(super) fn warnings(&self) -> Vec<String> {
-        self.modules.iter().filter_map(missing_base).collect()
+        let missing = self.modules.iter().filter_map(missing_base);
+        missing.chain(self.faults.iter().cloned()).collect()
     }
 
     /// Describes the tests that the selection leaves, ignored ones included; a module without any is left out.
@@ -158,11 +184,25 @@ impl PlannedModule {
             line: test.entry.line,
             column: test.entry.column,
             order: test.entry.order,
-            abort_on_fail: test.entry.abort_on_fail,
-            skip_if_deployed: test.entry.skip_if_deployed,
-            ignore: test.entry.ignore.map(str::to_owned),
-            tags: test.entry.tags.iter().map(|&tag| tag.to_owned()).collect(),
-            timeout_s: test.entry.timeout_ms.map(|ms| ms.div_ceil(1_000)),
+            abort_on_fail: test.treatment.abort_on_fail,
+            abort_on_xfail: test.treatment.abort_on_xfail,
+            skip_if_deployed: test.treatment.skip_if_deployed,
+            ignore: test.treatment.ignore.map(str::to_owned),
+            tags: test
+                .treatment
+                .tags
+                .iter()
+                .map(|&tag| tag.to_owned())
+                .collect(),
+            timeout_s: test
+                .treatment
+                .timeout
+                .map(|limit| millis(limit).div_ceil(1_000)),
+            xfail: test.treatment.xfail.map(|xfail| DescribedXfail {
+                reason: xfail.reason.to_owned(),
+                strict: xfail.strict,
+            }),
+            retries: test.treatment.retries,
         };
         DescribedModule {
             name: self.name.clone(),
@@ -171,16 +211,9 @@ impl PlannedModule {
     }
 }
 
-impl PlannedTest {
-    /// Returns the test's own time limit.
-    pub(super) fn timeout(&self) -> Option<Duration> {
-        self.entry.timeout_ms.map(Duration::from_millis)
-    }
-}
-
-/// Returns the module of a test: its module path without the target.
-fn module_of(entry: &TestEntry) -> String {
-    match entry.module_path.split_once("::") {
+/// Returns the module that a module path means: the path without the target.
+fn module_of(module_path: &str) -> String {
+    match module_path.split_once("::") {
         Some((_target, module)) => module.to_owned(),
         None => ROOT.to_owned(),
     }
@@ -196,38 +229,56 @@ fn sort_key(entry: &TestEntry) -> impl Ord + use<> {
     (rank, entry.file, entry.line, entry.column)
 }
 
-fn planned_test(module: &str, entry: &'static TestEntry, selection: &Selection) -> PlannedTest {
+fn planned_test(
+    module: &str,
+    entry: &'static TestEntry,
+    treatment: Treatment,
+    selection: &Selection,
+) -> PlannedTest {
     let name = if module == ROOT {
         entry.name.to_owned()
     } else {
         format!("{module}::{}", entry.name)
     };
-    let choice = choose(module, &name, entry, selection);
+    let choice = choose(module, &name, entry, &treatment, selection);
     PlannedTest {
         name,
         entry,
+        treatment,
         choice,
     }
 }
 
-fn choose(module: &str, name: &str, entry: &TestEntry, selection: &Selection) -> Choice {
-    if !is_selected(module, name, entry, selection) {
+fn choose(
+    module: &str,
+    name: &str,
+    entry: &TestEntry,
+    treatment: &Treatment,
+    selection: &Selection,
+) -> Choice {
+    if !is_selected(module, name, entry.file, treatment, selection) {
         return Choice::FilteredOut;
     }
-    match (entry.ignore, selection.ignored) {
+    match (treatment.ignore, selection.ignored) {
         (None, Ignored::Only) => return Choice::FilteredOut,
         (Some(reason), Ignored::Show) => {
             return Choice::Skip((!reason.is_empty()).then(|| reason.to_owned()));
         }
         _ => {}
     }
-    if entry.skip_if_deployed && selection.deploying == Deploying::Forbidden {
+    if treatment.skip_if_deployed && selection.deploying == Deploying::Forbidden {
         return Choice::Skip(Some("--no-deploy was given".to_owned()));
     }
     Choice::Run
 }
 
-fn is_selected(module: &str, name: &str, entry: &TestEntry, selection: &Selection) -> bool {
+fn is_selected(
+    module: &str,
+    name: &str,
+    file: &str,
+    treatment: &Treatment,
+    selection: &Selection,
+) -> bool {
     let names = |filter: &String| match selection.comparison {
         Comparison::Part => name.contains(filter.as_str()) || module == filter,
         Comparison::Whole => name == filter || module == filter,
@@ -238,24 +289,16 @@ fn is_selected(module: &str, name: &str, entry: &TestEntry, selection: &Selectio
         && (filters.is_empty()
             || filters
                 .iter()
-                .any(|filter| names(filter) || is_file(filter, entry.file)))
+                .any(|filter| names(filter) || is_file(filter, file)))
         && !selection.skips.iter().any(names)
         && selection
             .expression
             .as_ref()
-            .is_none_or(|expression| expression.matches(name, entry.tags))
+            .is_none_or(|expression| expression.matches(name, &treatment.tags))
         && selection
             .tags
             .as_ref()
-            .is_none_or(|tags| tags.matches(&marks(entry)))
-}
-
-/// Returns the tags of a test, and the attributes that `-m` takes for tags.
-fn marks(entry: &TestEntry) -> Vec<&'static str> {
-    let mut marks = entry.tags.to_vec();
-    marks.extend(entry.abort_on_fail.then_some("abort_on_fail"));
-    marks.extend(entry.skip_if_deployed.then_some("skip_if_deployed"));
-    marks
+            .is_none_or(|tags| tags.matches(&treatment.marks()))
 }
 
 /// Returns whether `filter` is a path of the source file `file`, which is relative to the workspace root. The filter may be
@@ -271,7 +314,7 @@ fn is_file(filter: &str, file: &str) -> bool {
 
 fn missing_base(module: &PlannedModule) -> Option<String> {
     let (base, follower) = module.tests.iter().enumerate().find_map(|(at, base)| {
-        if !base.entry.abort_on_fail || base.choice != Choice::FilteredOut {
+        if !base.treatment.abort_on_fail || base.choice != Choice::FilteredOut {
             return None;
         }
         let follower = module.tests[at..]
@@ -298,11 +341,7 @@ mod tests {
         column: 0,
         package: "web",
         order: None,
-        abort_on_fail: false,
-        skip_if_deployed: false,
-        ignore: None,
-        tags: &[],
-        timeout_ms: None,
+        marks: Marks::NONE,
         run: |_| Box::pin(async { Ok(()) }),
     };
 
@@ -323,7 +362,10 @@ mod tests {
             name: "scaled",
             line: 60,
             order: Some(-2),
-            ignore: Some("needs a cloud"),
+            marks: Marks {
+                ignore: Some("needs a cloud"),
+                ..Marks::NONE
+            },
             ..RELATIONS
         },
         TestEntry {
@@ -336,34 +378,46 @@ mod tests {
             name: "first",
             line: 40,
             column: 3,
-            tags: &["slow"],
+            marks: Marks {
+                tags: &["slow"],
+                ..Marks::NONE
+            },
             ..RELATIONS
         },
         TestEntry {
             name: "configure",
             line: 50,
             order: Some(1),
-            timeout_ms: Some(1_500),
+            marks: Marks {
+                timeout_ms: Some(1_500),
+                ..Marks::NONE
+            },
             ..RELATIONS
         },
         TestEntry {
             name: "build_and_deploy",
             line: 70,
             order: Some(0),
-            abort_on_fail: true,
-            skip_if_deployed: true,
+            marks: Marks {
+                abort_on_fail: true,
+                skip_if_deployed: true,
+                ..Marks::NONE
+            },
             ..RELATIONS
         },
         TestEntry {
             name: "relations_hold",
             line: 9,
-            ignore: Some(""),
+            marks: Marks {
+                ignore: Some(""),
+                ..Marks::NONE
+            },
             ..BLANK
         },
     ];
 
     fn plan(selection: &Selection) -> Plan {
-        Plan::new(&ENTRIES, selection)
+        Plan::new(&ENTRIES, [], selection)
     }
 
     /// Returns the names of the tests that run, without `relations::`.
@@ -551,7 +605,7 @@ mod tests {
         let configure = &description.modules[1].tests[1];
         assert_eq!(
             serde_json::to_string(configure).unwrap(),
-            r#"{"name":"relations::configure","file":"charms/web/tests/integration/relations.rs","line":50,"column":0,"order":1,"abort_on_fail":false,"skip_if_deployed":false,"ignore":null,"tags":[],"timeout_s":2}"#
+            r#"{"name":"relations::configure","file":"charms/web/tests/integration/relations.rs","line":50,"column":0,"order":1,"abort_on_fail":false,"abort_on_xfail":false,"skip_if_deployed":false,"ignore":null,"tags":[],"timeout_s":2,"xfail":null,"retries":0}"#
         );
     }
 }

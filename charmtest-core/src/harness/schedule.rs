@@ -1,6 +1,5 @@
 //! The scheduler: modules side by side, the tests of a module one after another.
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -18,12 +17,11 @@ use super::event::{Event, Evidence, Outcome};
 use super::flag::{Either, Flag, race};
 use super::module::{ModuleState, TestFiles};
 use super::plan::{Choice, Plan, PlannedModule, PlannedTest, ROOT};
-use super::progress::{Progress, millis};
+use super::progress::Progress;
 use super::run_state::{RunState, cores};
-use super::signals::Signal;
-use super::test_thread::{self, BodyEnd};
+use super::test_thread;
+use super::verdict::{Abort, Stop, TestEnd, Verdict, abort_after, can_try_again, judge};
 use super::world::CaptureRequest;
-use crate::failure::{Failure, FailureKind};
 
 /// How long the evidence of one failure may take to collect, all steps together.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(120);
@@ -83,75 +81,6 @@ fn run_module(module: &PlannedModule, state: &Arc<RunState>, runtime: &Handle) {
     state.emit(Event::ModuleFinished {
         module: module.name.clone(),
     });
-}
-
-/// What became of a test, but for its duration.
-#[derive(Debug)]
-struct Verdict {
-    outcome: Outcome,
-    message: Option<String>,
-    location: Option<String>,
-    cause: Option<String>,
-    evidence: Option<Evidence>,
-}
-
-impl Verdict {
-    fn new(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            message: None,
-            location: None,
-            cause: None,
-            evidence: None,
-        }
-    }
-
-    fn because(self, message: impl Into<String>) -> Self {
-        Self {
-            message: Some(message.into()),
-            ..self
-        }
-    }
-
-    fn at(self, location: Option<String>) -> Self {
-        Self { location, ..self }
-    }
-
-    fn into_event(self, test: &str, duration: Duration) -> Event {
-        Event::TestFinished {
-            test: test.to_owned(),
-            outcome: self.outcome,
-            duration_ms: millis(duration),
-            message: self.message,
-            location: self.location,
-            cause: self.cause,
-            evidence: self.evidence,
-        }
-    }
-}
-
-/// Why no further test of a module runs.
-struct Abort {
-    by: String,
-    message: String,
-}
-
-/// How the run of one test ended, seen from outside.
-enum TestEnd {
-    Body(BodyEnd),
-    OutOfTime(Stop),
-    Interrupted(Stop),
-    /// Its thread could not be started.
-    NotStarted(io::Error),
-    /// Its thread ended without a word.
-    Lost,
-}
-
-/// Whether a test that was told to stop did so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Stopped,
-    LeftBehind,
 }
 
 /// One module being run.
@@ -214,34 +143,67 @@ impl<'a> ModuleRun<'a> {
             return Some(Verdict::new(Outcome::Skipped).because(signal.name()));
         }
         let abort = self.abort.as_ref()?;
-        Some(Verdict {
-            cause: Some(abort.by.clone()),
-            ..Verdict::new(Outcome::Aborted).because(&abort.message)
-        })
+        let verdict = Verdict::new(Outcome::Aborted).because(&abort.message);
+        Some(verdict.caused_by(&abort.by))
     }
 
+    /// Runs a test, and again as often as it may be tried.
     async fn run_test(&mut self, test: &PlannedTest) -> (Verdict, Duration) {
         self.run.emit(Event::TestStarted {
             test: test.name.clone(),
         });
-        let limit = test.timeout().or(self.run.settings.test_timeout);
+        let attempts = test.treatment.retries.saturating_add(1);
+        let mut attempt = 1;
+        let mut earlier: Option<Verdict> = None;
+        let mut spent = Duration::ZERO;
+        loop {
+            let (end, verdict, took) = self.attempt(test, attempt).await;
+            spent += took;
+            if attempt < attempts
+                && can_try_again(&end, &verdict)
+                && self.run.interrupt.get().is_none()
+            {
+                self.run.emit(
+                    verdict
+                        .clone()
+                        .into_retry(&test.name, took, attempt, attempts),
+                );
+                earlier = Some(verdict);
+                attempt += 1;
+                continue;
+            }
+            let verdict = verdict.after_attempts(attempt, attempts, earlier.as_ref());
+            let setup_error = self.state.setup_error();
+            self.abort = abort_after(
+                &test.name,
+                &test.treatment,
+                &end,
+                &verdict,
+                setup_error.as_deref(),
+            );
+            return (verdict, spent);
+        }
+    }
+
+    /// Runs a test once.
+    async fn attempt(&self, test: &PlannedTest, attempt: u32) -> (TestEnd, Verdict, Duration) {
+        let treatment = &test.treatment;
+        let limit = treatment.timeout.or(self.run.settings.test_timeout);
         let progress = Arc::new(Progress::start(&test.name, limit));
         self.state.set_current(Arc::clone(&progress));
         let end = self.run_body(test, &progress).await;
-        let duration = progress.elapsed();
-        let mut verdict = judge(&end, limit, &progress, self.run.interrupt.get());
-        if matches!(
-            verdict.outcome,
-            Outcome::Failed | Outcome::TimedOut | Outcome::Errored
-        ) {
-            verdict.evidence = self.capture(&progress, &verdict).await;
+        let took = progress.elapsed();
+        let signal = self.run.interrupt.get();
+        let mut verdict = judge(&end, limit, progress.last_seen(), signal, treatment.xfail);
+        if verdict.needs_evidence() {
+            let attempt = (treatment.retries > 0).then_some(attempt);
+            verdict.evidence = self.capture(&progress, &verdict, attempt).await;
         }
         if verdict.location.is_none() && !verdict.outcome.is_success() {
             let entry = test.entry;
             verdict.location = Some(format!("{}:{}:{}", entry.file, entry.line, entry.column));
         }
-        self.abort = abort_after(test, &end, &verdict, self.state.setup_error().as_deref());
-        (verdict, duration)
+        (end, verdict, took)
     }
 
     /// Runs the body until it ends, has used up its time, or is interrupted.
@@ -271,9 +233,17 @@ impl<'a> ModuleRun<'a> {
     }
 
     /// Saves the state of the model; whatever goes wrong here is a warning.
-    async fn capture(&self, progress: &Progress, verdict: &Verdict) -> Option<Evidence> {
+    async fn capture(
+        &self,
+        progress: &Progress,
+        verdict: &Verdict,
+        attempt: Option<u32>,
+    ) -> Option<Evidence> {
         let site = &self.state.opened()?.site;
-        let directory = evidence_directory(&self.run.settings.record_dir, progress.test());
+        let mut directory = evidence_directory(&self.run.settings.record_dir, progress.test());
+        if let Some(attempt) = attempt {
+            directory.push(format!("attempt-{attempt}"));
+        }
         let request = CaptureRequest {
             directory: &directory,
             since: progress.started_at(),
@@ -302,84 +272,4 @@ fn evidence_directory(records: &Path, test: &str) -> PathBuf {
         .split("::")
         .fold(records.to_owned(), |path, part| path.join(part))
         .join(name)
-}
-
-/// Decides what became of a test that was run.
-fn judge(
-    end: &TestEnd,
-    limit: Option<Duration>,
-    progress: &Progress,
-    signal: Option<Signal>,
-) -> Verdict {
-    match end {
-        TestEnd::Body(BodyEnd::Returned(Ok(()))) => Verdict::new(Outcome::Passed),
-        TestEnd::Body(BodyEnd::Returned(Err(failure))) => failed(failure),
-        TestEnd::Body(BodyEnd::Panicked(panic)) => Verdict::new(Outcome::Failed)
-            .because(&panic.message)
-            .at(panic.location.clone()),
-        TestEnd::Body(BodyEnd::Stopped) | TestEnd::Lost => {
-            Verdict::new(Outcome::Errored).because("the scheduler lost this test")
-        }
-        TestEnd::NotStarted(error) => Verdict::new(Outcome::Errored)
-            .because(format!("no thread could be started for this test: {error}")),
-        TestEnd::OutOfTime(stop) => {
-            let mut message = format!(
-                "ran longer than {}",
-                format_duration(limit.unwrap_or_default())
-            );
-            if let Some(seen) = progress.last_seen() {
-                message = format!("{message}; {seen}");
-            }
-            Verdict::new(Outcome::TimedOut).because(message + left_behind(*stop))
-        }
-        TestEnd::Interrupted(stop) => {
-            let name = signal.map_or("interrupted", Signal::name);
-            Verdict::new(Outcome::Aborted).because(name.to_owned() + left_behind(*stop))
-        }
-    }
-}
-
-fn failed(failure: &Failure) -> Verdict {
-    let outcome = match failure.kind() {
-        FailureKind::Failed => Outcome::Failed,
-        FailureKind::Skipped => Outcome::Skipped,
-        FailureKind::Errored => Outcome::Errored,
-    };
-    // The place of a set-up error is in the harness, which tells nobody anything.
-    let location = failure.location().filter(|_| outcome == Outcome::Failed);
-    Verdict::new(outcome)
-        .because(failure.full_text())
-        .at(location.map(ToString::to_string))
-}
-
-fn left_behind(stop: Stop) -> &'static str {
-    match stop {
-        Stop::Stopped => "",
-        Stop::LeftBehind => {
-            "; the test blocks its thread and was left behind (await in tests, or use `spawn_blocking` for blocking work)"
-        }
-    }
-}
-
-/// Decides whether the rest of the module can run after a test.
-fn abort_after(
-    test: &PlannedTest,
-    end: &TestEnd,
-    verdict: &Verdict,
-    setup_error: Option<&str>,
-) -> Option<Abort> {
-    let message = match (end, setup_error) {
-        (TestEnd::OutOfTime(Stop::LeftBehind), _) => {
-            format!("`{}` still blocks its thread", test.name)
-        }
-        (_, Some(_)) => format!("model set-up failed in {}", test.name),
-        _ if test.entry.abort_on_fail && !verdict.outcome.is_success() => {
-            format!("aborted by {}", test.name)
-        }
-        _ => return None,
-    };
-    Some(Abort {
-        by: test.name.clone(),
-        message,
-    })
 }

@@ -20,34 +20,34 @@ use super::run_state::{Keep, RunState, Settings};
 use super::schedule;
 use super::signals::Signal;
 use crate::failure::skip;
-use crate::registry::{BoxFuture, TestEntry};
+use crate::registry::{BoxFuture, Marks, TestEntry};
 
-type Run = for<'a> fn(&'a Context) -> BoxFuture<'a>;
+pub(super) type Run = for<'a> fn(&'a Context) -> BoxFuture<'a>;
 
-fn passes(_: &Context) -> BoxFuture<'_> {
+pub(super) fn passes(_: &Context) -> BoxFuture<'_> {
     Box::pin(async { Ok(()) })
 }
 
-fn fails(_: &Context) -> BoxFuture<'_> {
+pub(super) fn fails(_: &Context) -> BoxFuture<'_> {
     Box::pin(async { Err("not ready")? })
 }
 
-fn needs_model(cx: &Context) -> BoxFuture<'_> {
+pub(super) fn needs_model(cx: &Context) -> BoxFuture<'_> {
     Box::pin(async move { cx.open().await.map(drop) })
 }
 
-fn needs_model_and_fails(cx: &Context) -> BoxFuture<'_> {
+pub(super) fn needs_model_and_fails(cx: &Context) -> BoxFuture<'_> {
     Box::pin(async move {
         cx.open().await?;
         Err("not ready")?
     })
 }
 
-fn hangs(_: &Context) -> BoxFuture<'_> {
+pub(super) fn hangs(_: &Context) -> BoxFuture<'_> {
     Box::pin(pending())
 }
 
-fn entry(module: &'static str, name: &'static str, line: u32, run: Run) -> TestEntry {
+pub(super) fn entry(module: &'static str, name: &'static str, line: u32, run: Run) -> TestEntry {
     TestEntry {
         module_path: module,
         name,
@@ -56,17 +56,13 @@ fn entry(module: &'static str, name: &'static str, line: u32, run: Run) -> TestE
         column: 1,
         package: "charmtest-core",
         order: None,
-        abort_on_fail: false,
-        skip_if_deployed: false,
-        ignore: None,
-        tags: &[],
-        timeout_ms: None,
+        marks: Marks::NONE,
         run,
     }
 }
 
 /// Makes the tests of a module `m`, named `a`, `b`, .. in the given order.
-fn module(runs: &[Run]) -> Vec<TestEntry> {
+pub(super) fn module(runs: &[Run]) -> Vec<TestEntry> {
     let names = ["a", "b", "c", "d"];
     let numbered = runs.iter().zip(names).zip(1..);
     numbered
@@ -74,12 +70,12 @@ fn module(runs: &[Run]) -> Vec<TestEntry> {
         .collect()
 }
 
-fn aborting(mut tests: Vec<TestEntry>) -> Vec<TestEntry> {
-    tests[0].abort_on_fail = true;
+pub(super) fn aborting(mut tests: Vec<TestEntry>) -> Vec<TestEntry> {
+    tests[0].marks.abort_on_fail = true;
     tests
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         target: "t".to_owned(),
         jobs: NonZeroUsize::new(2),
@@ -106,15 +102,15 @@ fn settings() -> Settings {
 }
 
 /// What a run did.
-struct Story {
-    events: Vec<Event>,
-    exit_code: u8,
+pub(super) struct Story {
+    pub(super) events: Vec<Event>,
+    pub(super) exit_code: u8,
     world: Arc<FakeWorld>,
 }
 
-fn tell(tests: Vec<TestEntry>, settings: Settings, world: FakeWorld) -> Story {
+pub(super) fn tell(tests: Vec<TestEntry>, settings: Settings, world: FakeWorld) -> Story {
     let tests: &'static [TestEntry] = Box::leak(tests.into_boxed_slice());
-    let plan = Plan::new(tests, &Selection::default());
+    let plan = Plan::new(tests, [], &Selection::default());
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = {
         let events = Arc::clone(&events);
@@ -148,7 +144,7 @@ fn tell(tests: Vec<TestEntry>, settings: Settings, world: FakeWorld) -> Story {
 
 impl Story {
     /// Returns the outcomes in the order in which the tests finished: `m::a passed`, with the message if there is one.
-    fn outcomes(&self) -> Vec<String> {
+    pub(super) fn outcomes(&self) -> Vec<String> {
         let outcome = |event: &Event| match event {
             Event::TestFinished {
                 test,
@@ -167,7 +163,7 @@ impl Story {
     }
 
     /// Returns the names of the events, models and tests included, without the random part of a model's name.
-    fn steps(&self) -> Vec<String> {
+    pub(super) fn steps(&self) -> Vec<String> {
         let step = |event: &Event| {
             let json = serde_json::to_value(event).unwrap();
             let text = |key: &str| {
@@ -334,7 +330,7 @@ fn a_panic_is_a_failure_with_its_place() {
 #[test]
 fn a_test_is_stopped_at_its_limit() {
     let mut tests = aborting(module(&[hangs, passes]));
-    tests[0].timeout_ms = Some(5);
+    tests[0].marks.timeout_ms = Some(5);
     let story = tell(tests, settings(), FakeWorld::default());
     assert_eq!(
         story.outcomes(),
@@ -348,7 +344,7 @@ fn a_test_is_stopped_at_its_limit() {
 #[test]
 fn the_set_up_does_not_count_against_the_limit() {
     let mut tests = module(&[needs_model]);
-    tests[0].timeout_ms = Some(300);
+    tests[0].marks.timeout_ms = Some(300);
     let world = FakeWorld {
         create: Behaviour::Takes(Duration::from_millis(400)),
         ..FakeWorld::default()
@@ -367,7 +363,7 @@ fn a_test_that_blocks_is_left_behind_and_ends_its_module() {
     };
     let mut tests = module(&[run, passes]);
     // Long enough for the test to begin on a busy machine: one that has not begun can be stopped.
-    tests[0].timeout_ms = Some(500);
+    tests[0].marks.timeout_ms = Some(500);
     let settings = Settings {
         stop_grace: Duration::from_millis(5),
         ..settings()
@@ -391,7 +387,7 @@ fn a_test_that_is_left_behind_keeps_no_module_from_its_model() {
         })
     };
     let mut tests = module(&[blocks]);
-    tests[0].timeout_ms = Some(500);
+    tests[0].marks.timeout_ms = Some(500);
     tests.push(entry("t::n", "a", 1, needs_model));
     // On a real Juju one module has a model at a time.
     let world = FakeWorld {
@@ -436,7 +432,7 @@ fn the_selection_of_the_backend_does_not_count_against_the_limit() {
         })
     };
     let mut tests = module(&[asks]);
-    tests[0].timeout_ms = Some(300);
+    tests[0].marks.timeout_ms = Some(300);
     let world = FakeWorld {
         backend: Behaviour::Takes(Duration::from_millis(400)),
         ..FakeWorld::default()
@@ -667,8 +663,14 @@ fn many_empty_tests_cost_little() {
 }
 
 #[test]
-fn every_outcome_but_two_fails_a_run() {
-    let successes = [Outcome::Passed, Outcome::Skipped];
+fn what_is_as_it_should_be_fails_no_run() {
+    let successes = [
+        Outcome::Passed,
+        Outcome::Flaky,
+        Outcome::Skipped,
+        Outcome::Xfailed,
+        Outcome::Xpassed,
+    ];
     let failures = [
         Outcome::Failed,
         Outcome::Aborted,

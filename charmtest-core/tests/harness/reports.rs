@@ -10,6 +10,11 @@ fn failures_name_their_place_and_their_cause() {
 }
 
 #[test]
+fn expected_failures_flaky_tests_and_aborts_are_told_apart() {
+    assert_run!(run("expectations"));
+}
+
+#[test]
 fn modules_side_by_side_print_the_same() {
     let seconds = |text: &str| text.split("; finished in").next().unwrap().to_owned();
     let one = run("outcomes aborts quiet --jobs 1");

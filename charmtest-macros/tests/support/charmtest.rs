@@ -58,12 +58,26 @@ pub mod __private {
         pub column: u32,
         pub package: &'static str,
         pub order: Option<i32>,
+        pub marks: Marks,
+        pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+    }
+
+    #[derive(Debug)]
+    pub struct Marks {
         pub abort_on_fail: bool,
+        pub abort_on_xfail: bool,
         pub skip_if_deployed: bool,
         pub ignore: Option<&'static str>,
         pub tags: &'static [&'static str],
         pub timeout_ms: Option<u64>,
-        pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+        pub xfail: Option<Xfail>,
+        pub retries: Option<u32>,
+    }
+
+    #[derive(Debug, PartialEq)]
+    pub struct Xfail {
+        pub reason: &'static str,
+        pub strict: bool,
     }
 
     inventory::collect!(TestEntry);

@@ -111,6 +111,20 @@ impl Desk {
                 elapsed_ms,
                 ..
             } => self.note_wait(test, what, *elapsed_ms),
+            Event::TestRetried {
+                test,
+                attempt,
+                attempts,
+                message,
+                location,
+                evidence,
+                ..
+            } => {
+                let why = failure_text(message.as_deref(), location.as_deref(), evidence.as_ref());
+                lines::note(&format!(
+                    "{test} failed at attempt {attempt} of {attempts} and is tried again: {why}"
+                ));
+            }
             Event::TestFinished { test, .. } => self.deliver(test, event),
             _ => {}
         }
@@ -166,7 +180,8 @@ fn verdict(event: &Event) -> Option<Verdict> {
         ))
     };
     Some(match outcome {
-        Outcome::Passed => Ok(Completion::Completed),
+        // A flaky test is named again at the end of the run.
+        Outcome::Passed | Outcome::Flaky => Ok(Completion::Completed),
         Outcome::Failed | Outcome::TimedOut | Outcome::Errored => Err(failed()),
         // An aborted test without another test as its cause is the one that was running when the run was interrupted:
         // shown as a failure, so that nobody reads "test result: ok".
@@ -175,5 +190,15 @@ fn verdict(event: &Event) -> Option<Verdict> {
             Some(reason) => Completion::ignored_with(reason),
             None => Completion::ignored(),
         }),
+        // libtest knows no such outcomes; the words are pytest's.
+        Outcome::Xfailed => Ok(expected("xfailed", message)),
+        Outcome::Xpassed => Ok(expected("xpassed", message)),
+    })
+}
+
+fn expected(outcome: &str, reason: Option<&str>) -> Completion {
+    Completion::ignored_with(match reason {
+        Some(reason) => format!("{outcome}: {reason}"),
+        None => outcome.to_owned(),
     })
 }

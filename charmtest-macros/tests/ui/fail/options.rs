@@ -8,7 +8,7 @@ use charmtest::charm_test;
 #[charm_test(abort_on_fial, order = "first", timeout = "10min", crate = "crate::charmtest")]
 fn three_faults() {}
 
-#[charm_test(retries = 3, ordre, "slow", crate = "crate::charmtest")]
+#[charm_test(parallel = 3, ordre, "slow", crate = "crate::charmtest")]
 fn unknown() {}
 
 #[charm_test(order = 1, order = 2, abort_on_fail, abort_on_fail, crate = "crate::charmtest")]
@@ -34,5 +34,14 @@ fn punctuation() {}
 
 #[charm_test(tags("slow", "slow", "very slow", "not", ""), crate = "crate::charmtest")]
 fn tags() {}
+
+#[charm_test(xfail, retries = -1, crate = "crate::charmtest")]
+fn no_reason() {}
+
+#[charm_test(xfail(strict = true, why = "it is broken"), crate = "crate::charmtest")]
+fn expected() {}
+
+#[charm_test(xfail = "it is broken", retries = 2, crate = "crate::charmtest")]
+fn tried_again() {}
 
 fn main() {}

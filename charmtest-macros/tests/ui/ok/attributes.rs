@@ -43,7 +43,7 @@ fn conditionally() {}
 fn conditional_test() {}
 
 fn main() {
-    let found: Vec<_> = charmtest::entries().iter().map(|entry| (entry.name, entry.ignore)).collect();
+    let found: Vec<_> = charmtest::entries().iter().map(|entry| (entry.name, entry.marks.ignore)).collect();
     assert_eq!(
         found,
         [

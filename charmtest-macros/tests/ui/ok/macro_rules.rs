@@ -38,10 +38,10 @@ charmtest::shared_test!();
 
 fn main() {
     let focal = charmtest::entry("focal");
-    assert_eq!((focal.order, focal.timeout_ms), (Some(1), Some(300_000)));
+    assert_eq!((focal.order, focal.marks.timeout_ms), (Some(1), Some(300_000)));
     assert_eq!((focal.line, focal.column), (22, 5));
     let jammy = charmtest::entry("jammy");
-    assert_eq!((jammy.order, jammy.timeout_ms), (Some(-1), Some(600_000)));
+    assert_eq!((jammy.order, jammy.marks.timeout_ms), (Some(-1), Some(600_000)));
     assert_eq!((jammy.line, jammy.column), (23, 5));
     for name in ["focal", "jammy"] {
         assert_eq!(charmtest::run(name), Ok(()), "{name}");
@@ -49,7 +49,7 @@ fn main() {
 
     for (name, line) in [("optioned", 29), ("optioned_again", 31)] {
         let test = charmtest::entry(name);
-        assert_eq!((test.tags, test.abort_on_fail), (&["slow", "net"][..], true), "{name}");
+        assert_eq!((test.marks.tags, test.marks.abort_on_fail), (&["slow", "net"][..], true), "{name}");
         assert_eq!((test.file, test.line), (file!(), line), "{name}");
     }
 

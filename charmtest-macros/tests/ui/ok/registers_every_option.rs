@@ -18,10 +18,13 @@ mod relations {
     #[charm_test(
         order = -2,
         abort_on_fail,
+        abort_on_xfail,
         skip_if_deployed,
         timeout = "1h30m",
         ignore = "needs a cloud",
         tags("slow", "net"),
+        xfail(reason = "no zones", strict),
+        retries = 0,
         crate = "self::charmtest",
     )]
     pub(crate) async fn r#match() {}
@@ -34,20 +37,27 @@ fn main() {
     assert_eq!((plain.line, plain.column), (13, 10));
     assert_eq!(plain.package, env!("CARGO_PKG_NAME"));
     assert_eq!(plain.order, None);
-    assert!(!plain.abort_on_fail);
-    assert!(!plain.skip_if_deployed);
-    assert_eq!(plain.ignore, None);
-    assert!(plain.tags.is_empty());
-    assert_eq!(plain.timeout_ms, None);
+    assert!(!plain.marks.abort_on_fail);
+    assert!(!plain.marks.skip_if_deployed);
+    assert_eq!(plain.marks.ignore, None);
+    assert!(plain.marks.tags.is_empty());
+    assert_eq!(plain.marks.timeout_ms, None);
+    assert!(!plain.marks.abort_on_xfail);
+    assert_eq!(plain.marks.xfail, None);
+    assert_eq!(plain.marks.retries, None);
 
     let full = charmtest::entry("match");
     assert_eq!(full.module_path, concat!(module_path!(), "::relations"));
     assert_eq!(full.file, file!());
-    assert_eq!((full.line, full.column), (27, 25));
+    assert_eq!((full.line, full.column), (30, 25));
     assert_eq!(full.order, Some(-2));
-    assert!(full.abort_on_fail);
-    assert!(full.skip_if_deployed);
-    assert_eq!(full.ignore, Some("needs a cloud"));
-    assert_eq!(full.tags, ["slow", "net"]);
-    assert_eq!(full.timeout_ms, Some(5_400_000));
+    assert!(full.marks.abort_on_fail);
+    assert!(full.marks.skip_if_deployed);
+    assert_eq!(full.marks.ignore, Some("needs a cloud"));
+    assert_eq!(full.marks.tags, ["slow", "net"]);
+    assert_eq!(full.marks.timeout_ms, Some(5_400_000));
+    assert!(full.marks.abort_on_xfail);
+    let xfail = full.marks.xfail.as_ref().unwrap();
+    assert_eq!((xfail.reason, xfail.strict), ("no zones", true));
+    assert_eq!(full.marks.retries, Some(0));
 }
