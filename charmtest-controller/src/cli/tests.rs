@@ -443,32 +443,39 @@ fn with_unit() -> Controller {
 
 #[test]
 fn a_model_with_units_is_destroyed_when_their_agents_are_done() {
-    let c = with_unit();
-    let uuid = c.hub.snapshot().current_model.clone().unwrap();
-    let outcome = c.runtime.block_on(async {
-        let agent = async {
-            let mut states = c.hub.watch();
-            let dying = |unit: &crate::model::Unit| unit.life == Life::Dying;
-            states
-                .wait_for(|state| state.models[&uuid].units.values().all(dying))
-                .await
-                .unwrap();
-            let now = c.hub.now();
-            c.hub
-                .transact_model(&uuid, |model| {
-                    let name = crate::model::UnitName::new("web", 0);
-                    crate::model::changes::remove_unit_record(model, &name, now);
-                    Ok::<_, Rejected>(())
-                })
-                .unwrap();
-        };
-        tokio::join!(c.start(&["destroy-model", "m", "--no-prompt"], ""), agent).0
-    });
-    assert_eq!(
-        (outcome.code, outcome.stderr.as_str()),
-        (0, "Destroying model\nModel destroyed.\n")
-    );
-    assert!(c.hub.snapshot().models.is_empty());
+    for force in [false, true] {
+        let c = with_unit();
+        let uuid = c.hub.snapshot().current_model.clone().unwrap();
+        let mut line = vec!["destroy-model", "m", "--no-prompt"];
+        line.extend(force.then_some("--force"));
+        let outcome = c.runtime.block_on(async {
+            let agent = async {
+                let mut states = c.hub.watch();
+                // With force as well the unit has time for its last hooks, but not for ever.
+                let dying = |unit: &crate::model::Unit| {
+                    unit.life == Life::Dying && unit.force_at.is_some() == force
+                };
+                states
+                    .wait_for(|state| state.models[&uuid].units.values().all(dying))
+                    .await
+                    .unwrap();
+                let now = c.hub.now();
+                c.hub
+                    .transact_model(&uuid, |model| {
+                        let name = crate::model::UnitName::new("web", 0);
+                        crate::model::changes::remove_unit_record(model, &name, now);
+                        Ok::<_, Rejected>(())
+                    })
+                    .unwrap();
+            };
+            tokio::join!(c.start(&line, ""), agent).0
+        });
+        assert_eq!(
+            (outcome.code, outcome.stderr.as_str()),
+            (0, "Destroying model\nModel destroyed.\n")
+        );
+        assert!(c.hub.snapshot().models.is_empty());
+    }
 }
 
 #[test]
