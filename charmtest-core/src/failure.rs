@@ -6,6 +6,7 @@ use std::iter::successors;
 use std::panic::Location;
 
 use crate::juju::JujuError;
+use crate::ops_test::TrackError;
 use crate::wait::WaitError;
 
 /// What a charm test returns: `Ok(())`, or the [`Failure`] that ended it.
@@ -93,7 +94,13 @@ impl Failure {
     pub fn hint(&self) -> Option<&'static str> {
         self.chain().find_map(|error| {
             let command = error.downcast_ref::<JujuError>().and_then(JujuError::hint);
-            command.or_else(|| error.downcast_ref::<WaitError>().and_then(WaitError::hint))
+            command
+                .or_else(|| error.downcast_ref::<WaitError>().and_then(WaitError::hint))
+                .or_else(|| {
+                    error
+                        .downcast_ref::<TrackError>()
+                        .and_then(TrackError::hint)
+                })
         })
     }
 

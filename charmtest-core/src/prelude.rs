@@ -9,6 +9,6 @@ pub use crate::juju::status::{
     any_blocked, any_error, any_maintenance, any_waiting,
 };
 pub use crate::juju::{Juju, Status};
-pub use crate::ops_test::{Model, OpsTest};
+pub use crate::ops_test::{Keep, Model, OpsTest};
 pub use crate::registry::FromContext;
 pub use charmtest_macros::charm_test;

@@ -7,6 +7,7 @@ mod summary;
 pub(crate) use style::heading;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ struct Module {
     running: Option<(String, Instant)>,
     output: VecDeque<String>,
     models: BTreeMap<String, ModelEnd>,
+    /// Clouds that could not be removed.
+    clouds: Vec<LeftCloud>,
     /// What is wrong with the module's process although nothing is with its tests.
     trouble: Option<String>,
 }
@@ -67,6 +70,20 @@ enum ModelEnd {
     Left(String),
 }
 
+/// A cloud that a test added and that could not be removed.
+#[derive(Debug)]
+struct LeftCloud {
+    cloud: String,
+    controller: String,
+    why: String,
+}
+
+impl fmt::Display for LeftCloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cloud {} is left over: {}", self.cloud, self.why)
+    }
+}
+
 /// Tells the user what happens, and keeps what the summary needs.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -87,6 +104,7 @@ impl Report {
             running: None,
             output: VecDeque::new(),
             models: BTreeMap::new(),
+            clouds: Vec::new(),
             trouble: None,
         });
         Self {
@@ -202,6 +220,20 @@ impl Report {
                     "model {model} is left over: {why}"
                 )));
                 self.modules[job].models.insert(model, ModelEnd::Left(why));
+            }
+            Event::CloudLeft {
+                cloud,
+                controller,
+                why,
+                ..
+            } => {
+                let left = LeftCloud {
+                    cloud,
+                    controller,
+                    why,
+                };
+                self.line(&style::warning(&left.to_string()));
+                self.modules[job].clouds.push(left);
             }
             Event::Warning { message } => self.line(&style::warning(&message)),
         }
@@ -346,7 +378,7 @@ impl Report {
     pub(crate) fn has_trouble(&self) -> bool {
         self.modules
             .iter()
-            .any(|module| module.trouble.is_some() || module.leaves_models())
+            .any(|module| module.trouble.is_some() || module.leaves_something())
     }
 
     fn finished(&mut self, job: Job, test: String, result: TestResult) {
@@ -398,13 +430,14 @@ impl Module {
         format!("{} {test}", self.plan.executable.id())
     }
 
-    fn leaves_models(&self) -> bool {
+    fn leaves_something(&self) -> bool {
         let mut ends = self.models.values();
         ends.any(|end| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))
+            || !self.clouds.is_empty()
     }
 
     fn is_fine(&self) -> bool {
-        !self.leaves_models()
+        !self.leaves_something()
             && self
                 .tests
                 .values()

@@ -46,11 +46,27 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
         .filter(|(_, end)| matches!(end, ModelEnd::Kept(_)))
         .map(|(model, _)| format!("    {juju} status -m {model}"));
     lines.extend(titled("to look at what was kept:", kept));
-    let left = ends
+    let clouds = || modules.iter().flat_map(|module| &module.clouds);
+    lines.extend(clouds().map(|cloud| style::warning(&cloud.to_string())));
+    let left: Vec<String> = ends
         .iter()
         .filter(|(_, end)| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))
-        .map(|(model, _)| format!("    {juju} destroy-model --no-prompt --force {model}"));
-    lines.extend(titled("to remove what was left over:", left));
+        .map(|(model, _)| {
+            format!("    {juju} destroy-model --no-prompt --force --destroy-storage {model}")
+        })
+        .collect();
+    let by_hand = clouds().map(|cloud| {
+        format!(
+            "    {juju} remove-cloud {} --controller {}",
+            cloud.cloud, cloud.controller
+        )
+    });
+    let title = if left.is_empty() {
+        "to remove what was left over:"
+    } else {
+        "to remove what was left over: `cargo charmtest clean`, or"
+    };
+    lines.extend(titled(title, left.into_iter().chain(by_hand)));
     let again = again(modules, &options.build).into_iter();
     let again = again.map(|command| format!("    {command}"));
     lines.extend(titled("to run what went wrong again:", again));

@@ -128,7 +128,13 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
             return ending.map(|ending| ending.interrupt);
         }
         match run.messages.recv_timeout(TICK) {
-            Ok(Message::Event { job, event }) => run.report.event(job, event),
+            Ok(Message::Event { job, event }) => {
+                // Each step of a tear-down has the time of one.
+                if let Some(ending) = ending.as_mut().filter(|ending| !ending.at_once) {
+                    ending.since = Instant::now();
+                }
+                run.report.event(job, event);
+            }
             Ok(Message::Output { job, line }) => run.report.output(job, line),
             Ok(Message::Ended {
                 job,

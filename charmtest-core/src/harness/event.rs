@@ -124,6 +124,17 @@ pub enum Event {
         /// What prevented its destruction.
         why: String,
     },
+    /// A cloud that a test added should be gone and may still be there.
+    CloudLeft {
+        /// The module.
+        module: String,
+        /// The cloud.
+        cloud: String,
+        /// The controller that it was added to.
+        controller: String,
+        /// What prevented its removal.
+        why: String,
+    },
     /// Something that the user should know and that fails no test.
     Warning {
         /// The text.

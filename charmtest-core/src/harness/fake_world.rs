@@ -7,9 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::event::Evidence;
-use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, World};
+use super::module::TestFiles;
+use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, Tenant, World};
 use crate::failure::Failure;
-use crate::juju::{BackendKind, Juju, Observer};
+use crate::juju::{BackendKind, Juju};
 use crate::ops_test::OpsTest;
 
 /// How the fake world behaves, and what it was asked to do.
@@ -24,6 +25,8 @@ pub(super) struct FakeWorld {
     pub(super) destroy: Behaviour,
     /// How many times the files of a model were removed.
     pub(super) removals: AtomicUsize,
+    /// How models were ended.
+    pub(super) steps: Mutex<Vec<&'static str>>,
     /// The models that are there, with whether they hold applications.
     pub(super) models: Mutex<Vec<(String, Content)>>,
 }
@@ -110,7 +113,7 @@ impl World for Shared {
     fn find<'a>(
         &'a self,
         model: &'a str,
-        _: Observer,
+        _: Tenant,
     ) -> LocalFuture<'a, Result<Option<Arc<dyn Site>>, Failure>> {
         Box::pin(async move {
             let there = self
@@ -127,7 +130,7 @@ impl World for Shared {
     fn create<'a>(
         &'a self,
         model: &'a str,
-        _: Observer,
+        _: Tenant,
     ) -> LocalFuture<'a, Result<Arc<dyn Site>, Failure>> {
         Box::pin(async move {
             self.0.create.act("the creation").await?;
@@ -181,8 +184,17 @@ impl Site for FakeSite {
         })
     }
 
+    fn end_tracked(&self, _: TestFiles) -> LocalFuture<'_, ()> {
+        Box::pin(async { self.world.steps.lock().unwrap().push("end_tracked") })
+    }
+
+    fn keep(&self, _why: &str) {
+        self.world.steps.lock().unwrap().push("keep");
+    }
+
     fn destroy(&self, _limit: Duration) -> LocalFuture<'_, Result<(), Failure>> {
         Box::pin(async {
+            self.world.steps.lock().unwrap().push("destroy");
             self.world.destroy.act("the destruction").await?;
             self.world
                 .models

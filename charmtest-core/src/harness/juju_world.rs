@@ -1,19 +1,27 @@
 //! The real world: models of the selected backend.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::event::Evidence;
-use super::run_state::Settings;
-use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, World};
+use tokio::sync::OnceCell;
+
+use super::event::{Event, Evidence};
+use super::model_name;
+use super::module::TestFiles;
+use super::ownership::{Claim, Deed, Register, Title, ownership_dir};
+use super::run_state::{Keep, Settings};
+use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, Tenant, World};
 use crate::diagnose;
 use crate::failure::Failure;
-use crate::juju::{Backend, BackendOptions, Juju, ModelName, Observer, Transcript};
-use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts};
+use crate::juju::{
+    Backend, BackendKind, BackendOptions, Juju, ModelName, Transcript, current_controller,
+};
+use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts, Tracking};
 
 /// Models of a real Juju or of the embedded controller.
 #[derive(Debug)]
@@ -21,12 +29,25 @@ pub(super) struct JujuWorld {
     options: BackendOptions,
     settings: Settings,
     backend: OnceLock<Arc<Backend>>,
+    register: Arc<Register>,
+    /// What the record says of the modules' own models, by the names that they were announced under.
+    deeds: Mutex<BTreeMap<String, Deed>>,
+    /// The controller that Juju takes where none is named; empty if it does not say.
+    default_controller: OnceCell<String>,
 }
 
 impl JujuWorld {
     pub(super) fn new(options: BackendOptions, settings: Settings) -> Self {
+        let run = settings.record_dir.file_name().unwrap_or_default();
+        let register = Register::new(
+            ownership_dir(|name| env::var_os(name)),
+            run.to_string_lossy().into_owned(),
+        );
         Self {
             options,
+            register: Arc::new(register),
+            deeds: Mutex::default(),
+            default_controller: OnceCell::new(),
             settings,
             backend: OnceLock::new(),
         }
@@ -59,23 +80,90 @@ impl JujuWorld {
         base.unwrap_or_else(files_beside_the_binary)
     }
 
-    fn site(&self, model: Model, observer: Observer) -> Result<Arc<dyn Site>, Failure> {
+    fn site(
+        &self,
+        model: Model,
+        tenant: Tenant,
+        deed: Option<Deed>,
+        title: Title,
+    ) -> Result<Arc<dyn Site>, Failure> {
         let tmp_path = self.files().join(model.name());
         fs::create_dir_all(&tmp_path)?;
-        let ops_test = OpsTest::new(OpsTestParts {
+        let settings = &self.settings;
+        let parts = OpsTestParts {
             backend: Arc::clone(self.backend()?),
-            model: model.with_observer(observer.clone()),
-            package_dir: self.settings.package_dir.clone(),
+            model: model.with_observer(tenant.observer.clone()),
+            package_dir: settings.package_dir.clone(),
             tmp_path,
-            pack: self.settings.pack.clone(),
+            pack: settings.pack.clone(),
             program: self.options.program.clone(),
-            observer,
-        });
-        let releases_storage = self.settings.destroy_storage == Some(false);
+            observer: tenant.observer,
+        };
+        let tracking = Tracking {
+            stem: model_name::stem(&tenant.module, &settings.target).to_owned(),
+            module: tenant.module,
+            main_alias: settings.model_alias.clone(),
+            main_kept: tenant.kept,
+            main_was_there: title == Title::Adopted,
+            cloud: self.options.cloud.clone(),
+            keep_models: settings.keep == Keep::Always,
+            destroy_storage: settings.destroy_storage,
+            limit: settings.teardown_timeout,
+            register: Some(Arc::clone(&self.register)),
+            files: self.files(),
+            emit: tenant.emit,
+        };
         Ok(Arc::new(JujuSite {
-            ops_test,
-            releases_storage,
+            ops_test: OpsTest::tracking(parts, tracking),
+            releases_storage: settings.destroy_storage == Some(false),
+            deed,
         }))
+    }
+
+    /// Enters a model into the record of models.
+    async fn claim(&self, name: &ModelName, tenant: &Tenant, title: Title) -> Option<Deed> {
+        let juju = &self.backend.get()?.juju;
+        let on_its_controller = match name.controller() {
+            Some(_) => name.clone(),
+            None => match self.default_controller(juju).await {
+                "" => name.clone(),
+                controller => name.clone().on_controller(controller),
+            },
+        };
+        let claim = Claim::new(
+            juju,
+            &tenant.module,
+            &on_its_controller.to_string(),
+            title,
+            self.settings.destroy_storage != Some(false),
+        );
+        let emit = Arc::clone(&tenant.emit);
+        self.register.enter(
+            claim,
+            &(Arc::new(move |message| emit(Event::Warning { message })) as _),
+        )
+    }
+
+    /// Returns the controller that Juju takes where none is named: later, when the record is read, it may be another one.
+    async fn default_controller(&self, juju: &Juju) -> &str {
+        let ask = || async {
+            let named = |variable| env::var(variable).ok().filter(|value| !value.is_empty());
+            if juju.kind() == BackendKind::Juju {
+                if let Some(controller) = named("JUJU_CONTROLLER") {
+                    return controller;
+                }
+                let model = named("JUJU_MODEL").and_then(|name| ModelName::parse(&name).ok());
+                if let Some(controller) = model.as_ref().and_then(ModelName::controller) {
+                    return controller.to_owned();
+                }
+            }
+            current_controller(juju).await.unwrap_or_default()
+        };
+        self.default_controller.get_or_init(ask).await
+    }
+
+    fn deeds(&self) -> MutexGuard<'_, BTreeMap<String, Deed>> {
+        self.deeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,24 +202,49 @@ impl World for JujuWorld {
     fn find<'a>(
         &'a self,
         model: &'a str,
-        observer: Observer,
+        tenant: Tenant,
     ) -> LocalFuture<'a, Result<Option<Arc<dyn Site>>, Failure>> {
         Box::pin(async move {
-            let juju = self.backend()?.juju.clone().with_observer(observer.clone());
-            match Model::adopt(&juju, &self.name(model)?).await? {
-                Some(model) => Ok(Some(self.site(model, observer)?)),
-                None => Ok(None),
+            let juju = &self.backend()?.juju;
+            let juju = juju.clone().with_observer(tenant.observer.clone());
+            let name = self.name(model)?;
+            let found = Model::adopt(&juju, &name).await?;
+            let entered = self.deeds().get(model).cloned();
+            let Some(found) = found else {
+                if let Some(deed) = entered {
+                    deed.gone();
+                }
+                return Ok(None);
+            };
+            let deed = match entered {
+                Some(deed) => Some(deed),
+                None => self.claim(&name, &tenant, Title::Adopted).await,
+            };
+            if let Some(deed) = &deed {
+                deed.made(found.full_name(), found.uuid());
+                self.deeds().insert(model.to_owned(), deed.clone());
             }
+            Ok(Some(self.site(found, tenant, deed, Title::Adopted)?))
         })
     }
 
     fn create<'a>(
         &'a self,
         model: &'a str,
-        observer: Observer,
+        tenant: Tenant,
     ) -> LocalFuture<'a, Result<Arc<dyn Site>, Failure>> {
         Box::pin(async move {
-            let juju = self.backend()?.juju.clone().with_observer(observer.clone());
+            let juju = &self.backend()?.juju;
+            let juju = juju.clone().with_observer(tenant.observer.clone());
+            let name = self.name(model)?;
+            let title = match &self.settings.shared_model {
+                Some(_) => Title::Named,
+                None => Title::Generated,
+            };
+            let deed = self.claim(&name, &tenant, title).await;
+            if let Some(deed) = &deed {
+                self.deeds().insert(model.to_owned(), deed.clone());
+            }
             let options = CreateModel {
                 controller: self.options.controller.clone(),
                 cloud: self.options.cloud.clone(),
@@ -139,8 +252,11 @@ impl World for JujuWorld {
                 config_file: self.settings.model_config.clone(),
                 config: BTreeMap::new(),
             };
-            let model = Model::create(&juju, &self.name(model)?, options).await?;
-            self.site(model, observer)
+            let made = Model::create(&juju, &name, options).await?;
+            if let Some(deed) = &deed {
+                deed.made(made.full_name(), made.uuid());
+            }
+            self.site(made, tenant, deed, title)
         })
     }
 }
@@ -149,6 +265,7 @@ impl World for JujuWorld {
 struct JujuSite {
     ops_test: OpsTest,
     releases_storage: bool,
+    deed: Option<Deed>,
 }
 
 impl Site for JujuSite {
@@ -170,13 +287,29 @@ impl Site for JujuSite {
         })
     }
 
+    fn end_tracked(&self, files: TestFiles) -> LocalFuture<'_, ()> {
+        let tracker = self.ops_test.tracker();
+        Box::pin(tracker.tear_down(files == TestFiles::Remove))
+    }
+
+    fn keep(&self, why: &str) {
+        if let Some(deed) = &self.deed {
+            deed.kept(why);
+        }
+    }
+
     fn destroy(&self, limit: Duration) -> LocalFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
             let model = self.ops_test.model();
             if self.releases_storage {
-                return Ok(model.destroy_releasing_storage(limit).await?);
+                model.destroy_releasing_storage(limit).await?;
+            } else {
+                model.destroy(limit).await?;
             }
-            Ok(model.destroy(limit).await?)
+            if let Some(deed) = &self.deed {
+                deed.gone();
+            }
+            Ok(())
         })
     }
 

@@ -1,6 +1,6 @@
 //! The books of a run: what the events add up to, and the exit code that follows.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::event::{Event, Outcome};
 use super::signals::Signal;
@@ -9,34 +9,60 @@ use crate::exit;
 /// What a run adds up to so far.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Models that were announced and have not ended, by their module.
-    standing: BTreeMap<String, String>,
+    /// Models that were announced and have not ended, with their modules.
+    standing: BTreeSet<(String, String)>,
     kept: Vec<String>,
     left: Vec<(String, String)>,
+    clouds: Vec<LeftCloud>,
     unsuccessful: usize,
     flaky: Vec<String>,
+    /// What is called to remove by hand what is left: `juju`, or the embedded one.
+    juju: Option<&'static str>,
+}
+
+/// A cloud that could not be removed.
+#[derive(Debug)]
+struct LeftCloud {
+    name: String,
+    controller: String,
+    why: String,
 }
 
 impl Ledger {
     /// Enters an event.
     pub(super) fn enter(&mut self, event: &Event) {
         match event {
+            Event::RunStarted { backend, .. } if backend == "embedded" => {
+                self.juju = Some("cargo charmtest juju");
+            }
             Event::ModelNamed { module, model } => {
-                self.standing.insert(module.clone(), model.clone());
+                self.standing.insert((module.clone(), model.clone()));
             }
             Event::ModelKept { module, model, .. } => {
-                self.standing.remove(module);
+                self.ended(module, model);
                 if !self.kept.contains(model) {
                     self.kept.push(model.clone());
                 }
             }
-            Event::ModelDestroyed { module, .. } => {
-                self.standing.remove(module);
+            Event::ModelDestroyed { module, model, .. } => {
+                self.ended(module, model);
+                // A test may have taken a model twice and let one of them be destroyed.
+                self.kept.retain(|kept| kept != model);
             }
             Event::ModelLeft { module, model, why } => {
-                self.standing.remove(module);
+                self.ended(module, model);
                 self.left.push((model.clone(), why.clone()));
             }
+            Event::CloudLeft {
+                cloud,
+                controller,
+                why,
+                ..
+            } => self.clouds.push(LeftCloud {
+                name: cloud.clone(),
+                controller: controller.clone(),
+                why: why.clone(),
+            }),
             Event::TestFinished {
                 test,
                 outcome,
@@ -53,6 +79,14 @@ impl Ledger {
         }
     }
 
+    fn ended(&mut self, module: &str, model: &str) {
+        self.standing.remove(&(module.to_owned(), model.to_owned()));
+    }
+
+    fn leaves_something(&self) -> bool {
+        !(self.left.is_empty() && self.standing.is_empty() && self.clouds.is_empty())
+    }
+
     /// Returns the exit code of the test binary.
     ///
     /// It is counted from the events and not from what was printed: a run in which something was aborted, or a model was
@@ -61,13 +95,13 @@ impl Ledger {
         if let Some(signal) = interrupt {
             return signal.exit_code();
         }
-        if self.unsuccessful > 0 || !self.left.is_empty() || !self.standing.is_empty() {
+        if self.unsuccessful > 0 || self.leaves_something() {
             return exit::TEST_FAILED;
         }
         exit::SUCCESS
     }
 
-    /// Returns the lines about flaky tests and about models that are still there.
+    /// Returns the lines about flaky tests, and about models and clouds that are still there with the commands that remove them.
     pub(super) fn closing_lines(&self) -> Vec<String> {
         let kept = self
             .kept
@@ -79,10 +113,44 @@ impl Ledger {
             .map(|(model, why)| format!("error: model {model} could not be destroyed: {why}"));
         let standing = self
             .standing
-            .values()
-            .map(|model| format!("error: model {model} was left behind"));
+            .iter()
+            .map(|(_, model)| format!("error: model {model} was left behind"));
+        let clouds = self.clouds.iter().map(|cloud| {
+            format!(
+                "error: cloud {} could not be removed: {}",
+                cloud.name, cloud.why
+            )
+        });
         let flaky = self.flaky.iter().cloned();
-        flaky.chain(kept).chain(left).chain(standing).collect()
+        let told = flaky.chain(kept).chain(left).chain(standing).chain(clouds);
+        told.chain(self.advice()).collect()
+    }
+
+    /// Returns how to remove what is left.
+    fn advice(&self) -> Vec<String> {
+        let juju = self.juju.unwrap_or("juju");
+        let left = self.left.iter().map(|(model, _)| model);
+        let models = left.chain(self.standing.iter().map(|(_, model)| model));
+        let mut lines: Vec<String> = models
+            .map(|model| {
+                format!("  {juju} destroy-model --no-prompt --force --destroy-storage {model}")
+            })
+            .collect();
+        if !lines.is_empty() {
+            lines.insert(
+                0,
+                "to remove what was left: `cargo charmtest clean`, or".to_owned(),
+            );
+        } else if !self.clouds.is_empty() {
+            lines.push("to remove what was left:".to_owned());
+        }
+        lines.extend(self.clouds.iter().map(|cloud| {
+            format!(
+                "  {juju} remove-cloud {} --controller {}",
+                cloud.name, cloud.controller
+            )
+        }));
+        lines
     }
 }
 
@@ -198,10 +266,41 @@ mod tests {
             lines(&[named(), kept(), named(), kept()]),
             ["model m-abcd was kept"]
         );
-        assert_eq!(lines(&[named()]), ["error: model m-abcd was left behind"]);
+        let advice = [
+            "to remove what was left: `cargo charmtest clean`, or",
+            "  juju destroy-model --no-prompt --force --destroy-storage m-abcd",
+        ];
+        let with_advice = |line| [[line].as_slice(), advice.as_slice()].concat();
+        assert_eq!(
+            lines(&[named()]),
+            with_advice("error: model m-abcd was left behind")
+        );
         assert_eq!(
             lines(&[named(), left()]),
-            ["error: model m-abcd could not be destroyed: no answer"]
+            with_advice("error: model m-abcd could not be destroyed: no answer")
+        );
+        assert_eq!(lines(&[kept(), destroyed()]), [""; 0]);
+        let second = model(|module, model| Event::ModelNamed {
+            module,
+            model: format!("{model}-2"),
+        });
+        assert_eq!(
+            lines(&[named(), second, destroyed()])[0],
+            "error: model m-abcd-2 was left behind"
+        );
+        let cloud = Event::CloudLeft {
+            module: "m".to_owned(),
+            cloud: "k".to_owned(),
+            controller: "c".to_owned(),
+            why: "no answer".to_owned(),
+        };
+        assert_eq!(
+            lines(&[cloud]),
+            [
+                "error: cloud k could not be removed: no answer",
+                "to remove what was left:",
+                "  juju remove-cloud k --controller c",
+            ]
         );
     }
 }

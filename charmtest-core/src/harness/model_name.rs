@@ -13,13 +13,8 @@ const SUFFIX_ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 /// Returns a name for the model of `module`: the module's name in the letters that Juju allows, a hyphen, and four characters
 /// drawn from `seed`. The root of a target is named after the target.
 pub(super) fn generate(module: &str, target: &str, seed: u64) -> String {
-    let origin = if module == super::plan::ROOT {
-        target
-    } else {
-        module
-    };
     let mut stem = String::new();
-    for c in origin.chars() {
+    for c in self::stem(module, target).chars() {
         match c.to_ascii_lowercase() {
             c @ ('a'..='z' | '0'..='9') => stem.push(c),
             _ if stem.is_empty() || stem.ends_with('-') => {}
@@ -42,6 +37,20 @@ pub(super) fn generate(module: &str, target: &str, seed: u64) -> String {
         })
         .collect();
     format!("{stem}-{suffix}")
+}
+
+/// Returns what the models of a module are named after: the root of a target is named after the target.
+pub(super) fn stem<'a>(module: &'a str, target: &'a str) -> &'a str {
+    if module == super::plan::ROOT {
+        target
+    } else {
+        module
+    }
+}
+
+/// Returns a name that begins with `stem`, in the letters that Juju allows, and ends like no other.
+pub(crate) fn generate_random(stem: &str) -> String {
+    generate(stem, stem, random_seed())
 }
 
 /// Returns a random number. The standard library seeds its hash maps from the system's randomness; that is enough to

@@ -12,7 +12,7 @@ use super::model_name;
 use super::plan::Deploying;
 use super::progress::Progress;
 use super::run_state::{Keep, RunState};
-use super::world::Site;
+use super::world::{Site, Tenant};
 use crate::failure::{Failure, Result};
 use crate::juju::Observer;
 
@@ -132,7 +132,7 @@ impl ModuleState {
         });
         self.announce(&model);
         let found = if may_be_there {
-            let found = run.world.find(&model, self.observer()).await;
+            let found = run.world.find(&model, self.tenant()).await;
             found.map_err(Failure::into_setup)?
         } else {
             None
@@ -146,7 +146,7 @@ impl ModuleState {
         let site = match found {
             Some(site) => site,
             None => {
-                let created = run.world.create(&model, self.observer()).await;
+                let created = run.world.create(&model, self.tenant()).await;
                 created.map_err(Failure::into_setup)?
             }
         };
@@ -191,7 +191,7 @@ impl ModuleState {
     }
 
     /// Ends the module's model as its fate says; never fails, never hangs.
-    pub(super) async fn tear_down(&self, files: TestFiles) {
+    pub(super) async fn tear_down(self: &Arc<Self>, files: TestFiles) {
         let Some(model) = self.inner().announced.clone() else {
             return;
         };
@@ -218,7 +218,7 @@ impl ModuleState {
         self.inner().slot = None;
     }
 
-    async fn end_model(&self, model: &str, files: TestFiles) -> End {
+    async fn end_model(self: &Arc<Self>, model: &str, files: TestFiles) -> End {
         let (site, fate) = match self.opened() {
             Some(opened) => (Arc::clone(&opened.site), opened.fate),
             None => {
@@ -226,7 +226,7 @@ impl ModuleState {
                 if self.run.settings.shared_model.is_some() {
                     return End::Kept("--model names it; its set-up failed".to_owned());
                 }
-                let search = self.run.world.find(model, Observer::default());
+                let search = self.run.world.find(model, self.tenant());
                 match self.bounded("looking for it", search).await {
                     Ok(Some(site)) => (site, Fate::Destroy),
                     Ok(None) => {
@@ -236,7 +236,9 @@ impl ModuleState {
                 }
             }
         };
+        site.end_tracked(files).await;
         if let Fate::Keep(why) = fate {
+            site.keep(why);
             return End::Kept(why.to_owned());
         }
         let destruction = site.destroy(self.run.settings.teardown_timeout);
@@ -266,6 +268,30 @@ impl ModuleState {
                 "{step} took longer than {}",
                 format_duration(limit)
             )),
+        }
+    }
+
+    /// Says for whom a model is made or taken.
+    fn tenant(self: &Arc<Self>) -> Tenant {
+        let settings = &self.run.settings;
+        let run = Arc::downgrade(&self.run);
+        let origin = match settings.shared_model {
+            // Whether it was there before makes no difference to what becomes of it.
+            Some(_) => Origin::Named,
+            None => Origin::Generated,
+        };
+        Tenant {
+            module: self.name.clone(),
+            observer: self.observer(),
+            emit: Arc::new(move |event| {
+                if let Some(run) = run.upgrade() {
+                    run.emit(event);
+                }
+            }),
+            kept: match fate(origin, settings.keep) {
+                Fate::Keep(why) => Some(why),
+                Fate::Destroy => None,
+            },
         }
     }
 

@@ -248,10 +248,9 @@ impl RunFlags {
     }
 
     /// Returns the flags that nobody heeds yet, and whether each is given.
-    fn unsupported(&self) -> [(&'static str, bool); 12] {
+    fn unsupported(&self) -> [(&'static str, bool); 11] {
         let crash_dump = &self.crash_dump;
         [
-            ("--model-alias", self.model_alias.is_some()),
             ("--exitfirst", self.exitfirst),
             ("--maxfail", self.maxfail.is_some()),
             ("--last-failed", self.last_failed),

@@ -30,7 +30,6 @@ pub(super) struct Settings {
     /// The model that all modules share, by its short name.
     pub(super) shared_model: Option<String>,
     /// The name that tests use for the module's own model.
-    #[expect(dead_code, reason = "the flag is refused until it is heeded")]
     pub(super) model_alias: String,
     /// A YAML file with the configuration for a module's own model when it is made.
     pub(super) model_config: Option<PathBuf>,

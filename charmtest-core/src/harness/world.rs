@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::event::Evidence;
+use super::event::{Event, Evidence};
+use super::module::TestFiles;
 use crate::failure::Failure;
 use crate::juju::{BackendKind, Juju, Observer};
 use crate::ops_test::OpsTest;
@@ -29,15 +30,28 @@ pub(super) trait World: Send + Sync {
     fn find<'a>(
         &'a self,
         model: &'a str,
-        observer: Observer,
+        tenant: Tenant,
     ) -> LocalFuture<'a, Result<Option<Arc<dyn Site>>, Failure>>;
 
     /// Makes a model.
     fn create<'a>(
         &'a self,
         model: &'a str,
-        observer: Observer,
+        tenant: Tenant,
     ) -> LocalFuture<'a, Result<Arc<dyn Site>, Failure>>;
+}
+
+/// For whom a model is made or taken.
+#[derive(Clone)]
+pub(super) struct Tenant {
+    /// The module.
+    pub(super) module: String,
+    /// Who hears what the client does.
+    pub(super) observer: Observer,
+    /// Who hears of models beside the module's own.
+    pub(super) emit: Arc<dyn Fn(Event) + Send + Sync>,
+    /// Why the model stays at the end of the module, if it does.
+    pub(super) kept: Option<&'static str>,
 }
 
 /// One model, and what its tests work with.
@@ -53,6 +67,12 @@ pub(super) trait Site: Send + Sync {
         &'a self,
         request: CaptureRequest<'a>,
     ) -> LocalFuture<'a, Result<Evidence, Failure>>;
+
+    /// Ends what tests made beside the model, the newest first; never fails, never hangs, and tells of each end itself.
+    fn end_tracked(&self, files: TestFiles) -> LocalFuture<'_, ()>;
+
+    /// Notes that the model stays, and why.
+    fn keep(&self, why: &str);
 
     /// Destroys the model with all that it holds; a model that is gone already is fine.
     fn destroy(&self, limit: Duration) -> LocalFuture<'_, Result<(), Failure>>;

@@ -2,7 +2,7 @@
 
 use super::call::parse_json;
 use super::program::{embedded_behind, find_cargo_charmtest, find_on_path};
-use super::{Call, Juju, JujuError, Observer, Transcript, Version};
+use super::{Call, Juju, JujuError, Observer, Output, Transcript, Version};
 use serde::Deserialize;
 use std::error::Error;
 use std::fmt;
@@ -113,7 +113,7 @@ impl Backend {
         if let Some(why) = asked {
             return Self::real(juju, &why);
         }
-        match current_controller(&juju)? {
+        match ask_current_controller(&juju)? {
             Some(controller) => {
                 Self::real(juju, &format!("its current controller is `{controller}`"))
             }
@@ -200,19 +200,37 @@ fn embedded_env(program: &Path, version: Option<&str>) -> Result<EmbeddedEnv, Ba
     Ok(env)
 }
 
-/// Returns the current controller of the client; reads its files only.
-fn current_controller(juju: &Juju) -> Result<Option<String>, JujuError> {
+/// Returns the controller that a client takes where none is named, if it can tell.
+pub(crate) async fn current_controller(juju: &Juju) -> Option<String> {
+    let call = list_controllers(juju);
+    let command = call.command_line();
+    read_current(call.run().await, &command).ok().flatten()
+}
+
+/// Returns the current controller of the client, blocking the thread.
+fn ask_current_controller(juju: &Juju) -> Result<Option<String>, JujuError> {
+    let call = list_controllers(juju);
+    let command = call.command_line();
+    read_current(call.run_blocking(), &command)
+}
+
+/// Lists the controllers; the client reads its own files only.
+fn list_controllers(juju: &Juju) -> Call {
+    juju.call(["controllers", "--format", "json"])
+        .timeout(LOCAL_LIMIT)
+        .check()
+}
+
+fn read_current(
+    answer: Result<Output, JujuError>,
+    command: &str,
+) -> Result<Option<String>, JujuError> {
     #[derive(Deserialize)]
     struct Controllers {
         #[serde(default, rename = "current-controller")]
         current: Option<String>,
     }
-    let call = juju
-        .call(["controllers", "--format", "json"])
-        .timeout(LOCAL_LIMIT)
-        .check();
-    let command = call.command_line();
-    let output = match call.run_blocking() {
+    let output = match answer {
         // Some clients fail when there is nothing to list (Juju 4.0.15, recorded).
         Err(error)
             if error
@@ -223,7 +241,7 @@ fn current_controller(juju: &Juju) -> Result<Option<String>, JujuError> {
         }
         answer => answer?,
     };
-    let controllers: Controllers = parse_json(&output.stdout, &command, "a list of controllers")?;
+    let controllers: Controllers = parse_json(&output.stdout, command, "a list of controllers")?;
     Ok(controllers.current.filter(|name| !name.is_empty()))
 }
 

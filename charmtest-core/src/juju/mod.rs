@@ -31,6 +31,7 @@ pub use task::Task;
 pub use transcript::{Transcript, TranscriptEntry};
 pub use version::{Version, VersionError};
 
+pub(crate) use backend::current_controller;
 pub(crate) use call::parse_json;
 pub(crate) use program::{find_cargo_charmtest, find_on_path};
 pub(crate) use task::parse_tasks;

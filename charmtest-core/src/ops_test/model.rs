@@ -231,6 +231,10 @@ impl Model {
         self.identity.name.short()
     }
 
+    pub(crate) fn model_name(&self) -> &ModelName {
+        &self.identity.name
+    }
+
     /// Returns the name with the controller, as `--model` and `JUJU_MODEL` take it: `controller:name`.
     #[must_use]
     pub fn full_name(&self) -> &str {

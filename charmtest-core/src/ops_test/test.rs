@@ -1,11 +1,14 @@
 //! The object that a charm test is given.
 
-use super::{BuildError, Model, build};
+use super::track::Request;
+use super::tracker::{Tracker, Tracking, files_around};
+use super::{BuildError, Model, TrackError, TrackedModel, build};
 use crate::harness::PackOptions;
 use crate::juju::{Backend, Call, Observer};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an [`OpsTest`] is made of.
 #[derive(Clone, Debug)]
@@ -16,7 +19,7 @@ pub struct OpsTestParts {
     pub model: Model,
     /// The directory of the test's package: relative paths begin here.
     pub package_dir: PathBuf,
-    /// A directory for the module's files; it exists.
+    /// A directory for the module's files; it is made when it is first asked for.
     pub tmp_path: PathBuf,
     /// How charms are packed.
     pub pack: PackOptions,
@@ -42,22 +45,128 @@ pub struct OpsTestParts {
 #[derive(Clone, Debug)]
 pub struct OpsTest {
     parts: Arc<OpsTestParts>,
+    tracker: Arc<Tracker>,
+    /// The module's own model, where this one is about another.
+    main: Option<Model>,
 }
 
 impl OpsTest {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(mut parts: OpsTestParts) -> Self {
+    pub fn new(parts: OpsTestParts) -> Self {
+        let tracking = Tracking {
+            module: String::new(),
+            stem: parts.model.name().to_owned(),
+            main_alias: "main".to_owned(),
+            main_kept: None,
+            main_was_there: true,
+            cloud: None,
+            keep_models: false,
+            destroy_storage: None,
+            limit: Duration::from_secs(5 * 60),
+            register: None,
+            files: files_around(&parts.tmp_path),
+            emit: Arc::new(|_| {}),
+        };
+        Self::tracking(parts, tracking)
+    }
+
+    /// Puts the parts together, with how the module goes about further models.
+    pub(crate) fn tracking(mut parts: OpsTestParts, tracking: Tracking) -> Self {
         parts.model = parts.model.with_observer(parts.observer.clone());
         Self {
             parts: Arc::new(parts),
+            tracker: Arc::new(Tracker::new(tracking)),
+            main: None,
         }
     }
 
-    /// Returns the module's model.
+    /// Returns an `OpsTest` on another model: its `model()`, `juju(..)`, `run(..)`, `tmp_path()` and names are about that one,
+    /// and nothing changes for anybody else.
+    ///
+    /// ```no_run
+    /// # async fn test(ops: charmtest::ops_test::OpsTest) -> charmtest::Result {
+    /// let cos = ops.on(&ops.tracked("cos")?);
+    /// cos.juju(["offer", "prometheus:metrics"]).check().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on(&self, model: &Model) -> Self {
+        let main = self.main_model();
+        let is_main = model.uuid() == main.uuid();
+        Self {
+            parts: Arc::new(OpsTestParts {
+                model: model.clone().with_observer(self.parts.observer.clone()),
+                tmp_path: self.tracker.files_of(model),
+                ..OpsTestParts::clone(&self.parts)
+            }),
+            tracker: Arc::clone(&self.tracker),
+            main: (!is_main).then(|| main.clone()),
+        }
+    }
+
+    /// Returns the model: the module's own, or the one of [`OpsTest::on`].
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.parts.model
+    }
+
+    /// Returns the model's name, without controller and owner.
+    #[must_use]
+    pub fn model_name(&self) -> &str {
+        self.model().name()
+    }
+
+    /// Returns the model's name with its controller, as `--model` and `JUJU_MODEL` take it.
+    #[must_use]
+    pub fn model_full_name(&self) -> &str {
+        self.model().full_name()
+    }
+
+    /// Returns the name of the cloud that the model is on.
+    #[must_use]
+    pub fn cloud_name(&self) -> &str {
+        self.model().cloud()
+    }
+
+    /// Returns the name of the controller that the model is on.
+    #[must_use]
+    pub fn controller_name(&self) -> &str {
+        self.model().controller()
+    }
+
+    /// Tells whether the model stays at the end of its module.
+    #[must_use]
+    pub fn keep_model(&self) -> bool {
+        if self.main.is_none() {
+            return self.tracker.tracking().main_kept.is_some();
+        }
+        let mut models = self.models().into_iter();
+        // A model that nobody tracks is nobody's to destroy.
+        models
+            .find(|tracked| tracked.model.uuid() == self.model().uuid())
+            .is_none_or(|tracked| tracked.keep_model)
+    }
+
+    /// Returns the models that the tests of the module track, the oldest first; the module's own is not among them.
+    #[must_use]
+    pub fn models(&self) -> Vec<TrackedModel> {
+        self.tracker.models()
+    }
+
+    pub(super) fn main_model(&self) -> &Model {
+        self.main.as_ref().unwrap_or(&self.parts.model)
+    }
+
+    pub(crate) fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    pub(super) async fn track(&self, request: Request) -> Result<Model, TrackError> {
+        let (main, base) = (self.main_model(), self.model());
+        let model = self.tracker.track(main, base, request).await?;
+        Ok(model.with_observer(self.parts.observer.clone()))
     }
 
     /// Returns the backend. A test should not need it.
@@ -72,9 +181,12 @@ impl OpsTest {
         &self.parts.package_dir
     }
 
-    /// Returns a directory for the module's files. It goes with the model when every test of the module has passed.
+    /// Returns a directory for files of the model's tests; each model has its own. It goes with the model when every test of the
+    /// module has passed.
     #[must_use]
     pub fn tmp_path(&self) -> &Path {
+        // Where it cannot be made, whoever writes into it learns why.
+        let _ = std::fs::create_dir_all(&self.parts.tmp_path);
         &self.parts.tmp_path
     }
 

@@ -10,4 +10,5 @@ mod model;
 mod names;
 mod ops_test;
 mod status;
+mod track;
 mod wait;

@@ -52,6 +52,7 @@ pub(crate) fn command() -> Command {
     command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("CHARMTEST_RECORD_DIR", env!("CARGO_TARGET_TMPDIR"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command
 }

@@ -84,7 +84,8 @@ impl World {
         command
             .args(["--backend", "juju", "--juju"])
             .arg(self.path().join("juju"))
-            .env("CHARMTEST_RECORD_DIR", self.path().join("records"));
+            .env("CHARMTEST_RECORD_DIR", self.path().join("records"))
+            .env("XDG_STATE_HOME", self.path().join("state"));
         command
     }
 
