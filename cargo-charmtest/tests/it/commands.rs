@@ -42,7 +42,7 @@ fn ssh_runs_commands_with_streams_and_exit_codes() {
         bed.juju_with_input(&["ssh", "0"], "echo shell\nexit 5\n"),
         5,
         "shell\n",
-        "",
+        "Pseudo-terminal will not be allocated because stdin is not a terminal.\n",
     );
     expect(
         bed.try_juju(&["ssh", "-m", "m", "ubuntu@web/1", "--", "echo", "a", "b  c"]),

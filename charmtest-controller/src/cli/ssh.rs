@@ -1,5 +1,7 @@
 //! `ssh`: a command, or a shell that reads its commands from standard input, on a machine.
 
+use std::net::Ipv4Addr;
+
 use super::command::{Command, Cx, Failure};
 use super::login::{self, NoLogin, Session};
 use crate::JujuVersion;
@@ -24,7 +26,8 @@ const SSH_FLAGS: &[Flag] = &[
     REMOTE,
 ];
 
-/// The options of `scp`: those of `ssh` but `--pty`. There is one network and no host key here, so they have nothing to do.
+/// The options of `scp`: those of `ssh` but `--pty`. There is one network and no host key here, so they have nothing to do; what the ssh
+/// program says of a key that is not checked, `scp` does not print.
 pub(super) const SCP_FLAGS: &[Flag] = &[CONTAINER, NO_HOST_KEY_CHECKS, PROXY, REMOTE];
 
 const CONTAINER: Flag = Flag::text(
@@ -52,6 +55,10 @@ fn check(args: &Parsed) -> Result<(), String> {
 struct Rest {
     command: Option<String>,
     no_stdin: bool,
+    /// `-q`: no warnings.
+    quiet: bool,
+    /// `-T`: no terminal is asked for, which a shell otherwise gets.
+    no_terminal: bool,
 }
 
 impl Rest {
@@ -83,8 +90,10 @@ impl Rest {
         for (index, letter) in letters.char_indices() {
             match letter {
                 'n' => self.no_stdin = true,
-                '4' | '6' | 'A' | 'a' | 'C' | 'g' | 'K' | 'k' | 'q' | 'T' | 't' | 'v' | 'X'
-                | 'x' | 'Y' | 'y' => {}
+                'q' => self.quiet = true,
+                'T' => self.no_terminal = true,
+                '4' | '6' | 'A' | 'a' | 'C' | 'g' | 'K' | 'k' | 't' | 'v' | 'X' | 'x' | 'Y'
+                | 'y' => {}
                 'B' | 'b' | 'c' | 'E' | 'e' | 'F' | 'I' | 'i' | 'J' | 'l' | 'm' | 'o' | 'P'
                 | 'p' => {
                     return Ok(index + letter.len_utf8() == letters.len());
@@ -99,6 +108,26 @@ impl Rest {
             }
         }
         Ok(false)
+    }
+
+    /// Returns what OpenSSH says before it runs anything on a host whose key it is told not to check, or for a shell without a terminal
+    /// (recorded on 4.0.15).
+    fn preamble(&self, address: Ipv4Addr, no_host_key_checks: bool) -> String {
+        let mut text = String::new();
+        if self.quiet {
+            return text;
+        }
+        if self.command.is_none() && !self.no_terminal {
+            text.push_str(
+                "Pseudo-terminal will not be allocated because stdin is not a terminal.\n",
+            );
+        }
+        if no_host_key_checks {
+            text.push_str(&format!(
+                "Warning: Permanently added '{address}' (ED25519) to the list of known hosts.\n"
+            ));
+        }
+        text
     }
 }
 
@@ -124,6 +153,10 @@ async fn ssh(cx: &Cx) -> Result<(), Failure> {
         return Err(Failure::failed(
             "an interactive shell is not supported by the embedded controller; give a command, or the shell's input on standard input",
         ));
+    }
+    if let Some(row) = cx.model()?.machines.get(&machine) {
+        let preamble = rest.preamble(row.address, cx.args.switch("no-host-key-checks"));
+        cx.io.stderr(&preamble).await;
     }
     let home = login::home(cx, &machine)?;
     let session = Session {
@@ -161,6 +194,37 @@ mod tests {
         }
         assert!(rest("-N").unwrap_err().contains("-N"));
         assert!(rest("-Z").unwrap_err().contains("Z"));
+    }
+
+    #[test]
+    fn a_host_key_that_is_not_checked_is_told_as_openssh_does() {
+        const ADDED: &str =
+            "Warning: Permanently added '127.1.0.1' (ED25519) to the list of known hosts.\n";
+        const NO_TERMINAL: &str =
+            "Pseudo-terminal will not be allocated because stdin is not a terminal.\n";
+        for (line, unchecked, expected) in [
+            ("echo a", true, ADDED.to_owned()),
+            ("echo a", false, String::new()),
+            ("-q echo a", true, String::new()),
+            ("-n", false, NO_TERMINAL.to_owned()),
+            ("-n", true, format!("{NO_TERMINAL}{ADDED}")),
+            ("-T", false, String::new()),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let rest = Rest::parse(&words).unwrap();
+            let preamble = rest.preamble(Ipv4Addr::new(127, 1, 0, 1), unchecked);
+            assert_eq!(preamble, expected, "{line}");
+        }
+        let c = Controller::with_model();
+        c.juju("add-machine").ok();
+        let outcome = c.juju("ssh --no-host-key-checks 0 echo in").ok();
+        assert_eq!(outcome.stdout, "in\n");
+        assert!(
+            outcome
+                .stderr
+                .starts_with("Warning: Permanently added '127.")
+        );
+        assert_eq!(c.juju("ssh 0 echo in").ok().stderr, "");
     }
 
     #[test]
