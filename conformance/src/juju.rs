@@ -13,6 +13,9 @@ use serde_json::Value;
 /// The exit code that stands for a command that was ended because it took too long, as in the recordings.
 pub(crate) const TOO_LATE: i32 = 124;
 
+/// How long a command that does not end by itself may take until it says something.
+const SPEAKS: Duration = Duration::from_secs(60);
+
 /// How often a state that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -75,7 +78,20 @@ impl Juju {
     pub(crate) fn call(&self, args: &[String], input: &Input, limit: Duration) -> io::Result<Said> {
         let mut command = Command::new(&self.program);
         command.args(args);
-        self.run(command, input, limit)
+        self.run(command, input, limit, None)
+    }
+
+    /// Runs `juju` for a command that ends only by being ended: after `time`, or once it has said something if it `speaks`.
+    pub(crate) fn cut_off(
+        &self,
+        args: &[String],
+        input: &Input,
+        time: Duration,
+        speaks: bool,
+    ) -> io::Result<Said> {
+        let mut command = Command::new(&self.program);
+        command.args(args);
+        self.run(command, input, time, speaks.then_some(SPEAKS))
     }
 
     /// Runs `juju` with words that need no variables and no input.
@@ -88,7 +104,7 @@ impl Juju {
     pub(crate) fn other(&self, argv: &[String]) -> io::Result<Said> {
         let mut command = Command::new(argv.first().map_or("true", String::as_str));
         command.args(argv.iter().skip(1));
-        self.run(command, &Input::default(), Duration::from_secs(10))
+        self.run(command, &Input::default(), Duration::from_secs(60), None)
     }
 
     /// Returns the status of a model, or `null` when there is none to be had.
@@ -116,7 +132,13 @@ impl Juju {
         }
     }
 
-    fn run(&self, mut command: Command, input: &Input, limit: Duration) -> io::Result<Said> {
+    fn run(
+        &self,
+        mut command: Command,
+        input: &Input,
+        limit: Duration,
+        speaks: Option<Duration>,
+    ) -> io::Result<Said> {
         let mut stdout = tempfile::tempfile()?;
         let mut stderr = tempfile::tempfile()?;
         if let Some(data) = &self.data {
@@ -135,7 +157,7 @@ impl Juju {
             .stdout(Stdio::from(stdout.try_clone()?))
             .stderr(Stdio::from(stderr.try_clone()?))
             .spawn()?;
-        let code = wait(&mut child, limit)?;
+        let code = wait(&mut child, limit, speaks.map(|limit| (limit, &stdout)))?;
         Ok(Said {
             code,
             stdout: text(&mut stdout)?,
@@ -175,14 +197,21 @@ fn stdin(input: Option<&str>) -> io::Result<Stdio> {
     Ok(Stdio::from(file))
 }
 
-fn wait(child: &mut Child, limit: Duration) -> io::Result<i32> {
-    let deadline = Instant::now() + limit;
+/// Waits for a child, and ends it when it takes too long. One that `speaks` first gets the time that it needs to say something.
+fn wait(child: &mut Child, limit: Duration, speaks: Option<(Duration, &File)>) -> io::Result<i32> {
+    let started = Instant::now();
     let mut pause = Duration::from_micros(500);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status.code().unwrap_or(-1));
         }
-        if Instant::now() >= deadline {
+        let too_late = match speaks {
+            Some((longest, stdout)) if stdout.metadata()?.len() == 0 => {
+                started.elapsed() >= longest
+            }
+            _ => started.elapsed() >= limit,
+        };
+        if too_late {
             child.kill()?;
             child.wait()?;
             return Ok(TOO_LATE);
@@ -197,4 +226,31 @@ fn text(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a shell script in the place of `juju`, ended after `time` or, if it `speaks`, not before it has.
+    fn run(script: &str, time: Duration, speaks: Option<Duration>) -> Said {
+        let dir = tempfile::tempdir().unwrap();
+        let juju = Juju::real(Path::new("/bin/sh"), dir.path());
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        juju.run(command, &Input::default(), time, speaks).unwrap()
+    }
+
+    #[test]
+    fn a_command_is_not_ended_before_it_has_spoken() {
+        let short = Duration::from_millis(1);
+        let long = Duration::from_secs(60);
+        let said = run("sleep 0.3; echo at last; exec sleep 60", short, Some(long));
+        assert_eq!((said.code, said.stdout.as_str()), (TOO_LATE, "at last\n"));
+        let said = run("exec sleep 60", short, None);
+        assert_eq!((said.code, said.stdout.as_str()), (TOO_LATE, ""));
+        let said = run("exec sleep 60", short, Some(short));
+        assert_eq!((said.code, said.stdout.as_str()), (TOO_LATE, ""));
+        assert_eq!(run("exit 3", long, None).code, 3);
+    }
 }

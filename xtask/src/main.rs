@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
 commands:
-  ci           what .ci/run runs: format, lints, tests, charm tests of the examples, scenarios
+  ci           what .ci/run runs: format, lints, tests, charm tests of the examples, scenarios, recordings
   bench        measure, and print ratios
   conformance  compare the embedded controller with Juju: recordings and scenarios; --help tells more
   ui-tests     write the expected messages of the macro's UI tests anew; read the diff before committing it

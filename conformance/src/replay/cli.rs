@@ -1,6 +1,6 @@
 //! The recorded command lines, run again in their order on the embedded controller.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -13,26 +13,20 @@ use super::names::Names;
 use super::plan::Plan;
 use super::record::{self, Record};
 use super::report::Report;
+use super::state;
 use crate::juju::{Input, Juju, Said, TOO_LATE};
-use crate::{Options, Result, charm, print, shape};
+use crate::scenario::at_rest;
+use crate::{Options, Result, charm, print};
 
 /// How long a command may take.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(90);
 
-/// How long a command runs that was ended by the recorder.
+/// How long a command runs that was ended by the recorder, once it has said what it has to say.
 const LATE_LIMIT: Duration = Duration::from_millis(700);
 
-/// How long units may take to come to rest after a command. Some never do: they stay in error.
-const SETTLE: Duration = Duration::from_secs(5);
-
-/// How long the same state may last, once it is known as one that does not come to rest.
-const STUCK: Duration = Duration::from_millis(200);
-
-/// How long a status may take to show the units as they were recorded.
-const SAME_STATE: Duration = Duration::from_millis(600);
-
-/// How long it may take while units are held there.
-const HELD_STATE: Duration = Duration::from_secs(3);
+/// How long units may take to come to rest after a command, and a status to show them as they were recorded. Both come, or the
+/// replay has failed: so it is long, and costs time only then.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the files begin that hold units.
 const HOLD: &str = "hold-";
@@ -52,19 +46,17 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
     let mut replay = Replay {
         juju,
         names: Names::new(&plan.words),
-        changed: false,
-        in_vain: None,
-        stuck: None,
+        settled: BTreeSet::new(),
     };
     for line in &plan.setup {
-        replay.settle()?;
+        replay.settle(None)?;
         replay.between(line)?;
     }
     let mut report = Report::new(&plan);
     for record in &records[..choice.end] {
         for between in plan.before(&record.id) {
             if !between.at_once {
-                replay.settle()?;
+                replay.settle(None)?;
             }
             for line in &between.run {
                 replay.between(line)?;
@@ -81,7 +73,7 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
             continue;
         }
         let since = Instant::now();
-        let answer = replay.replay(record, &plan.fragments, plan.at_once(&record.id))?;
+        let answer = replay.replay(record, &plan)?;
         if options.verbose {
             let argv = record.argv.join(" ");
             let took = since.elapsed().as_millis();
@@ -200,19 +192,12 @@ pub(crate) struct Answer {
     pub(crate) missing: Option<String>,
 }
 
-/// Units and how they are: workload, agent, and the messages of both.
-type State = BTreeMap<String, [String; 4]>;
-
 /// A replay on its way.
 struct Replay {
     juju: Juju,
     names: Names,
-    /// Whether something was asked for that units may still be busy with.
-    changed: bool,
-    /// A state of units that did not come; the records after it often show the same in other formats.
-    in_vain: Option<State>,
-    /// A state that did not come to rest; after commands that change nothing of it, there is nothing to wait for.
-    stuck: Option<State>,
+    /// The models whose units are known to be at rest since the last command that changes something; `None` is the current one.
+    settled: BTreeSet<Option<String>>,
 }
 
 impl Replay {
@@ -228,7 +213,7 @@ impl Replay {
                 self.juju.call(&args, &Input::default(), LIMIT)?
             }
         };
-        self.changed = true;
+        self.settled.clear();
         if said.code == 0 {
             return Ok(());
         }
@@ -240,45 +225,44 @@ impl Replay {
     }
 
     /// Runs the command of a record again and compares.
-    fn replay(&mut self, record: &Record, fragments: &[String], at_once: bool) -> Result<Answer> {
-        if !is_at_once(record) && !at_once {
-            self.settle()?;
+    fn replay(&mut self, record: &Record, plan: &Plan) -> Result<Answer> {
+        if !is_at_once(record) && !plan.at_once(&record.id) {
+            self.settle(None)?;
+            if let Some(model) = record.model() {
+                self.settle(Some(model))?;
+            }
         }
         let mut ours = self.ask(record)?;
-        if let Some(state) = state(&record.stdout)
-            && record.command() == "status"
-            && self.in_vain.as_ref() != Some(&state)
+        let expected = (record.command() == "status")
+            .then(|| state::read(&self.names.text(&record.stdout)))
+            .flatten();
+        if let Some(state) = &expected
+            && !plan.lists(&record.id, compare::Aspect::State)
         {
-            let mut latest = ours.clone();
-            let limit = if self.holds()? {
-                HELD_STATE
-            } else {
-                SAME_STATE
-            };
-            let same = Juju::wait(limit, || {
-                if self::state(&latest.stdout).as_ref() == Some(&state) {
+            Juju::wait(PATIENCE, || {
+                if state::read(&ours.stdout).as_ref() == Some(state) {
                     return Ok(true);
                 }
-                latest = self.ask(record).map_err(std::io::Error::other)?;
+                ours = self.ask(record).map_err(std::io::Error::other)?;
                 Ok(false)
             })?;
-            if same {
-                ours = latest;
-            } else {
-                self.in_vain = Some(state);
-            }
         }
         self.names.learn(&record.stdout, &ours.stdout);
         self.names.learn(&record.stderr, &ours.stderr);
         let mut theirs = record.clone();
         theirs.stdout = self.names.text(&record.stdout);
         theirs.stderr = self.names.text(&record.stderr);
-        let mut found = compare::compare(&theirs, &ours, fragments);
+        let mut found = compare::compare(&theirs, &ours, &plan.fragments);
+        if let Some(state) = &expected {
+            found.extend(compare::states(state, &ours.stdout));
+        }
         if record.is_other() {
             // What a file holds was printed by the command that wrote it, and is compared there.
             found.retain(|found| found.aspect == compare::Aspect::Exit);
         }
-        self.changed |= !record.reads();
+        if !record.reads() {
+            self.settled.clear();
+        }
         Ok(Answer {
             found,
             same_words: compare::same_words(&theirs, &ours),
@@ -305,12 +289,11 @@ impl Replay {
             stdin: record.stdin.clone(),
             env: env.collect(),
         };
-        let limit = if record.exit == TOO_LATE {
-            LATE_LIMIT
-        } else {
-            LIMIT
-        };
-        Ok(self.juju.call(&args, &input, limit)?)
+        if record.exit == TOO_LATE {
+            let speaks = !record.stdout.trim().is_empty();
+            return Ok(self.juju.cut_off(&args, &input, LATE_LIMIT, speaks)?);
+        }
+        Ok(self.juju.call(&args, &input, LIMIT)?)
     }
 
     /// Returns whether units are held.
@@ -323,31 +306,23 @@ impl Replay {
         Ok(false)
     }
 
-    /// Waits until no unit has anything to do; units that are held have.
-    fn settle(&mut self) -> Result {
-        if !self.changed || self.holds()? {
+    /// Waits until no unit of a model has anything to do; units that are held have.
+    fn settle(&mut self, model: Option<&str>) -> Result {
+        let key = model.map(str::to_owned);
+        if self.settled.contains(&key) || self.holds()? {
             return Ok(());
         }
-        self.changed = false;
         let mut latest = Value::Null;
-        let mut known_since = None;
-        let stuck = self.stuck.take();
-        let settled = Juju::wait(SETTLE, || {
-            latest = self.juju.status(None)?;
-            if is_settled(&latest) {
-                return Ok(true);
-            }
-            if stuck.is_none() || units(&latest) != stuck {
-                known_since = None;
-                return Ok(false);
-            }
-            let since = *known_since.get_or_insert_with(Instant::now);
-            Ok(since.elapsed() >= STUCK)
+        let settled = Juju::wait(PATIENCE, || {
+            latest = self.juju.status(model)?;
+            Ok(at_rest(&latest))
         })?;
-        if !settled || !is_settled(&latest) {
-            self.stuck = units(&latest);
+        if settled {
+            self.settled.insert(key);
+            return Ok(());
         }
-        Ok(())
+        let seconds = PATIENCE.as_secs();
+        Err(format!("units do not come to rest within {seconds} s: {latest}").into())
     }
 }
 
@@ -392,69 +367,6 @@ fn is_at_once(record: &Record) -> bool {
     MOMENTS.iter().any(|moment| note.contains(moment))
 }
 
-fn is_settled(status: &Value) -> bool {
-    let applications = status["applications"].as_object().into_iter().flatten();
-    applications.into_iter().all(|(_, application)| {
-        let idle = |unit: &Value| unit["juju-status"]["current"] == "idle";
-        let units = application["units"].as_object().into_iter().flatten();
-        let dying = application["life"] == "dying";
-        !dying
-            && units.into_iter().all(|(_, unit)| {
-                let subordinates = unit["subordinates"].as_object().into_iter().flatten();
-                idle(unit) && subordinates.into_iter().all(|(_, unit)| idle(unit))
-            })
-    })
-}
-
-/// Returns what units a structured status shows, and how they are.
-fn units(status: &Value) -> Option<State> {
-    let applications = status["applications"].as_object()?;
-    let units = applications
-        .values()
-        .flat_map(|application| application["units"].as_object().into_iter().flatten());
-    let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    let state = units.map(|(name, unit)| {
-        let (workload, agent) = (&unit["workload-status"], &unit["juju-status"]);
-        let words = [
-            word(&workload["current"]),
-            word(&agent["current"]),
-            word(&workload["message"]),
-            word(&agent["message"]),
-        ];
-        (name.clone(), words)
-    });
-    Some(state.collect())
-}
-
-/// Returns what units a status shows, and how they are: workload, agent, and what both say.
-fn state(status: &str) -> Option<State> {
-    let value = shape::json(status)
-        .filter(Value::is_object)
-        .or_else(|| shape::yaml(status));
-    if let Some(state) = value.and_then(|value| units(&value)) {
-        return Some(state);
-    }
-    let lines = status.lines().skip_while(|line| !line.starts_with("Unit "));
-    let mut state = BTreeMap::new();
-    for line in lines.skip(1).take_while(|line| !line.is_empty()) {
-        let words: Vec<&str> = line
-            .split("  ")
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-            .collect();
-        if let [unit, workload, agent, ..] = words.as_slice() {
-            let words = [
-                (*workload).to_owned(),
-                (*agent).to_owned(),
-                String::new(),
-                String::new(),
-            ];
-            state.insert((*unit).to_owned(), words);
-        }
-    }
-    (!state.is_empty()).then_some(state)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -466,18 +378,5 @@ mod tests {
             words,
             ["exec", "--", "status-set", "active", "mode calm", "x"]
         );
-    }
-
-    #[test]
-    fn the_state_of_units_is_read_from_every_format() {
-        let json = r#"{"applications":{"a":{"units":{"a/0":{"workload-status":{"current":"active"},"juju-status":{"current":"idle"}}}}}}"#;
-        let yaml = "applications:\n  a:\n    units:\n      a/0:\n        workload-status:\n          current: active\n        juju-status:\n          current: idle\n";
-        let table = "Model  X\nm      y\n\nUnit   Workload  Agent  Machine\na/0    active    idle   0\n\nMachine  State\n0        started\n";
-        let words = ["active", "idle", "", ""].map(str::to_owned);
-        let expected = Some(BTreeMap::from([("a/0".to_owned(), words)]));
-        for text in [json, yaml, table] {
-            assert_eq!(state(text), expected, "{text}");
-        }
-        assert_eq!(state("Model  X\n"), None);
     }
 }

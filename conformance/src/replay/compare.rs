@@ -1,10 +1,12 @@
 //! What is compared of a record and our answer to the same command.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
 
 use super::record::Record;
+use super::state::{self, State};
 use crate::juju::{Said, TOO_LATE};
 use crate::shape::{self, Difference};
 
@@ -26,6 +28,8 @@ pub(crate) enum Aspect {
     Table,
     /// Keys, types and literal values of JSON or YAML.
     Shape,
+    /// What a status says of the units: which there are, what their workloads and agents do, and their messages.
+    State,
 }
 
 impl fmt::Display for Aspect {
@@ -38,6 +42,7 @@ impl fmt::Display for Aspect {
             Self::Text => "text",
             Self::Table => "table",
             Self::Shape => "shape",
+            Self::State => "state",
         })
     }
 }
@@ -86,6 +91,28 @@ const TABLES: &[&str] = &[
     "show-status-log",
     "actions",
 ];
+
+/// Compares the units that a status shows with those that were recorded.
+pub(crate) fn states(theirs: &State, ours: &str) -> Option<Found> {
+    let ours = state::read(ours).unwrap_or_default();
+    let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
+    let different: Vec<String> = names
+        .into_iter()
+        .filter(|&name| theirs.get(name) != ours.get(name))
+        .map(|name| {
+            let [ours, theirs] = [&ours, theirs].map(|state| match state.get(name) {
+                Some(words) => words.join(" ").trim().to_owned(),
+                None => "absent".to_owned(),
+            });
+            format!("{name} is {ours}, not {theirs}")
+        })
+        .collect();
+    (!different.is_empty()).then(|| Found {
+        aspect: Aspect::State,
+        text: different.join("; "),
+        shape: None,
+    })
+}
 
 /// Compares our answer with what was recorded, whose names are already ours.
 pub(crate) fn compare(record: &Record, ours: &Said, fragments: &[String]) -> Vec<Found> {
@@ -312,6 +339,20 @@ mod tests {
         ] {
             assert_eq!(aspects(record, &said), expected, "{said:?}");
         }
+    }
+
+    #[test]
+    fn units_that_are_otherwise_are_named() {
+        let table = |units: &str| format!("Unit  Workload  Agent\n{units}\n");
+        let theirs = state::read(&table("a/0  active  idle\nb/0  error  idle\n")).unwrap();
+        assert!(states(&theirs, &table("a/0   active  idle\nb/0  error  idle")).is_none());
+        let found = states(&theirs, &table("a/0  active  executing\nc/0  active  idle")).unwrap();
+        assert_eq!(found.aspect, Aspect::State);
+        assert_eq!(
+            found.text,
+            "a/0 is active executing, not active idle; b/0 is absent, not error idle; c/0 is active idle, not absent"
+        );
+        assert!(states(&theirs, "").is_some());
     }
 
     #[test]

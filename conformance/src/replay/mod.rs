@@ -6,3 +6,4 @@ mod names;
 mod plan;
 mod record;
 mod report;
+mod state;

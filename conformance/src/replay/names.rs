@@ -169,7 +169,8 @@ fn replace_word(text: &str, from: &str, to: &str) -> String {
             .next_back()
             .or_else(|| result.chars().next_back());
         result.push_str(before);
-        let whole = !is_part(last) && !is_part(after.chars().next());
+        // A UUID is itself wherever it stands: a tag has a word and a dash before it.
+        let whole = shape::is_uuid(from) || (!is_part(last) && !is_part(after.chars().next()));
         result.push_str(if whole { to } else { from });
         rest = after;
     }
@@ -223,6 +224,14 @@ mod tests {
         );
         assert_eq!(names.argument("status", &uuid("2")), uuid("3"));
         assert_eq!(names.argument("status", &uuid("1")), uuid("1"));
+    }
+
+    #[test]
+    fn a_uuid_is_replaced_in_a_tag_too() {
+        let uuid = |digit: &str| format!("{}-3415-48fa-8a43-2131c9bf3ae3", digit.repeat(8));
+        let names = Names::new(&BTreeMap::from([(uuid("1"), uuid("2"))]));
+        let tag = |digit: &str| format!("model-{}", uuid(digit));
+        assert_eq!(names.text(&tag("1")), tag("2"));
     }
 
     #[test]

@@ -179,6 +179,15 @@ impl Plan {
         ranges.any(|range| in_range(range, id))
     }
 
+    /// Returns whether a difference of this kind has a reason for a record.
+    pub(crate) fn lists(&self, id: &str, aspect: Aspect) -> bool {
+        let mut listed = self
+            .difference
+            .iter()
+            .filter_map(|entry| entry.records.get(id));
+        listed.any(|aspects| aspects.contains(&aspect))
+    }
+
     /// Returns what has to happen before a record.
     pub(crate) fn before(&self, id: &str) -> impl Iterator<Item = &Between> {
         self.between
@@ -440,6 +449,14 @@ config-001 = ["exit", "stdout"]
             shape.shape = Some(Difference::Extra("a.b".to_owned()));
             assert!(ledger.unexplained("config-001", vec![shape]).is_empty());
         }
+    }
+
+    #[test]
+    fn what_is_listed_of_a_record_is_known_before_it_is_run() {
+        let plan = plan("", CONFIG);
+        assert!(plan.lists("config-001", Aspect::Exit));
+        assert!(!plan.lists("config-001", Aspect::State));
+        assert!(!plan.lists("config-002", Aspect::Exit));
     }
 
     #[test]

@@ -57,11 +57,20 @@ impl Record {
 
     /// Returns the value of `--format`, if it is given before `--`.
     pub(crate) fn format(&self) -> Option<&str> {
+        self.value_of("--format")
+    }
+
+    fn value_of(&self, option: &str) -> Option<&str> {
         let words = self.words();
         let end = words.iter().position(|word| word == "--");
         let words = &words[..end.unwrap_or(words.len())];
-        let at = words.iter().position(|word| word == "--format")?;
+        let at = words.iter().position(|word| word == option)?;
         words.get(at + 1).map(String::as_str)
+    }
+
+    /// Returns the model that `-m` or `--model` names, if it is given before `--`.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.value_of("-m").or_else(|| self.value_of("--model"))
     }
 
     /// Returns whether the command only reads.

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use crate::{Options, Result, print};
 use file::Scenario;
+
 pub(crate) use run::at_rest;
 
 /// The Juju versions as which the embedded controller speaks.
