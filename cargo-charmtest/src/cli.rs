@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use charmtest::harness::{RunFlags, ignore_empty_variables};
+use charmtest::harness::{Limit, RunFlags, ignore_empty_variables};
 use charmtest_controller::JujuVersion;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -48,6 +48,8 @@ enum Command {
     List(ListArgs),
     /// Pack a charm as `charmcraft pack` would, and print the name of the file.
     Pack(PackArgs),
+    /// Destroy the models of runs that ended without doing so, as when they were killed.
+    Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
     Controller {
         #[command(subcommand)]
@@ -269,6 +271,29 @@ pub(crate) struct PackArgs {
     pub(crate) format: PackFormat,
 }
 
+/// What `clean` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CleanArgs {
+    /// Only say what would be destroyed.
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Destroy also models that were kept on request, of runs that have ended.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only the models of this run.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// How long destroying one model may take.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        env = "CHARMTEST_TEARDOWN_TIMEOUT",
+        hide_env_values = true
+    )]
+    pub(crate) teardown_timeout: Limit,
+}
+
 /// What `with` takes.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct WithArgs {
@@ -369,6 +394,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Run(args) => commands::run::main(args),
         Command::List(args) => commands::list::main(args),
         Command::Pack(args) => commands::pack::main(&args),
+        Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),
         Command::With(args) => commands::with::main(&args),

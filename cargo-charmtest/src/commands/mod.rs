@@ -1,5 +1,6 @@
 //! The commands of `cargo charmtest`, one file each.
 
+pub(crate) mod clean;
 pub(crate) mod controller;
 pub(crate) mod doctor;
 pub(crate) mod embedded_env;

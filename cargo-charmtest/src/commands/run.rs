@@ -26,7 +26,16 @@ use crate::workspace;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The commands that a filter may have been meant as.
-const COMMANDS: [&str; 7] = ["list", "pack", "controller", "juju", "with", "run", "help"];
+const COMMANDS: [&str; 8] = [
+    "clean",
+    "list",
+    "pack",
+    "controller",
+    "juju",
+    "with",
+    "run",
+    "help",
+];
 
 /// Runs the selected charm tests and returns the exit code of the run.
 ///

@@ -96,6 +96,8 @@ struct Tracked {
     /// None when its set-up failed: the model may be there, and no test can find it.
     alias: Option<String>,
     name: ModelName,
+    /// Whether it is the module's own model under a second name.
+    own: bool,
     juju: Juju,
     /// None as long as it is being made.
     model: Option<Model>,
@@ -247,16 +249,12 @@ impl Tracker {
             .destroy_storage
             .or(self.tracking.destroy_storage)
             .unwrap_or(false);
-        let deed = self.claim(
-            model.juju(),
-            model.full_name(),
-            Title::Adopted,
-            destroy_storage,
-        );
-        if let Some(deed) = &deed {
-            deed.made(model.full_name(), model.uuid());
-        }
-        if model.uuid() != main.uuid() {
+        let own = model.uuid() == main.uuid();
+        let mut deed = None;
+        if !own {
+            let (juju, name) = (model.juju(), model.full_name());
+            deed = self.claim(juju, name, Title::Adopted, destroy_storage);
+            deed.iter().for_each(|deed| deed.made(name, model.uuid()));
             self.emit(Event::ModelReady {
                 module: self.tracking.module.clone(),
                 model: model.full_name().to_owned(),
@@ -265,6 +263,7 @@ impl Tracker {
         place.fill(Tracked {
             alias: Some(request.alias.clone()),
             name: model.model_name().clone(),
+            own,
             juju: model.juju().clone(),
             model: Some(model.clone()),
             keep: request.keep,
@@ -293,6 +292,7 @@ impl Tracker {
         let mut tracked = Tracked {
             alias: Some(request.alias.clone()),
             name: name.clone(),
+            own: false,
             juju: juju.clone(),
             model: None,
             keep: request.keep,
@@ -483,6 +483,7 @@ impl Tracker {
         let model = tracked.name.to_string();
         let deed = tracked.deed.as_ref();
         self.emit(match end {
+            Ok(End::Kept(_)) if tracked.own => return,
             Ok(End::Kept(why)) => {
                 deed.inspect(|deed| deed.kept(why));
                 let why = why.to_owned();

@@ -7,5 +7,6 @@ mod binary;
 mod evidence;
 mod exit_codes;
 mod lists;
+mod models;
 mod reports;
 mod signals;

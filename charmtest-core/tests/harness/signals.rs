@@ -68,7 +68,7 @@ pub(crate) fn interrupt_until_it_ends(child: &mut Child) -> ExitStatus {
     }
 }
 
-fn send(signal: &str, child: &Child) {
+pub(crate) fn send(signal: &str, child: &Child) {
     let sent = Command::new("kill")
         .args([format!("-{signal}"), child.id().to_string()])
         .status()
