@@ -222,7 +222,14 @@ fn suggested(error: &ApiError, channel: &Channel) -> Vec<Base> {
 }
 
 fn save(cx: &Cx, from: &Path, file: &str) -> Result<(), Failure> {
-    fs::copy(from, cx.path(file))
+    let to = cx.path(file);
+    // In the directory of a store a release has its name already, and a file copied to itself would be empty.
+    let is_there =
+        fs::canonicalize(&to).is_ok_and(|to| fs::canonicalize(from).is_ok_and(|from| from == to));
+    if is_there {
+        return Ok(());
+    }
+    fs::copy(from, to)
         .map(drop)
         .map_err(|error| Failure::failed(format!("cannot write {file}: {error}")))
 }
