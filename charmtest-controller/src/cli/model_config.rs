@@ -192,6 +192,9 @@ async fn change(cx: &Cx, pairs: &[(&str, &str)]) -> Result<(), Failure> {
     );
     for (key, value) in &set {
         check(key, value).map_err(|why| refused(cx.juju(), key, value, why))?;
+        if (cx.juju(), key.as_str()) == (JujuVersion::V3_6, "secret-backend") {
+            check_secret_backend(value).map_err(Failure::Failed)?;
+        }
     }
     let reset: BTreeSet<&str> = cx.args.list("reset").collect();
     if let Some(key) = reset.iter().find(|key| READ_ONLY.contains(key)) {
@@ -265,6 +268,15 @@ pub(super) fn check(key: &str, value: &str) -> Result<(), String> {
             Err(format!("{key}: expected number, got string({value:?})"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks the name of a secret backend; there is one, the controller.
+fn check_secret_backend(name: &str) -> Result<(), String> {
+    match name {
+        "auto" | "internal" => Ok(()),
+        "" => Err("empty \"secret-backend\" config value not valid".to_owned()),
+        _ => Err(format!("secret backend {name:?} not found")),
     }
 }
 
