@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::command::{Command, Cx, Failure, Running};
 use super::constraints;
+use crate::JujuVersion;
 use crate::flags::{Flag, Parsed};
 use crate::model::changes;
 use crate::model::{
@@ -58,6 +59,14 @@ fn check_applications(args: &Parsed) -> Result<(), String> {
     })
 }
 
+/// Says that something is not there; 4.0 leaves out the quotes (recorded).
+fn not_found(juju: JujuVersion, kind: &str, name: &str) -> Failure {
+    Failure::Failed(match juju {
+        JujuVersion::V3_6 => format!("{kind} {name:?} not found"),
+        JujuVersion::V4_0 => format!("{kind} {name} not found"),
+    })
+}
+
 fn show_unit(cx: &Cx) -> Running<'_> {
     Box::pin(async move {
         let model = cx.model()?;
@@ -67,7 +76,7 @@ fn show_unit(cx: &Cx) -> Running<'_> {
             let unit = model
                 .units
                 .get(name.as_str())
-                .ok_or_else(|| Failure::Failed(format!("unit {name:?} not found")))?;
+                .ok_or_else(|| not_found(cx.juju(), "unit", name))?;
             shown.insert(name.clone(), unit_value(&model, unit, &filter));
         }
         cx.print_value(&json!(shown), |_| String::new()).await
@@ -234,7 +243,7 @@ fn show_application(cx: &Cx) -> Running<'_> {
             let app = model
                 .applications
                 .get(name)
-                .ok_or_else(|| Failure::Failed(format!("application {name:?} not found")))?;
+                .ok_or_else(|| not_found(cx.juju(), "application", name))?;
             shown.insert(
                 name.clone(),
                 application_value(&model, app, cx.format == "yaml"),
