@@ -35,6 +35,8 @@ pub(crate) struct Juju {
     data: Option<PathBuf>,
     work: PathBuf,
     version: Option<String>,
+    /// How many times faster waits pass in the embedded controller.
+    time_scale: u32,
 }
 
 /// Standard input and variables of one command.
@@ -45,7 +47,7 @@ pub(crate) struct Input {
 }
 
 impl Juju {
-    /// Makes an embedded controller of its own below `dir`, which speaks as `version` (`3.6` or `4.0`).
+    /// Makes an embedded controller of its own below `dir`, which speaks as `version` (`3.6` or `4.0`) and in real time.
     pub(crate) fn embedded(charmtest: &Path, dir: &Path, version: &str) -> io::Result<Self> {
         let program = dir.join("juju");
         std::os::unix::fs::symlink(charmtest, &program)?;
@@ -56,6 +58,7 @@ impl Juju {
             data: Some(dir.join("data")),
             work,
             version: Some(version.to_owned()),
+            time_scale: 1,
         })
     }
 
@@ -66,7 +69,14 @@ impl Juju {
             data: None,
             work: dir.to_owned(),
             version: None,
+            time_scale: 1,
         }
+    }
+
+    /// Makes waits of the embedded controller pass `times` faster; its daemon reads that when it starts.
+    pub(crate) fn faster(mut self, times: u32) -> Self {
+        self.time_scale = times;
+        self
     }
 
     /// Returns the directory in which commands run.
@@ -96,8 +106,13 @@ impl Juju {
 
     /// Runs `juju` with words that need no variables and no input.
     pub(crate) fn say(&self, args: &[&str]) -> io::Result<Said> {
+        self.say_within(Duration::from_secs(60), args)
+    }
+
+    /// The same with another limit.
+    pub(crate) fn say_within(&self, limit: Duration, args: &[&str]) -> io::Result<Said> {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        self.call(&args, &Input::default(), Duration::from_secs(60))
+        self.call(&args, &Input::default(), limit)
     }
 
     /// Runs another program where `juju` runs.
@@ -141,11 +156,15 @@ impl Juju {
     ) -> io::Result<Said> {
         let mut stdout = tempfile::tempfile()?;
         let mut stderr = tempfile::tempfile()?;
+        for name in ["JUJU_MODEL", "JUJU_CONTROLLER"] {
+            command.env_remove(name);
+        }
+        command.env("TZ", "UTC");
         if let Some(data) = &self.data {
-            for name in ["JUJU_DATA", "JUJU_MODEL", "JUJU_CONTROLLER"] {
-                command.env_remove(name);
-            }
-            command.env("CHARMTEST_DATA", data).env("TZ", "UTC");
+            command
+                .env_remove("JUJU_DATA")
+                .env("CHARMTEST_DATA", data)
+                .env("CHARMTEST_TIME_SCALE", self.time_scale.to_string());
         }
         if let Some(version) = &self.version {
             command.env("CHARMTEST_JUJU_VERSION", version);

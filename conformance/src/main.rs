@@ -10,6 +10,7 @@ mod shape;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// An error, for people.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -30,10 +31,18 @@ const USAGE: &str = "usage: cargo xtask conformance [OPTIONS] [NAME]...
   --program PATH       the program under test (default: cargo-charmtest, as built)
   --juju PATH          run the scenarios on a real Juju: its client
   --controller NAME    ... and the controller in which they make their models
+  --rest SECONDS       how long units of a real Juju have to be idle before they count as at rest (default: 10)
+  --limit MINUTES      how long a scenario may take on a real Juju (default: 30)
 ";
 
+/// See `--rest`.
+const REST: Duration = Duration::from_secs(10);
+
+/// See `--limit`.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// What was asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) names: Vec<String>,
     pub(crate) help: bool,
@@ -45,6 +54,27 @@ pub(crate) struct Options {
     pub(crate) charmtest: PathBuf,
     pub(crate) juju: Option<PathBuf>,
     pub(crate) controller: Option<String>,
+    pub(crate) rest: Duration,
+    pub(crate) limit: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            help: false,
+            list: false,
+            verbose: false,
+            jobs: None,
+            until: None,
+            answers: None,
+            charmtest: PathBuf::new(),
+            juju: None,
+            controller: None,
+            rest: REST,
+            limit: LIMIT,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -97,14 +127,14 @@ impl Options {
                 "-h" | "--help" => options.help = true,
                 "--list" => options.list = true,
                 "-v" | "--verbose" => options.verbose = true,
-                "--jobs" => {
-                    options.jobs = Some(value()?.parse().map_err(|_| "--jobs needs a number")?)
-                }
+                "--jobs" => options.jobs = Some(number(&arg, &value()?)?),
                 "--until" => options.until = Some(value()?),
                 "--answers" => options.answers = Some(value()?.into()),
                 "--program" => options.charmtest = value()?.into(),
                 "--juju" => options.juju = Some(value()?.into()),
                 "--controller" => options.controller = Some(value()?),
+                "--rest" => options.rest = Duration::from_secs(number(&arg, &value()?)?),
+                "--limit" => options.limit = Duration::from_mins(number(&arg, &value()?)?),
                 word if word.starts_with('-') => {
                     return Err(format!("unknown option {word}").into());
                 }
@@ -116,6 +146,12 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn number<T: std::str::FromStr>(option: &str, value: &str) -> Result<T> {
+    value
+        .parse()
+        .map_err(|_| format!("{option} needs a whole number, not {value:?}").into())
 }
 
 /// Prints a line of the report.
@@ -159,6 +195,8 @@ mod tests {
             "--until",
             "--juju /bin/juju",
             "--controller c",
+            "--rest soon",
+            "--limit -1",
         ] {
             assert!(options(line).is_err(), "{line}");
         }

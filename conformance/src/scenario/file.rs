@@ -32,6 +32,9 @@ pub(crate) struct Scenario {
     /// Why it cannot run on a real Juju, if it cannot.
     #[serde(default)]
     pub(crate) embedded_only: Option<String>,
+    /// How many times faster waits pass, for rules about hours; a real Juju has no such thing.
+    #[serde(default = "real_time")]
+    pub(crate) time_scale: u32,
     /// Charms by the name of their archive.
     #[serde(default)]
     pub(crate) charms: BTreeMap<String, Charm>,
@@ -136,6 +139,24 @@ impl Texts {
 
 fn all_versions() -> Vec<String> {
     VERSIONS.iter().map(|&version| version.to_owned()).collect()
+}
+
+fn real_time() -> u32 {
+    1
+}
+
+impl Scenario {
+    /// Returns why it is not for a real Juju of this version, if it is not.
+    pub(crate) fn not_for_real(&self, version: &str) -> Option<String> {
+        if let Some(why) = &self.embedded_only {
+            return Some(why.clone());
+        }
+        if self.time_scale != 1 {
+            return Some("it would take hours: no clock but ours runs faster".to_owned());
+        }
+        let is_for = self.versions.iter().any(|own| own == version);
+        (!is_for).then(|| format!("it is for {}", self.versions.join(" and ")))
+    }
 }
 
 /// Reads all scenarios, by name.

@@ -2,6 +2,7 @@
 
 mod expect;
 mod file;
+mod real;
 mod run;
 mod trace;
 
@@ -12,11 +13,14 @@ use std::time::Instant;
 
 use crate::{Options, Result, print};
 use file::Scenario;
-
+use real::Real;
 pub(crate) use run::at_rest;
 
 /// The Juju versions as which the embedded controller speaks.
 pub(crate) const VERSIONS: &[&str] = &["3.6", "4.0"];
+
+/// How many scenarios run side by side on a real Juju: each starts machines of its own.
+const REAL_JOBS: usize = 2;
 
 /// Runs the scenarios that were asked for; returns whether all hold.
 pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
@@ -37,37 +41,51 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
         }
         return Ok(true);
     }
-    let real = options.juju.is_some();
+    let real = Real::find(options)?;
     let mut cases: Vec<(&Scenario, &str)> = Vec::new();
+    let mut skipped = 0;
     for scenario in chosen {
-        if real && scenario.embedded_only.is_none() {
-            cases.push((scenario, ""));
-        } else if !real {
-            cases.extend(
-                scenario
-                    .versions
-                    .iter()
-                    .map(|version| (scenario, version.as_str())),
-            );
+        let Some(real) = &real else {
+            let versions = scenario.versions.iter();
+            cases.extend(versions.map(|version| (scenario, version.as_str())));
+            continue;
+        };
+        match scenario.not_for_real(real.version) {
+            Some(why) => {
+                skipped += 1;
+                print(&format!("skips {}: {why}", scenario.name));
+            }
+            None => cases.push((scenario, real.version)),
         }
     }
     let started = Instant::now();
-    let jobs = options
-        .jobs
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() * 2));
+    let jobs = options.jobs.unwrap_or_else(|| match &real {
+        Some(_) => REAL_JOBS,
+        None => std::thread::available_parallelism().map_or(2, |n| n.get() * 2),
+    });
     let failed = side_by_side(jobs, &cases, |(scenario, version)| {
         let since = Instant::now();
-        let outcome = run::run(options, root, scenario, version);
+        let outcome = run::run(options, real.as_ref(), scenario, version);
+        let seconds = since.elapsed().as_secs_f64();
+        // A real Juju takes minutes for each: its user sees that it goes on.
+        let verbose = options.verbose || real.is_some();
+        // What waits for our controller says nothing about a real one.
+        let pending = scenario.pending.get(version).filter(|_| real.is_none());
         report(
-            options,
             scenario,
             version,
-            since.elapsed().as_secs_f64(),
+            seconds,
             outcome,
+            verbose,
+            pending.map(String::as_str),
         )
     });
+    let skipped = match skipped {
+        0 => String::new(),
+        skipped => format!(", {skipped} skipped"),
+    };
     print(&format!(
-        "scenarios: {} of {} hold ({:.0} s)",
+        "scenarios: {} of {} hold{skipped} ({:.0} s)",
         cases.len() - failed,
         cases.len(),
         started.elapsed().as_secs_f64()
@@ -76,26 +94,27 @@ pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {
 }
 
 fn report(
-    options: &Options,
     scenario: &Scenario,
     version: &str,
     seconds: f64,
     outcome: Result<Vec<String>>,
+    verbose: bool,
+    pending: Option<&str>,
 ) -> bool {
     let name = format!("{} {version}", scenario.name);
     let problems = outcome.unwrap_or_else(|error| vec![error.to_string()]);
-    if let Some(why) = scenario.pending.get(version) {
+    if let Some(why) = pending {
         if problems.is_empty() {
             print(&format!(
                 "FAILS {name}: it holds; remove its entry in `pending` ({why})"
             ));
-        } else if options.verbose {
+        } else if verbose {
             print(&format!("waits {name}: {why}"));
         }
         return !problems.is_empty();
     }
     if problems.is_empty() {
-        if options.verbose {
+        if verbose {
             print(&format!("holds {name} ({seconds:.1} s)"));
         }
         return true;

@@ -2,87 +2,80 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::file::{Scenario, Step, words};
+use super::real::Real;
 use super::{expect, trace};
 use crate::juju::{Input, Juju, Said, TOO_LATE};
 use crate::{Options, Result, charm};
 
-/// How long a command may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(90);
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// A command.
+    command: Duration,
+    /// Until something holds.
+    hold: Duration,
+    /// Until something is in the log once units are at rest.
+    log: Duration,
+    /// Between two looks at what is waited for.
+    pause: Duration,
+}
 
-/// How long may pass until something holds.
-const LIMIT: Duration = Duration::from_secs(40);
+/// The limits of an embedded controller.
+const LIMITS: Limits = Limits {
+    command: Duration::from_secs(90),
+    hold: Duration::from_secs(40),
+    // It is there already.
+    log: Duration::from_secs(3),
+    pause: Duration::ZERO,
+};
 
-/// The same for what is in the log: units are at rest by then, so it is there already.
-const LOG_LIMIT: Duration = Duration::from_secs(3);
-
-/// The same for a real Juju, which has to start machines.
-const REAL_LIMIT: Duration = Duration::from_secs(900);
-
-/// How long units of a real Juju have to be idle before they count as at rest: it shows them idle between two hooks.
-const REAL_REST: Duration = Duration::from_secs(10);
+/// The limits of a real Juju, which has to start machines and brings the log in batches.
+const REAL_LIMITS: Limits = Limits {
+    command: Duration::from_secs(600),
+    hold: Duration::from_secs(900),
+    log: Duration::from_secs(30),
+    pause: Duration::from_secs(1),
+};
 
 /// The model of a scenario on an embedded controller.
 const MODEL: &str = "m";
 
+/// The name of the embedded controller.
+const CONTROLLER: &str = "embedded";
+
 /// Runs a scenario as one version, or on a real Juju; returns what does not hold.
 pub(crate) fn run(
     options: &Options,
-    _root: &Path,
+    real: Option<&Real>,
     scenario: &Scenario,
     version: &str,
 ) -> Result<Vec<String>> {
-    let dir = tempfile::tempdir()?;
-    let (juju, model) = match (&options.juju, &options.controller) {
-        (Some(program), Some(controller)) => {
-            let model = format!("conformance-{}-{}", scenario.name, std::process::id());
-            let juju = Juju::real(program, dir.path());
-            expect_success(&juju.say(&["add-model", "-c", controller, "--no-switch", &model])?)?;
-            (juju, Some(format!("{controller}:{model}")))
-        }
-        _ => {
-            let juju = Juju::embedded(&options.charmtest, dir.path(), version)?;
-            expect_success(&juju.say(&["add-model", MODEL])?)?;
-            (juju, None)
-        }
-    };
-    for (archive, charm) in &scenario.charms {
-        let files = charm.files(archive);
-        charm::pack(&files, &juju.work().join(format!("{archive}.charm")))?;
-        charm::unpack(&files, &juju.work().join(archive))?;
-    }
-    for (name, text) in &scenario.files {
-        let path = juju.work().join(name);
-        fs::create_dir_all(path.parent().unwrap_or(juju.work()))?;
-        fs::write(path, text)?;
-    }
-    let mut stage = Stage {
-        juju,
-        model,
-        version: version.to_owned(),
-        kept: BTreeMap::new(),
-        seen: BTreeMap::new(),
-        restless: false,
-    };
-    let problems = stage.play(&scenario.step);
-    if let Some(model) = &stage.model {
-        // What cannot be destroyed is told, and does not hide what was found.
-        let said = stage.juju.say(&[
-            "destroy-model",
-            "--no-prompt",
-            "--force",
-            "--no-wait",
-            "--destroy-storage",
-            model,
-        ])?;
+    let Some(real) = real else {
+        let dir = tempfile::tempdir()?;
+        let juju = Juju::embedded(&options.charmtest, dir.path(), version)?;
+        let juju = juju.faster(scenario.time_scale);
+        let said = juju.say(&["add-model", MODEL])?;
         if said.code != 0 {
-            crate::print(&format!("cannot destroy {model}: {}", said.stderr));
+            return Err(format!("cannot make a model: {}", said.stderr.trim()).into());
         }
+        return Stage::new(juju, version, CONTROLLER, MODEL).play(scenario);
+    };
+    let dir = real.directory()?;
+    let model = real.add_model(&real.juju(dir.path()), &scenario.name)?;
+    let mut stage = Stage::new(real.juju(dir.path()), version, &real.controller, &model);
+    stage.limits = REAL_LIMITS;
+    stage.selected = Some(format!("{}:{model}", real.controller));
+    stage.rest = real.rest;
+    stage.deadline = Some(Instant::now() + real.limit);
+    let problems = stage.play(scenario);
+    // What cannot be destroyed is told, and does not hide what was found.
+    for left in real.clean_up(&stage.juju, &model) {
+        crate::print(&left);
     }
     problems
 }
@@ -90,8 +83,13 @@ pub(crate) fn run(
 /// A scenario on its way.
 struct Stage {
     juju: Juju,
-    /// The model on a real Juju, with its controller.
-    model: Option<String>,
+    /// The model of commands that name none, where it is not the one that the client has selected.
+    selected: Option<String>,
+    limits: Limits,
+    /// How long units have to be idle before they are at rest.
+    rest: Duration,
+    /// When the scenario has taken too long.
+    deadline: Option<Instant>,
     version: String,
     kept: BTreeMap<String, String>,
     /// How many hooks of each unit were compared.
@@ -101,13 +99,27 @@ struct Stage {
 }
 
 impl Stage {
-    fn play(&mut self, steps: &[Step]) -> Result<Vec<String>> {
-        for (index, step) in steps.iter().enumerate() {
-            if step
-                .only
-                .as_ref()
-                .is_some_and(|only| !self.version.is_empty() && *only != self.version)
-            {
+    fn new(juju: Juju, version: &str, controller: &str, model: &str) -> Self {
+        let names = [("controller", controller), ("model", model)];
+        Self {
+            juju,
+            selected: None,
+            limits: LIMITS,
+            rest: Duration::ZERO,
+            deadline: None,
+            version: version.to_owned(),
+            kept: names
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            seen: BTreeMap::new(),
+            restless: false,
+        }
+    }
+
+    fn play(&mut self, scenario: &Scenario) -> Result<Vec<String>> {
+        self.write_files(scenario)?;
+        for (index, step) in scenario.step.iter().enumerate() {
+            if step.only.as_ref().is_some_and(|only| *only != self.version) {
                 continue;
             }
             let problems = self.step(step)?;
@@ -122,6 +134,21 @@ impl Stage {
             }
         }
         Ok(Vec::new())
+    }
+
+    fn write_files(&self, scenario: &Scenario) -> Result {
+        let work = self.juju.work();
+        for (archive, charm) in &scenario.charms {
+            let files = charm.files(archive);
+            charm::pack(&files, &work.join(format!("{archive}.charm")))?;
+            charm::unpack(&files, &work.join(archive))?;
+        }
+        for (name, text) in &scenario.files {
+            let path = work.join(name);
+            fs::create_dir_all(path.parent().unwrap_or(work))?;
+            fs::write(path, text)?;
+        }
+        Ok(())
     }
 
     fn step(&mut self, step: &Step) -> Result<Vec<String>> {
@@ -147,7 +174,7 @@ impl Stage {
             problems.extend(self.trace(step)?);
         }
         if !step.log.is_empty() || !step.log_lacks.is_empty() {
-            let limit = self.limit().min(LOG_LIMIT);
+            let limit = self.left(self.limits.log);
             problems.extend(self.until_within(limit, |stage| {
                 let log = stage.log()?;
                 let missing = step
@@ -172,9 +199,12 @@ impl Stage {
 
     fn command(&mut self, line: &str, step: &Step) -> Result<Vec<String>> {
         let args: Vec<String> = words(line).iter().map(|word| self.fill(word)).collect();
+        let env = step.env.iter();
         let input = Input {
-            stdin: step.stdin.clone(),
-            env: step.env.clone(),
+            stdin: step.stdin.as_deref().map(|text| self.fill(text)),
+            env: env
+                .map(|(name, value)| (name.clone(), self.fill(value)))
+                .collect(),
         };
         let mut said = self.call(&args, &input)?;
         let mut problems = expect::problems(step, &said, |text| self.fill(text));
@@ -209,17 +239,22 @@ impl Stage {
 
     fn call(&self, args: &[String], input: &Input) -> Result<Said> {
         let mut input = input.clone();
-        if let Some(model) = &self.model {
+        if let Some(model) = &self.selected {
             input
                 .env
                 .entry("JUJU_MODEL".to_owned())
                 .or_insert_with(|| model.clone());
         }
-        let said = self.juju.call(args, &input, COMMAND_LIMIT)?;
+        let limit = self.left(self.limits.command);
+        if limit.is_zero() {
+            return Err("the scenario took too long; --limit gives it more minutes".into());
+        }
+        let said = self.juju.call(args, &input, limit)?;
         if said.code == TOO_LATE {
             return Err(format!(
-                "juju {} did not end\n{}{}",
+                "juju {} did not end within {} s\n{}{}",
                 args.join(" "),
+                limit.as_secs(),
                 said.stdout,
                 said.stderr
             )
@@ -242,13 +277,18 @@ impl Stage {
     /// Waits until no unit has anything to do; returns the status if that does not come to pass.
     fn rest(&mut self) -> Result<Option<String>> {
         let mut status = Value::Null;
-        let rested = Juju::wait(self.limit(), || {
+        let mut idle_since = None;
+        let rested = Juju::wait(self.left(self.limits.hold), || {
             status = self.status().map_err(std::io::Error::other)?;
-            let rests = at_rest(&status);
-            if rests && self.model.is_some() {
-                std::thread::sleep(REAL_REST);
-                status = self.status().map_err(std::io::Error::other)?;
-                return Ok(at_rest(&status));
+            if !at_rest(&status) {
+                idle_since = None;
+                std::thread::sleep(self.limits.pause);
+                return Ok(false);
+            }
+            let since = *idle_since.get_or_insert_with(Instant::now);
+            let rests = since.elapsed() >= self.rest;
+            if !rests {
+                std::thread::sleep(self.limits.pause);
             }
             Ok(rests)
         })?;
@@ -258,7 +298,7 @@ impl Stage {
 
     /// Asks again until there are no problems or it takes too long.
     fn until(&mut self, ask: impl FnMut(&Self) -> Result<Vec<String>>) -> Result<Vec<String>> {
-        self.until_within(self.limit(), ask)
+        self.until_within(self.left(self.limits.hold), ask)
     }
 
     fn until_within(
@@ -269,6 +309,9 @@ impl Stage {
         let mut problems = Vec::new();
         Juju::wait(limit, || {
             problems = ask(self).map_err(std::io::Error::other)?;
+            if !problems.is_empty() {
+                std::thread::sleep(self.limits.pause);
+            }
             Ok(problems.is_empty())
         })?;
         Ok(problems)
@@ -294,7 +337,7 @@ impl Stage {
                 .find(|(unit, expected)| new(&traces, unit).len() < trace::count(expected));
             Ok(missing.map(|(unit, _)| unit.clone()).into_iter().collect())
         })?;
-        if self.model.is_some() || !step.now {
+        if self.selected.is_some() || !step.now {
             self.rest()?;
             traces = trace::read(&self.log()?);
         }
@@ -310,12 +353,12 @@ impl Stage {
         Ok(problems)
     }
 
-    fn limit(&self) -> Duration {
-        if self.model.is_some() {
-            REAL_LIMIT
-        } else {
-            LIMIT
-        }
+    /// Returns a limit, or what is left of the scenario's time when that is less.
+    fn left(&self, limit: Duration) -> Duration {
+        let left = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(limit, |left| left.min(limit))
     }
 
     /// Fills in what was kept.
@@ -326,13 +369,6 @@ impl Stage {
         }
         text
     }
-}
-
-fn expect_success(said: &Said) -> Result {
-    if said.code == 0 {
-        return Ok(());
-    }
-    Err(format!("cannot make a model: {}", said.stderr).into())
 }
 
 /// Returns whether no unit has anything to do: all agents are idle, and nothing is on its way out unless an error holds it.
