@@ -33,6 +33,8 @@ pub(crate) struct Juju {
     program: PathBuf,
     /// The data directory of the embedded controller; a real Juju keeps its own.
     data: Option<PathBuf>,
+    /// The data directory of an embedded controller that stands in for a real Juju.
+    stand_in: Option<PathBuf>,
     work: PathBuf,
     version: Option<String>,
     /// How many times faster waits pass in the embedded controller.
@@ -56,6 +58,7 @@ impl Juju {
         Ok(Self {
             program,
             data: Some(dir.join("data")),
+            stand_in: None,
             work,
             version: Some(version.to_owned()),
             time_scale: 1,
@@ -67,16 +70,33 @@ impl Juju {
         Self {
             program: program.to_owned(),
             data: None,
+            stand_in: None,
             work: dir.to_owned(),
             version: None,
             time_scale: 1,
         }
     }
 
+    /// Says that the `juju` is an embedded one with its data in this directory; it is not ended with its last command.
+    pub(crate) fn standing_in(mut self, data: Option<&Path>) -> Self {
+        self.stand_in = data.map(Path::to_owned);
+        self
+    }
+
     /// Makes waits of the embedded controller pass `times` faster; its daemon reads that when it starts.
     pub(crate) fn faster(mut self, times: u32) -> Self {
         self.time_scale = times;
         self
+    }
+
+    /// Returns the program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Returns the data directory of the embedded controller.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
     }
 
     /// Returns the directory in which commands run.
@@ -165,6 +185,9 @@ impl Juju {
                 .env_remove("JUJU_DATA")
                 .env("CHARMTEST_DATA", data)
                 .env("CHARMTEST_TIME_SCALE", self.time_scale.to_string());
+        }
+        if let Some(data) = &self.stand_in {
+            command.env("CHARMTEST_DATA", data);
         }
         if let Some(version) = &self.version {
             command.env("CHARMTEST_JUJU_VERSION", version);

@@ -22,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask conformance [OPTIONS] [NAME]...
 
   NAME                 run only scenarios with this in their name (`/x` for the one called x)
   recorded [TOPIC]...  replay the recorded commands: all, or those of these topics after what the others change
+  stand-in [NAME]...   run scenarios as on a real Juju, with an embedded controller in its place: a test of this suite
   hooks [NAME]...      replay the recorded hooks: of all scenarios, or of those with this in their name
   --list               list the scenarios, and run nothing
   -v, --verbose        also tell what agrees
@@ -42,7 +43,7 @@ const REST: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// What was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) names: Vec<String>,
     pub(crate) help: bool,
@@ -54,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) charmtest: PathBuf,
     pub(crate) juju: Option<PathBuf>,
     pub(crate) controller: Option<String>,
+    /// The data of an embedded controller that stands in for a real Juju.
+    pub(crate) stand_in: Option<PathBuf>,
     pub(crate) rest: Duration,
     pub(crate) limit: Duration,
 }
@@ -71,6 +74,7 @@ impl Default for Options {
             charmtest: PathBuf::new(),
             juju: None,
             controller: None,
+            stand_in: None,
             rest: REST,
             limit: LIMIT,
         }
@@ -104,6 +108,7 @@ fn run(options: &Options) -> Result<bool> {
     match options.names.first().map(String::as_str) {
         Some(hooks::NAME) => hooks::run(options, root),
         Some(replay::cli::NAME) => replay::cli::run(options, root),
+        Some(scenario::STAND_IN) => scenario::stand_in(options, root),
         _ => scenario::run(options, root),
     }
 }

@@ -22,6 +22,17 @@ pub(crate) fn run() -> Result {
         &["xtask", "conformance"],
         &["xtask", "conformance", "hooks"],
         &["xtask", "conformance", "recorded"],
+        // The way to a real Juju, with an embedded controller in its place: a few scenarios that make, offer and destroy.
+        &[
+            "xtask",
+            "conformance",
+            "stand-in",
+            "/first-run",
+            "/cmd-controllers",
+            "/cmd-destroy-model",
+            "/relation-suspended",
+            "/update-status",
+        ],
     ] {
         let since = Instant::now();
         cargo(step).run()?;

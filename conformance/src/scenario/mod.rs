@@ -9,8 +9,9 @@ mod trace;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::juju::Juju;
 use crate::{Options, Result, print};
 use file::Scenario;
 use real::Real;
@@ -21,6 +22,32 @@ pub(crate) const VERSIONS: &[&str] = &["3.6", "4.0"];
 
 /// How many scenarios run side by side on a real Juju: each starts machines of its own.
 const REAL_JOBS: usize = 2;
+
+/// The word that asks for [`stand_in`].
+pub(crate) const STAND_IN: &str = "stand-in";
+
+/// Runs scenarios as on a real Juju, on an embedded controller of each version; returns whether all hold and nothing is left behind.
+pub(crate) fn stand_in(options: &Options, root: &Path) -> Result<bool> {
+    let mut holds = true;
+    for version in VERSIONS {
+        let dir = tempfile::tempdir()?;
+        // Ends the controller when it goes.
+        let juju = Juju::embedded(&options.charmtest, dir.path(), version)?;
+        juju.say(&["models"])?;
+        let mut options = options.clone();
+        options.names.remove(0);
+        options.juju = Some(juju.program().to_owned());
+        options.controller = Some("embedded".to_owned());
+        options.stand_in = juju.data().map(Path::to_owned);
+        options.rest = Duration::ZERO;
+        holds &= run(&options, root)?;
+        for model in Real::find(&options)?.map_or_else(|| Ok(Vec::new()), |real| real.left())? {
+            print(&format!("model {model} was left behind"));
+            holds = false;
+        }
+    }
+    Ok(holds)
+}
 
 /// Runs the scenarios that were asked for; returns whether all hold.
 pub(crate) fn run(options: &Options, root: &Path) -> Result<bool> {

@@ -30,6 +30,8 @@ pub(crate) struct Real {
     pub(crate) rest: Duration,
     /// How long one scenario may take.
     pub(crate) limit: Duration,
+    /// The data of an embedded controller that stands in.
+    stand_in: Option<PathBuf>,
 }
 
 impl Real {
@@ -43,7 +45,8 @@ impl Real {
             return Ok(None);
         };
         let program = absolute(program)?;
-        let juju = Juju::real(&program, Path::new("."));
+        let stand_in = options.stand_in.clone();
+        let juju = Juju::real(&program, Path::new(".")).standing_in(stand_in.as_deref());
         let said = juju
             .say(&["version"])
             .map_err(|error| format!("{}: {error}", program.display()))?;
@@ -61,6 +64,7 @@ impl Real {
             version,
             rest: options.rest,
             limit: options.limit,
+            stand_in,
         }))
     }
 
@@ -76,7 +80,7 @@ impl Real {
 
     /// Returns its client, whose commands run in `dir`.
     pub(crate) fn juju(&self, dir: &Path) -> Juju {
-        Juju::real(&self.program, dir)
+        Juju::real(&self.program, dir).standing_in(self.stand_in.as_deref())
     }
 
     /// Makes the model of a scenario without selecting it; returns its name.
@@ -92,6 +96,22 @@ impl Real {
             return Err(format!("cannot make model {model}: {}", said.stderr.trim()).into());
         }
         Ok(model)
+    }
+
+    /// Returns the models of scenarios of this run that are still there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the models cannot be listed.
+    pub(crate) fn left(&self) -> Result<Vec<String>> {
+        let juju = self.juju(Path::new("."));
+        let said = juju.say(&["models", "-c", &self.controller, "--format", "json"])?;
+        let listed: Value = serde_json::from_str(&said.stdout)?;
+        let names = listed["models"].as_array().into_iter().flatten();
+        let names = names.filter_map(|row| row["short-name"].as_str());
+        let own = format!("-{}", std::process::id());
+        let is_left = |name: &&str| name.starts_with(PREFIX) && name.contains(&own);
+        Ok(names.filter(is_left).map(str::to_owned).collect())
     }
 
     /// Destroys the model of a scenario and those that it made beside it; returns what could not be destroyed, and why.
