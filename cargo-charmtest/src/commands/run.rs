@@ -42,15 +42,18 @@ const COMMANDS: [&str; 8] = [
 /// # Errors
 ///
 /// Fails on wrong usage, when nothing is selected, when the build fails, and when there is no backend.
-pub(crate) fn main(args: RunArgs) -> Result<u8> {
+pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
+    choose_color(args.tests.output.color);
+    let warnings = args.tests.flags.settle();
+    for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
+        say(&format!("warning: {warning}"));
+    }
     let TestsArgs {
         select,
         flags,
         cargo,
         output,
     } = &args.tests;
-    choose_color(output.color);
-    flags.check().map_err(|why| Error::new(Kind::Usage, why))?;
     let mut plan = ModulePlan::all(workspace::test_binaries(&args.tests)?);
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
@@ -59,7 +62,7 @@ pub(crate) fn main(args: RunArgs) -> Result<u8> {
     let selected = select_backend(BackendOptions {
         kind: flags.backend_choice(),
         juju: flags.juju.clone(),
-        controller: flags.controller.clone(),
+        controller: flags.controller().map(str::to_owned),
         cloud: flags.cloud.clone(),
         program: Some(program.clone()),
         juju_version: flags.juju_version.clone().or_else(|| common_version(&plan)),

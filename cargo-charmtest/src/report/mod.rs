@@ -6,7 +6,7 @@ mod summary;
 
 pub(crate) use style::heading;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitStatus;
@@ -93,6 +93,7 @@ pub(crate) struct Report {
     progress: Progress,
     backend_named: bool,
     interrupted: bool,
+    warned: BTreeSet<String>,
 }
 
 impl Report {
@@ -114,6 +115,7 @@ impl Report {
             progress: Progress::new(),
             backend_named: false,
             interrupted: false,
+            warned: BTreeSet::new(),
         }
     }
 
@@ -235,7 +237,12 @@ impl Report {
                 self.line(&style::warning(&left.to_string()));
                 self.modules[job].clouds.push(left);
             }
-            Event::Warning { message } => self.line(&style::warning(&message)),
+            Event::Warning { message } => {
+                // What concerns the whole run is said by every module.
+                if self.warned.insert(message.clone()) {
+                    self.line(&style::warning(&message));
+                }
+            }
         }
     }
 

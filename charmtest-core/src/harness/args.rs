@@ -108,6 +108,10 @@ pub(super) struct TestArgs {
 
     #[command(flatten)]
     pub(super) run: RunFlags,
+
+    /// What the user should know about the options.
+    #[arg(skip)]
+    pub(super) warnings: Vec<String>,
 }
 
 /// The value of `--format`.
@@ -179,7 +183,6 @@ mod tests {
             ("--crash-dump sometimes", "on-failure"),
             ("--crash-dump-args 'a", "is not closed"),
             ("-m slow)", "closes nothing"),
-            ("-x --maxfail 2", "--maxfail"),
             ("--maxfail -1", "-1"),
             ("--durations many", "--durations"),
             ("--juju-max-frame-size -1", "-1"),
@@ -220,6 +223,45 @@ mod tests {
             let flags = parse(&format!("--juju-version 4.0 {line}")).unwrap().run;
             let error = flags.check().unwrap_err();
             assert!(error.contains("--juju-version"), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_model_may_name_its_controller() {
+        let cases = [
+            ("--model prod:bob/web", Ok((BackendChoice::Auto, "prod"))),
+            (
+                "--model embedded:web",
+                Ok((BackendChoice::Embedded, "embedded")),
+            ),
+            (
+                "--controller embedded",
+                Ok((BackendChoice::Embedded, "embedded")),
+            ),
+            (
+                "--controller prod --model prod:web",
+                Ok((BackendChoice::Auto, "prod")),
+            ),
+            (
+                "--controller prod --model test:web",
+                Err("name two controllers"),
+            ),
+            (
+                "--backend embedded --model prod:web",
+                Err("has one controller"),
+            ),
+            ("--juju-version 4.0 --model prod:web", Err("--juju-version")),
+        ];
+        for (line, expected) in cases {
+            let flags = parse(line).unwrap().run;
+            match (flags.check(), expected) {
+                (Ok(()), Ok((backend, controller))) => {
+                    assert_eq!(flags.backend_choice(), backend, "{line}");
+                    assert_eq!(flags.controller(), Some(controller), "{line}");
+                }
+                (Err(error), Err(text)) => assert!(error.contains(text), "{line}: {error}"),
+                (said, _) => panic!("{line}: {said:?}"),
+            }
         }
     }
 

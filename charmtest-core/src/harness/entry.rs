@@ -25,7 +25,7 @@ use super::report::plain::{self, Style};
 use super::run_state::{Keep, RunState, Settings};
 use super::signals;
 use super::world::World;
-use super::{record, schedule};
+use super::{files, record, schedule};
 use crate::exit;
 use crate::juju::{BackendOptions, kill_all_commands};
 use crate::registry::{ModuleEntry, TestEntry};
@@ -48,11 +48,10 @@ pub fn main(package: &str, target: &str) -> ExitCode {
 }
 
 fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<TestArgs, clap::Error> {
-    let args = TestArgs::from_arg_matches(&command(target).try_get_matches_from(arguments)?)?;
+    let mut args = TestArgs::from_arg_matches(&command(target).try_get_matches_from(arguments)?)?;
     let usage = |kind, text: String| command(target).error(kind, text);
-    args.run
-        .check()
-        .map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
+    let settled = args.run.settle();
+    args.warnings = settled.map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
     if let Some(path) = &args.logfile {
         File::create(path).map_err(|error| {
             usage(
@@ -143,6 +142,10 @@ fn execute(
     };
     if let Err(error) = signals::listen(runtime.handle(), interrupt.clone(), at_second_signal) {
         let message = format!("^C will not tear down: {error}");
+        sink(Event::Warning { message });
+    }
+    for message in &args.warnings {
+        let message = message.clone();
         sink(Event::Warning { message });
     }
     if settings.shared_model.is_none() {
@@ -279,10 +282,11 @@ fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
         shared_model: args.run.model.as_ref().map(ToString::to_string),
         model_alias: args.run.model_alias.as_deref().unwrap_or("main").to_owned(),
         model_config: args.run.model_config.clone(),
+        model_options: args.run.model_options(),
         destroy_storage: args.run.destroy_storage,
         crash_dump: args.run.crash_dump.settings(),
         pack: args.run.pack.options(),
-        base_temp: args.run.basetemp.clone(),
+        base_temp: files::base(args.run.basetemp.as_deref(), |name| env::var_os(name)),
         max_failures: args.run.max_failures(),
         keep: if args.run.keep_models {
             Keep::Always
@@ -307,7 +311,7 @@ fn backend_options(args: &TestArgs) -> BackendOptions {
     BackendOptions {
         kind: args.run.backend_choice(),
         juju: args.run.juju.clone(),
-        controller: args.run.controller.clone(),
+        controller: args.run.controller().map(str::to_owned),
         cloud: args.run.cloud.clone(),
         program: env::var_os("CHARMTEST_PROGRAM")
             .filter(|path| !path.is_empty())

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::event::{Event, Evidence};
+use super::files::{self, Holder};
 use super::model_name;
 use super::module::TestFiles;
 use super::ownership::{Claim, Deed, Register, Title, ownership_dir};
@@ -87,8 +88,7 @@ impl JujuWorld {
         deed: Option<Deed>,
         title: Title,
     ) -> Result<Arc<dyn Site>, Failure> {
-        let tmp_path = self.files().join(model.name());
-        fs::create_dir_all(&tmp_path)?;
+        let (tmp_path, files) = files::make(&self.files(), model.name())?;
         let settings = &self.settings;
         let parts = OpsTestParts {
             backend: Arc::clone(self.backend()?),
@@ -117,6 +117,7 @@ impl JujuWorld {
             ops_test: OpsTest::tracking(parts, tracking),
             releases_storage: settings.destroy_storage == Some(false),
             deed,
+            files,
         }))
     }
 
@@ -266,6 +267,7 @@ struct JujuSite {
     ops_test: OpsTest,
     releases_storage: bool,
     deed: Option<Deed>,
+    files: Holder,
 }
 
 impl Site for JujuSite {
@@ -314,6 +316,9 @@ impl Site for JujuSite {
     }
 
     fn remove_files(&self) {
+        if self.files == Holder::Others {
+            return;
+        }
         // What cannot be removed goes with the rest of cargo's target directory.
         let _ = fs::remove_dir_all(self.ops_test.tmp_path());
     }

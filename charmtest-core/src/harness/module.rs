@@ -143,6 +143,7 @@ impl ModuleState {
             (Some(_), Some(_)) => Origin::Found,
         };
         self.check_deployed(&model, found.as_ref()).await?;
+        self.warn_of_options(&model, origin);
         let site = match found {
             Some(site) => site,
             None => {
@@ -169,6 +170,18 @@ impl ModuleState {
                 module: self.name.clone(),
                 model: self.run.world.full_name(model),
             });
+        }
+    }
+
+    /// Says which options have no effect, now that it is known where the model comes from.
+    fn warn_of_options(&self, model: &str, origin: Origin) {
+        if origin == Origin::Generated {
+            return;
+        }
+        let model = self.run.world.full_name(model);
+        let options = &self.run.settings.model_options;
+        if let Some(message) = options.without_effect(&model, origin == Origin::Found) {
+            self.run.warn_once(message);
         }
     }
 

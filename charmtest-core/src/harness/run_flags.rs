@@ -12,9 +12,13 @@ use clap::{Args, ValueEnum};
 use super::crash_dump_flags::CrashDumpFlags;
 use super::duration::Limit;
 use super::expression::{Expression, TagExpression};
+use super::origins::Origins;
 use super::pack_flags::PackFlags;
 use super::words::{absolute, readable_file};
 use crate::juju::{BackendChoice, ModelName, NameError};
+
+/// What the embedded controller calls itself.
+const EMBEDDED: &str = "embedded";
 
 const DEFAULT_TEST_TIMEOUT: Limit = Limit::of(Duration::from_secs(3_600));
 const DEFAULT_TEARDOWN_TIMEOUT: Limit = Limit::of(Duration::from_secs(300));
@@ -26,6 +30,10 @@ const DEFAULT_TEARDOWN_TIMEOUT: Limit = Limit::of(Duration::from_secs(300));
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 #[command(next_help_heading = "Charm tests")]
 pub struct RunFlags {
+    /// Where the values come from. First, because the others are taken out of the command line one by one.
+    #[command(flatten)]
+    pub(super) origins: Origins,
+
     /// Use this model for all modules; it is made if it does not exist, and kept.
     #[arg(long, value_name = "NAME", env = "CHARMTEST_MODEL", hide_env_values = true, value_parser = parse_model)]
     pub model: Option<ModelName>,
@@ -131,7 +139,7 @@ pub struct RunFlags {
     pub tags: Option<TagExpression>,
 
     /// Stop after the first failure: --maxfail 1.
-    #[arg(short = 'x', long, conflicts_with = "maxfail")]
+    #[arg(short = 'x', long)]
     pub exitfirst: bool,
 
     /// Start no more tests after N failures; models are torn down. 0 for no such limit.
@@ -216,28 +224,34 @@ impl From<BackendArg> for BackendChoice {
 }
 
 impl RunFlags {
-    /// Checks what no single flag can check.
-    ///
-    /// # Errors
-    ///
-    /// A text that names the flag to add or to change; it is a usage error.
-    pub fn check(&self) -> Result<(), String> {
-        if let Some((flag, _)) = self.unsupported().into_iter().find(|(_, given)| *given) {
-            return Err(format!("{flag} is not supported yet"));
-        }
+    /// Refuses what contradicts itself.
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.no_deploy && self.model.is_none() {
             return Err(
                 "--no-deploy skips the tests that deploy, so it needs a model that holds the applications: add --model NAME"
                     .to_owned(),
             );
         }
-        let real =
-            self.backend == BackendArg::Juju || self.controller.is_some() || self.cloud.is_some();
+        let elsewhere = self.controller().filter(|name| *name != EMBEDDED);
+        if let Some(name) = elsewhere.filter(|_| self.backend == BackendArg::Embedded) {
+            return Err(format!(
+                "--backend embedded has one controller, `{EMBEDDED}`, and not `{name}`"
+            ));
+        }
+        let real = self.backend == BackendArg::Juju || elsewhere.is_some() || self.cloud.is_some();
         if self.juju_version.is_some() && real {
             return Err(
                 "--juju-version says as which Juju the embedded controller speaks; a real controller has a version of its own"
                     .to_owned(),
             );
+        }
+        let named = self.model.as_ref().and_then(ModelName::controller);
+        if let (Some(asked), Some(named)) = (self.controller.as_deref(), named)
+            && asked != named
+        {
+            return Err(format!(
+                "--controller {asked} and --model {named}:... name two controllers; leave one of them out"
+            ));
         }
         if self.teardown_timeout.duration().is_none() {
             return Err(
@@ -245,6 +259,13 @@ impl RunFlags {
             );
         }
         Ok(())
+    }
+
+    pub(super) fn check_supported(&self) -> Result<(), String> {
+        match self.unsupported().into_iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(format!("{flag} is not supported yet")),
+            None => Ok(()),
+        }
     }
 
     /// Returns the flags that nobody heeds yet, and whether each is given.
@@ -256,7 +277,6 @@ impl RunFlags {
             ("--last-failed", self.last_failed),
             ("--failed-first", self.failed_first),
             ("--durations", self.durations.is_some()),
-            ("--juju-max-frame-size", self.juju_max_frame_size.is_some()),
             ("--destructive-mode", self.pack.destructive_mode),
             ("--charmcraft-args", !self.pack.charmcraft_args.is_empty()),
             ("--crash-dump", crash_dump.crash_dump.is_some()),
@@ -268,13 +288,21 @@ impl RunFlags {
         ]
     }
 
-    /// Returns which backend is asked for: a version for the embedded controller asks for that one.
+    /// Returns which backend is asked for: the name of the embedded controller and a version for it ask for that one.
     #[must_use]
     pub fn backend_choice(&self) -> BackendChoice {
+        let embedded = self.juju_version.is_some() || self.controller() == Some(EMBEDDED);
         match self.backend {
-            BackendArg::Auto if self.juju_version.is_some() => BackendChoice::Embedded,
+            BackendArg::Auto if embedded => BackendChoice::Embedded,
             backend => backend.into(),
         }
+    }
+
+    /// Returns the controller that is asked for, by `--controller` or with the model's name.
+    #[must_use]
+    pub fn controller(&self) -> Option<&str> {
+        let named = self.model.as_ref().and_then(ModelName::controller);
+        self.controller.as_deref().or(named)
     }
 
     /// Returns after how many failures no more tests start, as `--exitfirst` and `--maxfail` say.

@@ -1,8 +1,9 @@
 //! What all modules of a run share: how it goes about its work, its backend, and who hears of its events.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::crash_dump_flags::CrashDumpSettings;
+use super::effect::ModelOptions;
 use super::event::Event;
 use super::flag::Flag;
 use super::pack_flags::PackOptions;
@@ -33,6 +35,8 @@ pub(super) struct Settings {
     pub(super) model_alias: String,
     /// A YAML file with the configuration for a module's own model when it is made.
     pub(super) model_config: Option<PathBuf>,
+    /// The options that may turn out to have no effect on the shared model.
+    pub(super) model_options: ModelOptions,
     /// What becomes of the models that the run makes.
     pub(super) keep: Keep,
     /// What becomes of the storage of models that are destroyed; without it, that of models which the run made is destroyed
@@ -80,6 +84,8 @@ pub(super) struct RunState {
     pub(super) interrupt: Flag<Signal>,
     sink: Box<dyn Fn(Event) + Send + Sync>,
     backend: OnceLock<std::result::Result<BackendReport, String>>,
+    /// What was warned about and concerns the whole run.
+    warned: Mutex<BTreeSet<String>>,
     /// Lets only so many modules have a model at a time.
     gate: OnceLock<Arc<Semaphore>>,
 }
@@ -97,12 +103,21 @@ impl RunState {
             interrupt,
             sink,
             backend: OnceLock::new(),
+            warned: Mutex::default(),
             gate: OnceLock::new(),
         }
     }
 
     pub(super) fn emit(&self, event: Event) {
         (self.sink)(event);
+    }
+
+    /// Emits a warning, unless it was emitted before.
+    pub(super) fn warn_once(&self, message: String) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(message.clone()) {
+            self.emit(Event::Warning { message });
+        }
     }
 
     /// Returns the backend, selecting it if this is the first time that it is needed.

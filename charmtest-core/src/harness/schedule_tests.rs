@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::crash_dump_flags::CrashDumpSettings;
+use super::effect::ModelOptions;
 use super::event::{Event, Outcome};
 use super::fake_world::{Behaviour, Content, FakeKind, FakeWorld, Shared};
 use super::flag::Flag;
@@ -82,6 +83,7 @@ pub(super) fn settings() -> Settings {
         shared_model: None,
         model_alias: "main".to_owned(),
         model_config: None,
+        model_options: ModelOptions::default(),
         keep: Keep::Never,
         destroy_storage: None,
         base_temp: None,
@@ -555,6 +557,27 @@ fn a_shared_model_is_made_if_missing_and_kept() {
     let kept = |step: &&String| *step == "model_kept fake:web";
     assert_eq!(story.steps().iter().filter(kept).count(), 2);
     assert_eq!((story.exit_code, story.models()), (0, 1));
+}
+
+#[test]
+fn options_that_the_shared_model_makes_useless_are_named_once() {
+    let mut tests = module(&[needs_model]);
+    tests.push(entry("t::n", "a", 1, needs_model));
+    let settings = Settings {
+        model_options: ModelOptions::of(&["--cloud"], &["--destroy-storage"]),
+        ..sharing()
+    };
+    let world = FakeWorld::default().with_model("web", Content::Nothing);
+    let story = tell(tests, settings, world);
+    let warnings: Vec<_> = story
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Warning { .. }))
+        .collect();
+    let message =
+        "--cloud, --destroy-storage not used for model fake:web: it was there before and is kept"
+            .to_owned();
+    assert_eq!(warnings, [&Event::Warning { message }]);
 }
 
 #[test]
