@@ -57,6 +57,10 @@ pub(super) struct TestArgs {
     #[arg(long = "module", value_name = "MODULE", hide = true)]
     pub(super) modules: Vec<String>,
 
+    /// Run only these tests; for programs that start one process per module.
+    #[arg(long, value_name = "TEST", hide = true)]
+    pub(super) only: Vec<String>,
+
     /// List the tests instead of running them.
     #[arg(long)]
     pub(super) list: bool,

@@ -17,15 +17,17 @@ use super::args::{FormatArg, TestArgs, ignore_empty_variables};
 use super::event::Event;
 use super::flag::Flag;
 use super::juju_world::JujuWorld;
+use super::last_failed::{Base, LastFailed};
 use super::ledger::Ledger;
 use super::panics::SourceRoot;
 use super::plan::{Choice, Comparison, Deploying, Ignored, Plan, Selection};
 use super::report::lines::{self, ListForm};
 use super::report::plain::{self, Style};
+use super::rerun::Rerun;
 use super::run_state::{Keep, RunState, Settings};
 use super::signals;
 use super::world::World;
-use super::{files, record, schedule};
+use super::{durations, files, record, rerun, schedule};
 use crate::exit;
 use crate::juju::{BackendOptions, kill_all_commands};
 use crate::registry::{ModuleEntry, TestEntry};
@@ -70,7 +72,7 @@ fn command(target: &str) -> clap::Command {
 
 fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     let entries: Vec<&'static TestEntry> = inventory::iter::<TestEntry>.into_iter().collect();
-    let plan = if args.bench {
+    let mut plan = if args.bench {
         Plan::new([], [], &Selection::default())
     } else {
         let modules = inventory::iter::<ModuleEntry>.into_iter();
@@ -79,6 +81,14 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     if let Err(text) = check_modules(&args.modules, &plan, target) {
         let _ = command(target).error(ErrorKind::InvalidValue, text).print();
         return exit::USAGE;
+    }
+    let record = LastFailed::of(&package_dir(), target, |name| env::var_os(name));
+    let mut warnings = args.warnings.clone();
+    if !args.only.is_empty() {
+        plan.keep_only(&args.only.iter().cloned().collect());
+    }
+    if let Some(rerun) = rerun(args) {
+        warnings.extend(rerun::apply(&mut plan, rerun, &record));
     }
     if args.list {
         list(args, &plan, package, target);
@@ -98,7 +108,19 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     let file = entries.first().map_or("", |entry| entry.file);
     let settings = settings(args, target, file);
     let world = JujuWorld::new(backend_options(args), settings.clone());
-    let code = execute(args, &plan, settings, Arc::new(world), &runtime);
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let code = execute(
+        args,
+        &plan,
+        &warnings,
+        settings,
+        Arc::new(world),
+        &runtime,
+        &ledger,
+    );
+    if !is_set("CHARMTEST_EVENTS") {
+        close(args, &lock(&ledger), &record);
+    }
     // A test that blocks its thread, or a task that a test spawned, must not keep the process.
     runtime.shutdown_background();
     kill_all_commands();
@@ -109,14 +131,15 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
 fn execute(
     args: &TestArgs,
     plan: &Plan,
+    warnings: &[String],
     settings: Settings,
     world: Arc<dyn World>,
     runtime: &Runtime,
+    ledger: &Arc<Mutex<Ledger>>,
 ) -> u8 {
-    let ledger = Arc::new(Mutex::new(Ledger::default()));
     let interrupt = Flag::new();
     let at_second_signal = {
-        let ledger = Arc::clone(&ledger);
+        let ledger = Arc::clone(ledger);
         Arc::new(move || {
             lock(&ledger)
                 .closing_lines()
@@ -131,7 +154,7 @@ fn execute(
         (Some(printer), Some(desk))
     };
     let sink = {
-        let ledger = Arc::clone(&ledger);
+        let ledger = Arc::clone(ledger);
         move |event: Event| {
             lock(&ledger).enter(&event);
             match &desk {
@@ -144,7 +167,7 @@ fn execute(
         let message = format!("^C will not tear down: {error}");
         sink(Event::Warning { message });
     }
-    for message in &args.warnings {
+    for message in warnings {
         let message = message.clone();
         sink(Event::Warning { message });
     }
@@ -167,15 +190,37 @@ fn execute(
         scheduler.join()
     })
     .map_or(exit::TEST_FAILED, |()| {
-        let ledger = lock(&ledger);
-        if !is_set("CHARMTEST_EVENTS") {
-            ledger
-                .closing_lines()
-                .iter()
-                .for_each(|line| lines::note(line));
-        }
-        ledger.exit_code(interrupt.get())
+        lock(ledger).exit_code(interrupt.get())
     })
+}
+
+/// Says what is left to say after the report, and keeps what failed for the next run.
+fn close(args: &TestArgs, ledger: &Ledger, record: &LastFailed) {
+    let mut closing = Vec::new();
+    if let Some(limit) = args.run.durations {
+        closing.extend(durations::lines(&ledger.durations(), limit));
+    }
+    closing.extend(ledger.closing_lines());
+    if let Err(error) = record.enter(&ledger.outcomes()) {
+        closing.push(format!(
+            "warning: --last-failed will not know of this run: {error}"
+        ));
+    }
+    closing.iter().for_each(|line| lines::note(line));
+}
+
+fn rerun(args: &TestArgs) -> Option<Rerun> {
+    match (args.run.last_failed, args.run.failed_first) {
+        (true, _) if args.run.model.is_some() => Some(Rerun::Only(Base::Model)),
+        (true, _) => Some(Rerun::Only(Base::Tests)),
+        (false, true) => Some(Rerun::First),
+        (false, false) => None,
+    }
+}
+
+/// Returns the directory of the package: cargo runs a test binary in it.
+fn package_dir() -> PathBuf {
+    env::current_dir().unwrap_or_else(|_| PathBuf::from("."))
 }
 
 fn list(args: &TestArgs, plan: &Plan, package: &str, target: &str) {
@@ -274,8 +319,7 @@ fn deploying(args: &TestArgs) -> Deploying {
 }
 
 fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
-    // cargo runs a test binary in the directory of its package.
-    let package_dir = env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let package_dir = package_dir();
     Settings {
         target: target.to_owned(),
         jobs: args.run.jobs.or(args.test_threads),
@@ -287,6 +331,9 @@ fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
         crash_dump: args.run.crash_dump.settings(),
         pack: args.run.pack.options(),
         base_temp: files::base(args.run.basetemp.as_deref(), |name| env::var_os(name)),
+        stop_file: env::var_os("CHARMTEST_STOP_FILE")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
         max_failures: args.run.max_failures(),
         keep: if args.run.keep_models {
             Keep::Always

@@ -172,6 +172,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns whether the test itself failed, or what it stands on did: what `--maxfail` counts.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut | Self::Errored)
+    }
+
     /// Returns whether a run with this outcome can still succeed.
     #[must_use]
     pub fn is_success(self) -> bool {

@@ -1,6 +1,7 @@
 //! The books of a run: what the events add up to, and the exit code that follows.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::event::{Event, Outcome};
 use super::signals::Signal;
@@ -16,6 +17,9 @@ pub(super) struct Ledger {
     clouds: Vec<LeftCloud>,
     unsuccessful: usize,
     flaky: Vec<String>,
+    started: BTreeSet<String>,
+    /// The tests that have ended, with what became of them and how long they took.
+    finished: Vec<(String, Outcome, Duration)>,
     /// What is called to remove by hand what is left: `juju`, or the embedded one.
     juju: Option<&'static str>,
 }
@@ -63,13 +67,19 @@ impl Ledger {
                 controller: controller.clone(),
                 why: why.clone(),
             }),
+            Event::TestStarted { test } => {
+                self.started.insert(test.clone());
+            }
             Event::TestFinished {
                 test,
                 outcome,
+                duration_ms,
                 message,
                 ..
             } => {
                 self.unsuccessful += usize::from(!Outcome::is_success(*outcome));
+                let took = Duration::from_millis(*duration_ms);
+                self.finished.push((test.clone(), *outcome, took));
                 if *outcome == Outcome::Flaky {
                     let how = message.as_deref().unwrap_or_default();
                     self.flaky.push(format!("warning: {test} is flaky: {how}"));
@@ -99,6 +109,26 @@ impl Ledger {
             return exit::TEST_FAILED;
         }
         exit::SUCCESS
+    }
+
+    /// Returns how long the tests took that were started.
+    pub(super) fn durations(&self) -> Vec<(String, Duration)> {
+        let started = self
+            .finished
+            .iter()
+            .filter(|(test, ..)| self.started.contains(test));
+        started
+            .map(|(test, _, took)| (test.clone(), *took))
+            .collect()
+    }
+
+    /// Returns what became of the tests that ran or were kept from it by a failure; not of those that the user left out.
+    pub(super) fn outcomes(&self) -> Vec<(String, Outcome)> {
+        let ran = self.finished.iter().filter(|(test, outcome, _)| {
+            self.started.contains(test) || !Outcome::is_success(*outcome)
+        });
+        ran.map(|(test, outcome, _)| (test.clone(), *outcome))
+            .collect()
     }
 
     /// Returns the lines about flaky tests, and about models and clouds that are still there with the commands that remove them.
@@ -252,6 +282,39 @@ mod tests {
         ledger.enter(&finished(Outcome::Passed));
         ledger.enter(&finished(Outcome::Flaky));
         assert_eq!(ledger.closing_lines(), ["warning: m::t is flaky: "]);
+    }
+
+    #[test]
+    fn what_did_not_run_is_no_result() {
+        let event = |test: &str, outcome, duration_ms| {
+            let mut event = finished(outcome);
+            if let Event::TestFinished {
+                test: name,
+                duration_ms: took,
+                ..
+            } = &mut event
+            {
+                *name = test.to_owned();
+                *took = duration_ms;
+            }
+            event
+        };
+        let mut ledger = Ledger::default();
+        for test in ["passes", "skips"] {
+            ledger.enter(&Event::TestStarted {
+                test: test.to_owned(),
+            });
+        }
+        ledger.enter(&event("passes", Outcome::Passed, 1_500));
+        ledger.enter(&event("skips", Outcome::Skipped, 0));
+        ledger.enter(&event("ignored", Outcome::Skipped, 0));
+        ledger.enter(&event("aborted", Outcome::Aborted, 0));
+        let outcomes = ledger.outcomes();
+        let names: Vec<_> = outcomes.iter().map(|(test, _)| test.as_str()).collect();
+        assert_eq!(names, ["passes", "skips", "aborted"]);
+        let durations = ledger.durations();
+        assert_eq!(durations.len(), 2);
+        assert_eq!(durations[0].1, Duration::from_millis(1_500));
     }
 
     #[test]

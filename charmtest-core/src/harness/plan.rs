@@ -1,6 +1,6 @@
 //! From the registry to a plan: which tests, in which modules, in which order. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::describe::{
@@ -150,6 +150,14 @@ impl Plan {
     /// Returns all tests in plan order.
     pub(super) fn tests(&self) -> impl Iterator<Item = &PlannedTest> {
         self.modules.iter().flat_map(|module| &module.tests)
+    }
+
+    /// Leaves out the tests that are not in `names`.
+    pub(super) fn keep_only(&mut self, names: &BTreeSet<String>) {
+        let tests = self.modules.iter_mut().flat_map(|module| &mut module.tests);
+        for test in tests.filter(|test| !names.contains(&test.name)) {
+            test.choice = Choice::FilteredOut;
+        }
     }
 
     /// Returns a warning for each module in which a test runs although the test that it builds on was left out, and one
@@ -330,7 +338,7 @@ fn missing_base(module: &PlannedModule) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const BLANK: TestEntry = TestEntry {
@@ -416,7 +424,7 @@ mod tests {
         },
     ];
 
-    fn plan(selection: &Selection) -> Plan {
+    pub(in crate::harness) fn plan(selection: &Selection) -> Plan {
         Plan::new(&ENTRIES, [], selection)
     }
 

@@ -12,19 +12,25 @@ pub(super) fn directory(
     now: SystemTime,
     pid: u32,
 ) -> PathBuf {
+    let named = variable("CHARMTEST_RECORD_DIR").filter(|value| !value.is_empty());
+    if let Some(directory) = named {
+        return directory.into();
+    }
+    let id = format!("{}-{pid}", Utc::of(now).compact());
+    state_dir(variable).join("runs").join(id)
+}
+
+/// Returns the directory for what outlives a run: `charmtest` in the user's state.
+pub(super) fn state_dir(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let path = |name| {
         variable(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    if let Some(directory) = path("CHARMTEST_RECORD_DIR") {
-        return directory;
-    }
     let state = path("XDG_STATE_HOME")
         .or_else(|| Some(path("HOME")?.join(".local/state")))
         .unwrap_or_else(std::env::temp_dir);
-    let id = format!("{}-{pid}", Utc::of(now).compact());
-    state.join("charmtest").join("runs").join(id)
+    state.join("charmtest")
 }
 
 #[cfg(test)]

@@ -269,14 +269,9 @@ impl RunFlags {
     }
 
     /// Returns the flags that nobody heeds yet, and whether each is given.
-    fn unsupported(&self) -> [(&'static str, bool); 11] {
+    fn unsupported(&self) -> [(&'static str, bool); 5] {
         let crash_dump = &self.crash_dump;
         [
-            ("--exitfirst", self.exitfirst),
-            ("--maxfail", self.maxfail.is_some()),
-            ("--last-failed", self.last_failed),
-            ("--failed-first", self.failed_first),
-            ("--durations", self.durations.is_some()),
             ("--destructive-mode", self.pack.destructive_mode),
             ("--charmcraft-args", !self.pack.charmcraft_args.is_empty()),
             ("--crash-dump", crash_dump.crash_dump.is_some()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -50,8 +51,9 @@ pub(super) struct Settings {
     /// How charms are packed.
     pub(super) pack: PackOptions,
     /// After how many failures no more tests start.
-    #[expect(dead_code, reason = "the flag is refused until it is heeded")]
     pub(super) max_failures: Option<usize>,
+    /// A file that holds the reason when no more tests are to start; `cargo charmtest` writes it.
+    pub(super) stop_file: Option<PathBuf>,
     /// Whether the shared model must already hold applications.
     pub(super) deploying: Deploying,
     /// The time limit of tests that have none of their own.
@@ -84,6 +86,8 @@ pub(super) struct RunState {
     pub(super) interrupt: Flag<Signal>,
     sink: Box<dyn Fn(Event) + Send + Sync>,
     backend: OnceLock<std::result::Result<BackendReport, String>>,
+    /// How many tests have failed.
+    failures: AtomicUsize,
     /// What was warned about and concerns the whole run.
     warned: Mutex<BTreeSet<String>>,
     /// Lets only so many modules have a model at a time.
@@ -103,13 +107,30 @@ impl RunState {
             interrupt,
             sink,
             backend: OnceLock::new(),
+            failures: AtomicUsize::new(0),
             warned: Mutex::default(),
             gate: OnceLock::new(),
         }
     }
 
     pub(super) fn emit(&self, event: Event) {
+        if let Event::TestFinished { outcome, .. } = &event
+            && outcome.is_failure()
+        {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+        }
         (self.sink)(event);
+    }
+
+    /// Returns why no more tests start, if so: enough have failed, here or in another process of the run.
+    pub(super) fn enough(&self) -> Option<String> {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let limit = self.settings.max_failures;
+        if let Some(limit) = limit.filter(|limit| failures >= *limit) {
+            return Some(enough_failures(limit));
+        }
+        let stop = self.settings.stop_file.as_ref()?;
+        std::fs::read_to_string(stop).ok()
     }
 
     /// Emits a warning, unless it was emitted before.
@@ -175,6 +196,13 @@ impl RunState {
             (None, BackendKind::Juju) => 1,
         }
     }
+}
+
+/// Returns the reason why tests did not run after `limit` failures.
+#[must_use]
+pub fn enough_failures(limit: usize) -> String {
+    let plural = if limit == 1 { "" } else { "s" };
+    format!("not run after {limit} failure{plural} (--maxfail)")
 }
 
 /// The number of cores, or 1 where it cannot be told.

@@ -142,9 +142,12 @@ impl<'a> ModuleRun<'a> {
         if let Some(signal) = self.run.interrupt.get() {
             return Some(Verdict::new(Outcome::Skipped).because(signal.name()));
         }
-        let abort = self.abort.as_ref()?;
-        let verdict = Verdict::new(Outcome::Aborted).because(&abort.message);
-        Some(verdict.caused_by(&abort.by))
+        if let Some(abort) = &self.abort {
+            let verdict = Verdict::new(Outcome::Aborted).because(&abort.message);
+            return Some(verdict.caused_by(&abort.by));
+        }
+        let enough = self.run.enough()?;
+        Some(Verdict::new(Outcome::Skipped).because(enough))
     }
 
     /// Runs a test, and again as often as it may be tried.

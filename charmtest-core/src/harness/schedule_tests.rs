@@ -90,6 +90,7 @@ pub(super) fn settings() -> Settings {
         crash_dump: CrashDumpSettings::default(),
         pack: PackOptions::default(),
         max_failures: None,
+        stop_file: None,
         deploying: Deploying::Allowed,
         test_timeout: Some(Duration::from_secs(60)),
         teardown_timeout: Duration::from_secs(60),
@@ -557,6 +558,58 @@ fn a_shared_model_is_made_if_missing_and_kept() {
     let kept = |step: &&String| *step == "model_kept fake:web";
     assert_eq!(story.steps().iter().filter(kept).count(), 2);
     assert_eq!((story.exit_code, story.models()), (0, 1));
+}
+
+#[test]
+fn no_test_starts_after_enough_failures() {
+    let tests = || {
+        let mut tests = module(&[passes, fails, fails, needs_model]);
+        tests.extend([entry("t::n", "a", 1, passes), entry("t::n", "b", 2, fails)]);
+        tests
+    };
+    let outcomes = |max_failures| {
+        let settings = Settings {
+            jobs: NonZeroUsize::new(1),
+            max_failures,
+            ..settings()
+        };
+        let story = tell(tests(), settings, FakeWorld::default());
+        assert_eq!(story.exit_code, 101);
+        let short = |outcome: String| outcome.split(" (").next().unwrap().to_owned();
+        (
+            story.outcomes().into_iter().map(short).collect::<Vec<_>>(),
+            story.models(),
+        )
+    };
+    let skipped = "skipped: not run after 1 failure";
+    let (first, models) = outcomes(Some(1));
+    assert_eq!(first[0], "m::a passed");
+    assert!(first[1].starts_with("m::b failed"), "{first:?}");
+    assert_eq!(
+        first[2..],
+        ["m::c", "m::d", "n::a", "n::b"].map(|test| format!("{test} {skipped}"))
+    );
+    assert_eq!(models, 0);
+    let (second, _) = outcomes(Some(2));
+    assert!(second[2].starts_with("m::c failed"), "{second:?}");
+    assert_eq!(second[3], "m::d skipped: not run after 2 failures");
+    let (all, _) = outcomes(None);
+    assert!(
+        all.iter().all(|outcome| !outcome.contains("not run")),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn no_test_starts_when_another_process_has_had_enough() {
+    let stop = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(stop.path(), "not run after 3 failures").unwrap();
+    let settings = Settings {
+        stop_file: Some(stop.path().to_owned()),
+        ..settings()
+    };
+    let story = tell(module(&[needs_model]), settings, FakeWorld::default());
+    assert_eq!(story.outcomes(), ["m::a skipped: not run after 3 failures"]);
 }
 
 #[test]
