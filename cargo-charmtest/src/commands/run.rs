@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use charmtest::harness::{Base, RunFlags};
 use charmtest::juju::{
     Backend, BackendError, BackendKind, BackendOptions, kill_all_commands, quote,
 };
@@ -17,8 +18,9 @@ use crate::cli::{RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{Options, Report, choose_color, say};
+use crate::run::again::{self, Again};
 use crate::run::module::{Common, ModulePlan};
-use crate::run::scheduler::{self, Run};
+use crate::run::scheduler::{self, Run, Stop};
 use crate::run::signals::{self, Interrupt};
 use crate::workspace;
 
@@ -48,6 +50,7 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
         say(&format!("warning: {warning}"));
     }
+    let again = take_again(&mut args.tests.flags);
     let TestsArgs {
         select,
         flags,
@@ -57,6 +60,11 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     let mut plan = ModulePlan::all(workspace::test_binaries(&args.tests)?);
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
+    }
+    if let Some(again) = again {
+        for note in again::apply(&mut plan, again) {
+            say(&format!("warning: {note}"));
+        }
     }
     let program = std::env::current_exe().map_err(Error::infrastructure)?;
     let selected = select_backend(BackendOptions {
@@ -89,6 +97,13 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         BackendKind::Juju => ("juju", "juju"),
     };
     env.insert("CHARMTEST_BACKEND".to_owned(), kind.into());
+    let stop = flags.max_failures().map(Stop::after).transpose();
+    let stop = stop.map_err(|error| {
+        Error::infrastructure(format!("no temporary directory for --maxfail: {error}"))
+    })?;
+    if let Some(stop) = &stop {
+        env.insert("CHARMTEST_STOP_FILE".to_owned(), stop.file().into());
+    }
     match record::runs_dir() {
         Some(runs) => {
             env.insert(
@@ -105,6 +120,7 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
             no_capture: args.no_capture,
             quiet: output.quiet,
             juju: juju.to_owned(),
+            durations: flags.durations,
             build: cargo.options("--cargo-profile").iter().map(quote).collect(),
         },
     );
@@ -120,7 +136,9 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         common: Common {
             selection: workspace::selection(select),
             env,
+            unset: flags.unset_env(),
         },
+        stop,
         jobs: jobs(&args, backend.kind),
         teardown: flags
             .teardown_timeout
@@ -132,11 +150,26 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     };
     let interrupted = scheduler::run(&plan, run);
     report.finish();
+    for warning in again::enter(report.results()) {
+        say(&format!("warning: {warning}"));
+    }
     Ok(scheduler::exit_code(
         &report.outcomes(),
         report.has_trouble(),
         interrupted,
     ))
+}
+
+/// Takes what is asked for by the last run out of the flags: this program sees to it for all modules together.
+fn take_again(flags: &mut RunFlags) -> Option<Again> {
+    let only = std::mem::take(&mut flags.last_failed);
+    let first = std::mem::take(&mut flags.failed_first);
+    let base = match &flags.model {
+        Some(_) => Base::Model,
+        None => Base::Tests,
+    };
+    let only = only.then_some(Again::Only(base));
+    only.or(first.then_some(Again::First))
 }
 
 /// Returns the version that the manifests of all modules ask for, if they agree.

@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) juju: String,
     /// The options with which the tests were built, for a shell.
     pub(crate) build: Vec<String>,
+    /// How many of the slowest tests to show; all for 0.
+    pub(crate) durations: Option<usize>,
 }
 
 /// What is known of one module.
@@ -41,6 +43,8 @@ pub(crate) struct Options {
 struct Module {
     plan: ModulePlan,
     tests: BTreeMap<String, TestResult>,
+    /// The tests that were started.
+    started: BTreeSet<String>,
     running: Option<(String, Instant)>,
     output: VecDeque<String>,
     models: BTreeMap<String, ModelEnd>,
@@ -102,6 +106,7 @@ impl Report {
         let modules = plan.iter().map(|plan| Module {
             plan: plan.clone(),
             tests: BTreeMap::new(),
+            started: BTreeSet::new(),
             running: None,
             output: VecDeque::new(),
             models: BTreeMap::new(),
@@ -140,6 +145,7 @@ impl Report {
             }
             Event::TestStarted { test } => {
                 self.modules[job].output.clear();
+                self.modules[job].started.insert(test.clone());
                 self.modules[job].running = Some((test.clone(), Instant::now()));
                 let name = self.modules[job].test_name(&test);
                 self.progress.started(job, name);
@@ -379,6 +385,28 @@ impl Report {
             .flat_map(|module| module.tests.values())
             .map(|result| result.outcome)
             .collect()
+    }
+
+    /// Returns how many tests have failed so far.
+    pub(crate) fn failures(&self) -> usize {
+        let outcomes = self.outcomes().into_iter();
+        outcomes.filter(|outcome| outcome.is_failure()).count()
+    }
+
+    /// Returns what became of the tests that ran or were kept from it by a failure; not of those that the user left out.
+    pub(crate) fn results(&self) -> Vec<(&ModulePlan, String, Outcome)> {
+        let results = self.modules.iter().flat_map(|module| {
+            let ran = module.results().filter(|(name, result)| {
+                module.started.contains(*name) || !result.outcome.is_success()
+            });
+            ran.map(|(name, result)| (&module.plan, name.to_owned(), result.outcome))
+        });
+        results.collect()
+    }
+
+    /// Says something that the user should know.
+    pub(crate) fn warn(&mut self, message: &str) {
+        self.line(&style::warning(message));
     }
 
     /// Says whether something is wrong although all tests may have passed: models were left over, or a process ended badly.

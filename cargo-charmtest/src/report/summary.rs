@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use charmtest::harness::Outcome;
+use charmtest::harness::{Outcome, slowest};
 
 use super::{ModelEnd, Module, Options, style};
 
@@ -23,6 +23,15 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
         results(modules).filter(|(_, _, result)| is_worth_a_line(result.outcome))
     {
         lines.push(style::test_line(&module.test_name(name), result));
+    }
+    if let Some(limit) = options.durations {
+        let ran = results(modules).filter(|(module, name, _)| module.started.contains(*name));
+        let slowest = slowest(
+            ran.map(|(module, name, result)| (module.test_name(name), result.took)),
+            limit,
+        );
+        let line = |(name, took)| format!("    [{:>8}] {name}", style::duration(took));
+        lines.extend(titled("slowest tests:", slowest.into_iter().map(line)));
     }
     let troubles = modules.iter().filter_map(|module| module.trouble.as_ref());
     lines.extend(troubles.map(|trouble| style::warning(trouble)));

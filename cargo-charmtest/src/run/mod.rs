@@ -1,5 +1,6 @@
 //! Running modules: one process per module, their events merged into one stream.
 
+pub(crate) mod again;
 pub(crate) mod module;
 pub(crate) mod process;
 pub(crate) mod scheduler;

@@ -27,6 +27,8 @@ pub(crate) struct Common {
     pub(crate) selection: Vec<String>,
     /// Variables.
     pub(crate) env: BTreeMap<String, std::ffi::OsString>,
+    /// Variables that it does not get: what they say was given up for something else.
+    pub(crate) unset: Vec<String>,
 }
 
 /// A module to run.
@@ -36,6 +38,8 @@ pub(crate) struct ModulePlan {
     pub(crate) executable: Executable,
     /// The module with its tests.
     pub(crate) module: DescribedModule,
+    /// Whether the module has more tests, which are not to run.
+    pub(crate) only: bool,
 }
 
 impl ModulePlan {
@@ -49,6 +53,7 @@ impl ModulePlan {
             let plan = move |module| Self {
                 executable: executable.clone(),
                 module,
+                only: false,
             };
             description.modules.into_iter().map(plan)
         };
@@ -71,9 +76,16 @@ impl ModulePlan {
         common: &Common,
         messages: &Sender<Message>,
     ) -> io::Result<Group> {
-        let mut child = self
-            .executable
-            .command()
+        let mut command = self.executable.command();
+        common.unset.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        if self.only {
+            for test in &self.module.tests {
+                command.args(["--only", &test.name]);
+            }
+        }
+        let mut child = command
             .args(["--module", &self.module.name])
             .args(&common.selection)
             .envs(&common.env)

@@ -1,13 +1,16 @@
 //! Which module runs when, and what comes of it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use charmtest::harness::{Event, Outcome};
+use charmtest::harness::{Event, Outcome, enough_failures};
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use super::module::{Common, ModulePlan};
 use super::process::Group;
@@ -79,12 +82,57 @@ pub(crate) struct Run<'a> {
     pub(crate) jobs: usize,
     /// How long a tear-down step may take.
     pub(crate) teardown: Duration,
+    /// When to start no more tests.
+    pub(crate) stop: Option<Stop>,
     /// Where messages are sent to.
     pub(crate) sender: Sender<Message>,
     /// Where they arrive.
     pub(crate) messages: Receiver<Message>,
     /// Who tells the user.
     pub(crate) report: &'a mut Report,
+}
+
+/// When to start no more tests because enough have failed.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    limit: usize,
+    /// Holds the file that tells the running modules.
+    directory: TempDir,
+}
+
+impl Stop {
+    /// Stops after so many failures.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no temporary directory can be made.
+    pub(crate) fn after(limit: usize) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("charmtest-").tempdir()?;
+        Ok(Self { limit, directory })
+    }
+
+    /// Returns the file that tells the running modules, once it is there.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.path().join("stop")
+    }
+
+    /// Returns why no more tests start after so many failures, if so, and tells the running modules. What prevents that is
+    /// said: they run to their ends then.
+    fn now(&self, report: &mut Report) -> Option<String> {
+        if report.failures() < self.limit {
+            return None;
+        }
+        let why = enough_failures(self.limit);
+        let (file, fresh) = (self.file(), self.directory.path().join("new"));
+        let written = fs::write(&fresh, &why).and_then(|()| fs::rename(&fresh, &file));
+        if let Err(error) = written {
+            let file = file.display();
+            report.warn(&format!(
+                "modules that run already are not stopped: {file}: {error}"
+            ));
+        }
+        Some(why)
+    }
 }
 
 /// How far the end of an interrupted run has come.
@@ -108,8 +156,9 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
     let mut waiting: VecDeque<Job> = (0..plan.len()).collect();
     let mut running: BTreeMap<Job, Group> = BTreeMap::new();
     let mut ending: Option<Ending> = None;
+    let mut enough: Option<String> = None;
     loop {
-        while ending.is_none() && running.len() < run.jobs {
+        while ending.is_none() && enough.is_none() && running.len() < run.jobs {
             let Some(job) = waiting.pop_front() else {
                 break;
             };
@@ -124,7 +173,11 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
         }
         if running.is_empty() {
             let left = waiting.iter().copied();
-            left.for_each(|job| run.report.not_started(job, "interrupted"));
+            let why = match (ending, &enough) {
+                (None, Some(enough)) => enough,
+                _ => "interrupted",
+            };
+            left.for_each(|job| run.report.not_started(job, why));
             return ending.map(|ending| ending.interrupt);
         }
         match run.messages.recv_timeout(TICK) {
@@ -160,6 +213,10 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
                 });
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        if enough.is_none() {
+            let stop = run.stop.as_ref();
+            enough = stop.and_then(|stop| stop.now(run.report));
         }
         if let Some(late) = ending.filter(|ending| ending.since.elapsed() > ending.limit) {
             ending = Some(hurry(late, &running));

@@ -3,7 +3,7 @@
 mod build;
 mod targets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -44,6 +44,11 @@ impl Executable {
     /// Returns the name of the binary in reports, `package::target`.
     pub(crate) fn id(&self) -> String {
         format!("{}::{}", self.package, self.target)
+    }
+
+    /// Returns the directory of its package.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Makes a command that runs it: in the directory of its package, with the variables that `cargo test` sets.

@@ -12,6 +12,7 @@ mod commands;
 mod durability;
 mod hooks;
 mod life_cycle;
+mod options;
 mod plugins;
 mod random;
 mod readme;

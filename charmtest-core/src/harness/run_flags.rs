@@ -398,7 +398,23 @@ impl RunFlags {
 
     /// Gives the flags to a test binary as variables of its environment.
     pub fn apply_env(&self, command: &mut Command) {
+        for name in self.unset_env() {
+            command.env_remove(name);
+        }
         command.envs(self.to_env());
+    }
+
+    /// Returns the variables of options that are not given: a test binary must not inherit what was given up for another
+    /// option.
+    #[must_use]
+    pub fn unset_env(&self) -> Vec<String> {
+        let given = self.to_env();
+        let options = Self::augment_args(clap::Command::new("options"));
+        let variables = options.get_arguments().filter_map(clap::Arg::get_env);
+        variables
+            .filter(|variable| given.iter().all(|(name, _)| name != variable))
+            .filter_map(|variable| Some(variable.to_str()?.to_owned()))
+            .collect()
     }
 }
 

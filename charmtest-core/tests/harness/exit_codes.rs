@@ -20,6 +20,11 @@ fn exit_codes_tell_how_a_run_went() {
         ("--model Web", 2),
         ("--module nowhere", 2),
         ("--teardown-timeout 0", 2),
+        ("--lf --ff", 2),
+        ("--model m --no-deploy --cloud c", 2),
+        ("--crash-dump sometimes", 2),
+        ("--model-config /nonexistent/model.yaml", 2),
+        ("quiet --durations 3 --maxfail 5 --juju-max-frame-size 9", 0),
         ("--logfile /nonexistent/report.txt", 2),
     ];
     for (line, code) in cases {

@@ -1,0 +1,277 @@
+//! Options of `cargo charmtest` that concern all targets and modules of a run together.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::author::cargo_command;
+use crate::bed::{Bed, Said};
+
+/// `BREAK` names the tests that fail.
+const FIRST: &str = r#"
+use charmtest::prelude::*;
+
+fn breaks(name: &str) {
+    let broken = std::env::var("BREAK").unwrap_or_default();
+    assert!(!broken.split(' ').any(|broken| broken == name), "{name} is broken");
+}
+
+mod builds {
+    use super::*;
+
+    #[charm_test(order = 0, abort_on_fail)]
+    fn deploys() {}
+
+    #[charm_test]
+    fn works() {
+        breaks("works");
+    }
+
+    #[charm_test(tags("slow"))]
+    async fn takes_time() {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+mod waits {
+    use super::*;
+
+    /// Goes on when no more tests are to start.
+    #[charm_test(ignore = "for --maxfail")]
+    async fn for_the_end() {
+        let file = std::env::var_os("CHARMTEST_STOP_FILE").unwrap();
+        while !std::path::Path::new(&file).exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[charm_test(ignore = "for --maxfail")]
+    fn never() {}
+}
+
+charmtest::main!();
+"#;
+
+const SECOND: &str = r#"
+use charmtest::prelude::*;
+
+mod alone {
+    use super::*;
+
+    #[charm_test]
+    fn breaks() {
+        let broken = std::env::var("BREAK").unwrap_or_default();
+        assert!(!broken.contains("alone"), "alone is broken");
+    }
+}
+
+mod fine {
+    use super::*;
+
+    #[charm_test]
+    fn passes() {}
+}
+
+charmtest::main!();
+"#;
+
+fn suite(bed: &Bed, name: &str) -> PathBuf {
+    let dir = bed.path().join(name);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    fs::create_dir_all(dir.join("tests")).unwrap();
+    let target = |name: &str| format!("[[test]]\nname = \"{name}\"\nharness = false\n");
+    let manifest = format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\ntokio = {{ version = \"1\", features = [\"time\"] }}\n{}{}[workspace]\n",
+        root.join("charmtest-core"),
+        target("first-ones"),
+        target("second"),
+    );
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+    fs::write(dir.join("tests/first-ones.rs"), FIRST).unwrap();
+    fs::write(dir.join("tests/second.rs"), SECOND).unwrap();
+    dir
+}
+
+/// Runs cargo with a line of arguments and these tests broken.
+fn cargo(bed: &Bed, dir: &Path, line: &str, broken: &str) -> Said {
+    let args: Vec<&str> = line.split_whitespace().collect();
+    let mut command = cargo_command(bed, dir, &args);
+    command.env("BREAK", broken).output().unwrap().into()
+}
+
+/// Returns the tests whose line begins with `word`, in the order of the report.
+fn tests<'a>(said: &'a Said, word: &str) -> Vec<&'a str> {
+    let report = said.stderr.split("────").next().unwrap_or_default();
+    let lines = report
+        .lines()
+        .filter(|line| line.trim_start().starts_with(word));
+    lines
+        .filter_map(|line| line.split(']').nth(1)?.split_whitespace().nth(1))
+        .collect()
+}
+
+#[test]
+fn what_failed_in_the_last_run_runs_again() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-again");
+    let all = [
+        "builds::deploys",
+        "builds::works",
+        "builds::takes_time",
+        "alone::breaks",
+        "fine::passes",
+    ];
+
+    let said = cargo(&bed, &dir, "charmtest --lf --jobs 1", "");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("none of the selected tests failed in the last run"),
+        "{said:?}"
+    );
+    assert_eq!(tests(&said, "PASS"), all, "{said:?}");
+
+    let said = cargo(&bed, &dir, "charmtest --jobs 1", "works alone");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(
+        tests(&said, "FAIL"),
+        ["builds::works", "alone::breaks"],
+        "{said:?}"
+    );
+
+    // What they build on runs with them.
+    let said = cargo(&bed, &dir, "charmtest --lf --jobs 1", "alone");
+    assert_eq!(
+        tests(&said, "PASS"),
+        ["builds::deploys", "builds::works"],
+        "{said:?}"
+    );
+    assert_eq!(tests(&said, "FAIL"), ["alone::breaks"], "{said:?}");
+    assert!(said.stderr.contains("3 charm tests"), "{said:?}");
+
+    // The other target has none any more, and runs none.
+    let said = cargo(&bed, &dir, "charmtest --last-failed --jobs 1", "alone");
+    assert_eq!(
+        (tests(&said, "PASS").len(), tests(&said, "FAIL")),
+        (0, vec!["alone::breaks"]),
+        "{said:?}"
+    );
+
+    let said = cargo(&bed, &dir, "charmtest --ff --jobs 1", "alone");
+    assert_eq!(tests(&said, "FAIL"), ["alone::breaks"], "{said:?}");
+    let first = said.stderr.find("alone::breaks").unwrap();
+    assert!(
+        first < said.stderr.find("builds::deploys").unwrap(),
+        "{said:?}"
+    );
+
+    // Plain `cargo test` goes by the same record, each target by itself.
+    let said = cargo(&bed, &dir, "test --test second -- --lf", "");
+    assert!(
+        said.stdout.contains("1 passed") && said.stdout.contains("1 filtered out"),
+        "{said:?}"
+    );
+    let said = cargo(&bed, &dir, "charmtest --lf --jobs 1 -p options-again", "");
+    assert_eq!(tests(&said, "PASS"), all, "{said:?}");
+}
+
+#[test]
+fn a_run_stops_after_enough_failures() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-maxfail");
+    let said = cargo(&bed, &dir, "charmtest -x --jobs 1", "works alone");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(tests(&said, "FAIL"), ["builds::works"], "{said:?}");
+    assert!(
+        said.stderr.contains("1 passed, 1 failed, 5 skipped"),
+        "{said:?}"
+    );
+    assert!(
+        said.stderr.contains("not run after 1 failure (--maxfail)"),
+        "{said:?}"
+    );
+
+    let said = cargo(&bed, &dir, "charmtest --maxfail 2 --jobs 1", "works alone");
+    assert_eq!(
+        tests(&said, "FAIL"),
+        ["builds::works", "alone::breaks"],
+        "{said:?}"
+    );
+    assert!(
+        said.stderr.contains("2 passed, 2 failed, 3 skipped"),
+        "{said:?}"
+    );
+
+    // A module that runs beside the one that fails ends its test, and starts no other.
+    let said = cargo(
+        &bed,
+        &dir,
+        "charmtest --include-ignored --maxfail 1 --jobs 3",
+        "alone",
+    );
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let skipped = tests(&said, "SKIP");
+    assert!(
+        tests(&said, "PASS").contains(&"waits::for_the_end"),
+        "{said:?}"
+    );
+    assert!(skipped.contains(&"waits::never"), "{said:?}");
+}
+
+#[test]
+fn the_slowest_tests_are_shown() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-durations");
+    let said = cargo(&bed, &dir, "charmtest --durations 1 -m slow", "");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let shown = said.stderr.split("slowest tests:\n").nth(1).unwrap();
+    assert!(
+        shown.contains("s] options-durations::first-ones builds::takes_time"),
+        "{said:?}"
+    );
+    assert_eq!(tests(&said, "PASS"), ["builds::takes_time"], "{said:?}");
+
+    let said = cargo(&bed, &dir, "test --test first-ones -- --durations 2", "");
+    let shown = said.stderr.split("slowest 2 tests:\n").nth(1).unwrap();
+    assert!(
+        shown
+            .lines()
+            .next()
+            .unwrap()
+            .ends_with("s builds::takes_time"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn options_without_effect_are_refused_before_anything_is_built() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-refused");
+    for (line, text) in [
+        (
+            "--keep-models --destroy-storage",
+            "--destroy-storage has no effect beside --keep-models",
+        ),
+        (
+            "--lf --ff",
+            "--failed-first has no effect beside --last-failed",
+        ),
+        ("--model-config nosuch.yaml", "nosuch.yaml"),
+        ("--crash-dump sometimes", "on-failure"),
+    ] {
+        let said = cargo(&bed, &dir, &format!("charmtest {line}"), "");
+        assert_eq!(said.code, Some(2), "{line}: {said:?}");
+        assert!(said.stderr.contains(text), "{line}: {said:?}");
+        assert!(!said.stderr.contains("Compiling"), "{line}: {said:?}");
+    }
+    let said = cargo(&bed, &dir, "charmtest --juju-max-frame-size 1 fine", "");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(
+        said.stderr
+            .matches("--juju-max-frame-size sets nothing")
+            .count(),
+        1,
+        "{said:?}"
+    );
+}
