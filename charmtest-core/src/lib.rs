@@ -33,6 +33,7 @@ pub mod ops_test;
 pub mod prelude;
 mod registry;
 pub mod wait;
+pub mod workload;
 
 pub use charmtest_macros::charm_test;
 pub use failure::{Ending, Failure, Result, abort, skip, xfail};

@@ -119,6 +119,9 @@ impl Progress {
                     limit_ms: limit.map(millis),
                 })
             }
+            Note::Warning(message) => Some(Event::Warning {
+                message: message.clone(),
+            }),
             Note::Command { command, .. } => {
                 let mut last = self.last_note();
                 // A wait runs commands; what it waits for says more than they do.

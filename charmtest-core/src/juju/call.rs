@@ -1,9 +1,11 @@
 //! One command about to run: arguments, input, limits.
 
 use super::process::Running;
+use super::read::Read;
 use super::shell::command_line;
 use super::{JujuError, Note, Observer, Transcript, TranscriptEntry};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::{Future, IntoFuture};
@@ -51,6 +53,7 @@ pub struct Call {
     limit: Duration,
     cwd: Option<PathBuf>,
     checked: bool,
+    fail_msg: Option<String>,
     transcript: Transcript,
     observer: Observer,
 }
@@ -71,6 +74,7 @@ impl Call {
             limit: LIMIT,
             cwd: None,
             checked: false,
+            fail_msg: None,
             transcript,
             observer,
         }
@@ -137,6 +141,19 @@ impl Call {
         self
     }
 
+    /// Says what it means when the command fails, and [checks](Call::check) it: the error begins with this text.
+    ///
+    /// ```no_run
+    /// # async fn test(ops: charmtest::ops_test::OpsTest) -> charmtest::Result {
+    /// ops.run(["make", "images"]).fail_msg("the images for the charm cannot be built").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fail_msg(mut self, text: impl Into<String>) -> Self {
+        self.fail_msg = Some(text.into());
+        self.check()
+    }
+
     /// Makes an exit code other than 0 part of the [`Output`].
     pub fn unchecked(mut self) -> Self {
         self.checked = false;
@@ -164,11 +181,12 @@ impl Call {
     /// [`JujuError::NotRunnable`] if there is no such program, [`JujuError::TimedOut`] when the time limit is over and, if
     /// the call is checked, [`JujuError::Failed`] if the exit code is not 0.
     pub async fn run(self) -> Result<Output, JujuError> {
-        let (mut running, mut record) = self.start()?;
-        match tokio::time::timeout(self.limit, &mut running).await {
+        let (mut running, mut record) = self.start().map_err(|error| self.in_context(error))?;
+        let result = match tokio::time::timeout(self.limit, &mut running).await {
             Ok(raw) => self.finish(raw, &mut record),
             Err(_) => Err(self.timed_out(running, &mut record)),
-        }
+        };
+        result.map_err(|error| self.in_context(error))
     }
 
     /// Runs the command like [`Call::run`], blocking the thread.
@@ -177,11 +195,12 @@ impl Call {
     ///
     /// The same as those of [`Call::run`].
     pub fn run_blocking(self) -> Result<Output, JujuError> {
-        let (running, mut record) = self.start()?;
-        match running.wait_blocking(self.limit) {
+        let (running, mut record) = self.start().map_err(|error| self.in_context(error))?;
+        let result = match running.wait_blocking(self.limit) {
             Some(raw) => self.finish(raw, &mut record),
             None => Err(self.timed_out(running, &mut record)),
-        }
+        };
+        result.map_err(|error| self.in_context(error))
     }
 
     /// Runs the command and reads its standard output as JSON.
@@ -193,6 +212,17 @@ impl Call {
         let command = self.command_line();
         let output = self.check().run().await?;
         parse_json(&output.stdout, &command, expected)
+    }
+
+    /// Runs the command and reads its standard output; nothing at all, where Juju has nothing to list, is the default.
+    pub(crate) async fn read<T: Read>(self, expected: &'static str) -> Result<T, JujuError> {
+        let command = self.command_line();
+        let output = self.check().run().await?;
+        if output.stdout.trim().is_empty() {
+            return Ok(T::default());
+        }
+        let value: Value = parse_json(&output.stdout, &command, expected)?;
+        T::read(&value).map_err(|why| JujuError::garbage(command, expected, why, &output.stdout))
     }
 
     fn start(&self) -> Result<(Running, Record), JujuError> {
@@ -240,6 +270,17 @@ impl Call {
             return Err(JujuError::failed(self.command_line(), output));
         }
         Ok(output)
+    }
+
+    /// Puts what the caller says about a failure in front of it.
+    fn in_context(&self, error: JujuError) -> JujuError {
+        match &self.fail_msg {
+            Some(text) => JujuError::Context {
+                what: text.clone(),
+                error: Box::new(error),
+            },
+            None => error,
+        }
     }
 
     fn timed_out(&self, running: Running, record: &mut Record) -> JujuError {

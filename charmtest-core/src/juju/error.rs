@@ -72,6 +72,22 @@ pub enum JujuError {
         /// What came of it.
         task: Box<Task>,
     },
+    /// An action gave other results than the test reads: see [`Task::parse`].
+    Results {
+        /// Which, and what is wrong with it.
+        why: String,
+        /// What the action gave.
+        task: Box<Task>,
+    },
+    /// Something went wrong of which the caller said what it means: see [`Call::fail_msg`](super::Call::fail_msg).
+    Context {
+        /// What the caller said.
+        what: String,
+        /// What went wrong.
+        error: Box<JujuError>,
+    },
+    /// Something is not in the model.
+    NotFound(String),
     /// A text that should be a name is none.
     Name(NameError),
     /// Something that cannot be asked of this Juju, or in this way.
@@ -108,7 +124,8 @@ impl JujuError {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Failed { code, .. } => Some(*code),
-            Self::Garbage { .. } | Self::NotScheduled { .. } => Some(0),
+            Self::Garbage { .. } => Some(0),
+            Self::Context { error, .. } => error.code(),
             _ => None,
         }
     }
@@ -121,6 +138,7 @@ impl JujuError {
             | Self::TimedOut { stderr, .. }
             | Self::NotScheduled { stderr, .. } => Some(stderr),
             Self::Task { task, .. } => Some(&task.stderr),
+            Self::Context { error, .. } => error.stderr(),
             _ => None,
         }
     }
@@ -134,6 +152,7 @@ impl JujuError {
             | Self::Garbage { command, .. }
             | Self::NotScheduled { command, .. }
             | Self::NoDirectory { command, .. } => Some(command),
+            Self::Context { error, .. } => error.command(),
             _ => None,
         }
     }
@@ -142,7 +161,8 @@ impl JujuError {
     #[must_use]
     pub fn task(&self) -> Option<&Task> {
         match self {
-            Self::Task { task, .. } => Some(task),
+            Self::Task { task, .. } | Self::Results { task, .. } => Some(task),
+            Self::Context { error, .. } => error.task(),
             _ => None,
         }
     }
@@ -165,12 +185,16 @@ impl JujuError {
                 Some("a call of the test can be given more time with `.timeout(..)`")
             }
             Self::Failed { stderr, .. } => hint_for(stderr),
+            Self::Context { error, .. } => error.hint(),
             _ => None,
         }
     }
 
     /// Tells whether Juju says that the model is not there.
     pub(crate) fn is_model_missing(&self) -> bool {
+        if let Self::Context { error, .. } = self {
+            return error.is_model_missing();
+        }
         let Self::Failed { stderr, .. } = self else {
             return false;
         };
@@ -188,7 +212,7 @@ impl JujuError {
 }
 
 fn hint_for(stderr: &str) -> Option<&'static str> {
-    const HINTS: [(&str, &str); 4] = [
+    const HINTS: [(&str, &str); 7] = [
         (
             "No controllers registered",
             "bootstrap a controller, or use the embedded one: --backend embedded",
@@ -200,6 +224,18 @@ fn hint_for(stderr: &str) -> Option<&'static str> {
         (
             "unable to connect to API",
             "see whether the controller answers: `juju show-controller`",
+        ),
+        (
+            "deploying from directory not supported",
+            "Juju 4 deploys packed charms only: pack it with `ops.build_charm(..)`",
+        ),
+        (
+            "Permission denied (publickey",
+            "Juju 4 puts no key into a model by itself: give it yours with `model.add_ssh_key(..)`",
+        ),
+        (
+            "specifying a revision requires a channel",
+            "give the deployment a channel as well: `.channel(..)`",
         ),
         (
             "is not a valid name",
@@ -264,8 +300,17 @@ impl fmt::Display for JujuError {
                 write_said(f, stderr)
             }
             Self::Task { what, task } => write_task(f, what, task),
+            Self::Results { why, task } => {
+                let results = serde_json::to_string(&task.results).map_err(|_| fmt::Error)?;
+                write!(
+                    f,
+                    "the results of task {} on {} are not what was expected: {why}; they are {results}",
+                    task.id, task.unit
+                )
+            }
+            Self::Context { what, error } => write!(f, "{what}: {error}"),
             Self::Name(error) => error.fmt(f),
-            Self::Unsupported(what) => f.write_str(what),
+            Self::NotFound(what) | Self::Unsupported(what) => f.write_str(what),
         }
     }
 }
@@ -309,6 +354,7 @@ impl Error for JujuError {
             Self::NotRunnable { source, .. } if source.kind() != io::ErrorKind::NotFound => {
                 Some(source)
             }
+            Self::Context { error, .. } => error.source(),
             _ => None,
         }
     }

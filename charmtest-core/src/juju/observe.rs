@@ -17,6 +17,8 @@ pub enum Note {
         /// How long it will wait at most.
         limit: Option<Duration>,
     },
+    /// Something that the user should know and that fails nothing.
+    Warning(String),
     /// A command ended.
     Command {
         /// The command line, ready to paste.

@@ -1,6 +1,7 @@
 //! What came of an action, or of a command on a unit.
 
 use super::JujuError;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// What came of an action, or of a command on a unit.
@@ -47,6 +48,35 @@ impl Task {
             .as_str()
     }
 
+    /// Returns the results as a type of the test's own. Juju makes a text of every result: where the type has a number or a
+    /// boolean, the text is read as one, and where it has a structure or a list, as JSON.
+    ///
+    /// ```
+    /// # fn read(task: &charmtest::juju::Task) -> charmtest::Result {
+    /// #[derive(serde::Deserialize)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// struct Backup {
+    ///     backup_id: String,
+    ///     size: u64,
+    ///     complete: bool,
+    /// }
+    ///
+    /// let backup: Backup = task.parse()?;
+    /// assert!(backup.complete);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`JujuError::Results`] if a result is missing or cannot be read as what the type wants there.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, JujuError> {
+        super::results::parse(&self.results).map_err(|why| JujuError::Results {
+            why: why.to_string(),
+            task: Box::new(self.clone()),
+        })
+    }
+
     /// Turns a task that failed into the error [`JujuError::Task`].
     pub(crate) fn checked(self, what: impl FnOnce() -> String) -> Result<Self, JujuError> {
         if self.success() {
@@ -60,17 +90,28 @@ impl Task {
 }
 
 /// Reads the output of `run`, `exec` (Juju 3 and 4: an object by unit) or `run-action`, `exec` (Juju 2: an object by
-/// tag, or a list). `None` if it holds no task at all.
-pub(crate) fn parse_tasks(text: &str) -> Result<Option<Task>, serde_json::Error> {
+/// tag, or a list). Empty if it holds no task at all.
+pub(crate) fn parse_all_tasks(text: &str) -> Result<Vec<Task>, serde_json::Error> {
     if text.trim().is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let task = match serde_json::from_str(text)? {
-        Value::Object(tasks) => tasks.into_iter().find(|(_, task)| task.is_object()),
-        Value::Array(tasks) => tasks.into_iter().next().map(|task| (String::new(), task)),
-        _ => None,
-    };
-    Ok(task.map(|(target, task)| parse_task(target, &task)))
+    Ok(match serde_json::from_str(text)? {
+        Value::Object(tasks) => tasks
+            .into_iter()
+            .filter(|(_, task)| task.get("status").is_some() || task.get("results").is_some())
+            .map(|(target, task)| parse_task(target, &task))
+            .collect(),
+        Value::Array(tasks) => tasks
+            .iter()
+            .map(|task| parse_task(String::new(), task))
+            .collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// Reads the output of `show-task` (Juju 2: `show-action-output`): one task by itself.
+pub(crate) fn parse_one_task(value: &Value) -> Task {
+    parse_task(String::new(), value)
 }
 
 fn parse_task(target: String, task: &Value) -> Task {

@@ -2,8 +2,11 @@
 
 use super::config::go_duration;
 use super::{Model, awaitable};
-use crate::juju::{Call, JujuError, NameError, Output, Task, UnitName, parse_tasks};
+use crate::juju::{
+    ApplicationName, Call, JujuError, NameError, Output, Task, UnitName, parse_all_tasks,
+};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long an action or a command may take if it is not told.
@@ -12,34 +15,76 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// How much longer the `juju` program may take than what it waits for.
 const MARGIN: Duration = Duration::from_secs(30);
 
+/// Names of units, or why they are none.
+type Units = Result<Vec<UnitName>, NameError>;
+
 impl Model {
     /// Runs an action on a unit, or on the leader (`app/leader`), and waits for it: `juju run` (Juju 2: `juju run-action`).
     ///
     /// ```no_run
-    /// # async fn test(model: charmtest::ops_test::Model) -> Result<(), charmtest::juju::JujuError> {
+    /// # async fn test(model: charmtest::ops_test::Model) -> charmtest::Result {
     /// let task = model.run_action("db/leader", "create-backup").param("keep", 3).await?;
     /// assert_eq!(task.result("status"), Some("finished"));
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Backup { id: String, size: u64 }
+    /// let backup: Backup = task.parse()?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// Awaiting it fails with [`JujuError::Task`], which holds message and results, if the action does not complete;
-    /// with [`JujuError::TimedOut`] if it takes longer than 10 minutes or the limit given; and if Juju knows neither such a
-    /// unit nor such an action.
+    /// Awaiting it fails with [`JujuError::Task`], which holds message and results, if the action does not complete (not if
+    /// it is [unchecked](RunAction::unchecked)); with [`JujuError::TimedOut`] if it takes longer than 10 minutes or the limit
+    /// given; with [`JujuError::NotScheduled`] if Juju knows no such unit or action.
     pub fn run_action<U>(&self, unit: U, action: impl Into<String>) -> RunAction
     where
         U: TryInto<UnitName>,
         NameError: From<U::Error>,
     {
-        RunAction {
+        RunAction(self.run_action_on_units([unit], action))
+    }
+
+    /// Runs an action on several units of one application and waits for all of them, as [`Model::run_action`] for one.
+    ///
+    /// ```no_run
+    /// # async fn test(model: charmtest::ops_test::Model) -> charmtest::Result {
+    /// for task in model.run_action_on_units(["db/0", "db/1"], "flush").await? {
+    ///     assert_eq!(task.result("flushed"), Some("yes"), "on {}", task.unit);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails as [`Model::run_action`] does, with the first task that did not complete.
+    pub fn run_action_on_units<I>(&self, units: I, action: impl Into<String>) -> RunActionOnUnits
+    where
+        I: IntoIterator,
+        I::Item: TryInto<UnitName>,
+        NameError: From<<I::Item as TryInto<UnitName>>::Error>,
+    {
+        RunActionOnUnits {
             model: self.clone(),
-            unit: unit.try_into().map_err(NameError::from),
+            units: unit_names(units),
             action: action.into(),
             params: Map::new(),
             limit: LIMIT,
+            checked: true,
         }
+    }
+
+    /// Returns the actions of an application with their descriptions: `juju actions`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such application.
+    pub async fn actions(&self, application: &str) -> Result<BTreeMap<String, String>, JujuError> {
+        ApplicationName::parse(application)?;
+        let call = self.call(["actions", application, "--format", "json"]);
+        call.read("a list of actions").await
     }
 
     /// Runs a shell command on a unit, or on the leader (`app/leader`), in a hook's context: `juju exec`.
@@ -53,34 +98,190 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// Awaiting it fails with [`JujuError::Task`] if the command's exit code is not 0, and otherwise as
-    /// [`Model::run_action`] does.
+    /// Awaiting it fails with [`JujuError::Task`] if the command's exit code is not 0 (not if it is
+    /// [unchecked](Exec::unchecked)), and otherwise as [`Model::run_action`] does.
     pub fn exec<U>(&self, unit: U, command: impl Into<String>) -> Exec
     where
         U: TryInto<UnitName>,
         NameError: From<U::Error>,
     {
-        Exec {
+        Exec(self.exec_on_units([unit], command))
+    }
+
+    /// Runs a shell command on several units, as [`Model::exec`] on one.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails as [`Model::exec`] does, with the first task that did not succeed.
+    pub fn exec_on_units<I>(&self, units: I, command: impl Into<String>) -> ExecOnUnits
+    where
+        I: IntoIterator,
+        I::Item: TryInto<UnitName>,
+        NameError: From<<I::Item as TryInto<UnitName>>::Error>,
+    {
+        let names = unit_names(units).map(|units| {
+            let units: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+            units.join(",")
+        });
+        self.exec_on("--unit", names, command)
+    }
+
+    /// Runs a shell command on all units of an application, as [`Model::exec`] on one.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails as [`Model::exec`] does, with the first task that did not succeed.
+    pub fn exec_on_application(
+        &self,
+        application: &str,
+        command: impl Into<String>,
+    ) -> ExecOnUnits {
+        let name = ApplicationName::parse(application).map(|name| name.to_string());
+        self.exec_on("--application", name, command)
+    }
+
+    /// Runs a shell command on a machine, outside of any hook: `juju exec --machine`.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails as [`Model::exec`] does, and always in Kubernetes.
+    pub fn exec_on_machine(&self, machine: &str, command: impl Into<String>) -> Exec {
+        Exec(self.exec_on("--machine", Ok(machine.to_owned()), command))
+    }
+
+    fn exec_on(
+        &self,
+        option: &'static str,
+        target: Result<String, NameError>,
+        command: impl Into<String>,
+    ) -> ExecOnUnits {
+        ExecOnUnits {
             model: self.clone(),
-            unit: unit.try_into().map_err(NameError::from),
+            option,
+            target,
             command: command.into(),
             limit: LIMIT,
+            checked: true,
         }
     }
+}
+
+fn unit_names<I>(units: I) -> Units
+where
+    I: IntoIterator,
+    I::Item: TryInto<UnitName>,
+    NameError: From<<I::Item as TryInto<UnitName>>::Error>,
+{
+    let name = |unit: I::Item| unit.try_into().map_err(NameError::from);
+    units.into_iter().map(name).collect()
+}
+
+/// What a builder for one unit shares with that for several.
+macro_rules! one_of_several {
+    ($one:ident, $several:ident) => {
+        impl $one {
+            /// Sets how long it may take; 10 minutes without it.
+            pub fn timeout(mut self, limit: Duration) -> Self {
+                self.0.limit = limit;
+                self
+            }
+
+            /// Makes a failure part of the [`Task`] instead of an error.
+            pub fn unchecked(mut self) -> Self {
+                self.0.checked = false;
+                self
+            }
+
+            async fn run(self) -> Result<Task, JujuError> {
+                let (tasks, command, stderr) = self.0.run_all().await?;
+                let first = tasks.into_iter().next();
+                first.ok_or(JujuError::NotScheduled { command, stderr })
+            }
+        }
+
+        awaitable!($one => Result<Task, JujuError>);
+
+        impl $several {
+            /// Sets how long it may take; 10 minutes without it.
+            pub fn timeout(mut self, limit: Duration) -> Self {
+                self.limit = limit;
+                self
+            }
+
+            /// Makes failures part of the [`Task`]s instead of an error.
+            pub fn unchecked(mut self) -> Self {
+                self.checked = false;
+                self
+            }
+
+            async fn run(self) -> Result<Vec<Task>, JujuError> {
+                Ok(self.run_all().await?.0)
+            }
+        }
+
+        awaitable!($several => Result<Vec<Task>, JujuError>);
+    };
 }
 
 /// An action about to run: see [`Model::run_action`].
 #[must_use = "nothing runs until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct RunAction {
+pub struct RunAction(RunActionOnUnits);
+
+impl RunAction {
+    /// Sets a parameter: text, a number, a boolean, or any nested value.
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.0 = self.0.param(name, value);
+        self
+    }
+
+    /// Sets parameters.
+    pub fn params(mut self, params: impl IntoIterator<Item = (String, Value)>) -> Self {
+        self.0 = self.0.params(params);
+        self
+    }
+
+    /// Starts the action without waiting for it: `juju run --background` (Juju 2: `juju run-action` without `--wait`).
+    ///
+    /// ```no_run
+    /// # async fn test(model: charmtest::ops_test::Model) -> charmtest::Result {
+    /// let backup = model.run_action("db/0", "create-backup").start().await?;
+    /// model.remove_unit("db/1").await?;
+    /// assert_eq!(backup.wait().await?.result("status"), Some("finished"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If Juju knows no such unit or action.
+    pub async fn start(self) -> Result<super::PendingTask, JujuError> {
+        let run = self.0;
+        let call = run.model.call([run.command()]);
+        let call = if run.model.juju().version().is_2() {
+            call.args(["--format", "json"])
+        } else {
+            call.arg("--background")
+        };
+        let what = format!("action {}", run.action);
+        let (model, limit) = (run.model.clone(), run.limit);
+        super::PendingTask::started(model, run.complete(call)?, what, limit).await
+    }
+}
+
+/// An action about to run on several units: see [`Model::run_action_on_units`].
+#[must_use = "nothing runs until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct RunActionOnUnits {
     model: Model,
-    unit: Result<UnitName, NameError>,
+    units: Units,
     action: String,
     params: Map<String, Value>,
     limit: Duration,
+    checked: bool,
 }
 
-impl RunAction {
+impl RunActionOnUnits {
     /// Sets a parameter: text, a number, a boolean, or any nested value.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.params.insert(name.into(), value.into());
@@ -93,74 +294,69 @@ impl RunAction {
         self
     }
 
-    /// Sets how long the action may take; 10 minutes without it.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
-        self
+    fn command(&self) -> &'static str {
+        self.model.spelled("run-action", "run")
     }
 
-    async fn run(self) -> Result<Task, JujuError> {
-        let unit = self.unit?;
-        let command = if self.model.juju().version().is_2() {
-            "run-action"
-        } else {
-            "run"
-        };
+    /// Appends units, action and parameters.
+    fn complete(self, call: Call) -> Result<Call, JujuError> {
+        let units = self.units?;
+        let call = call.args(units.iter().map(UnitName::as_str));
+        Ok(call.arg(self.action).args(param_arguments(&self.params)?))
+    }
+
+    async fn run_all(self) -> Result<(Vec<Task>, String, String), JujuError> {
         let wait = format!("--wait={}", go_duration(self.limit));
-        let call = self.model.call([
-            command,
-            "--format",
-            "json",
-            &wait,
-            unit.as_str(),
-            &self.action,
-        ]);
-        let call = call.args(param_arguments(&self.params)?);
-        let task = run_task(call, self.limit).await?;
-        task.checked(|| format!("action {}", self.action))
+        let call = self.model.call([self.command(), "--format", "json", &wait]);
+        let what = format!("action {}", self.action);
+        let (limit, checked) = (self.limit, self.checked);
+        run_tasks(self.complete(call)?, limit, checked, &what).await
     }
 }
 
-awaitable!(RunAction => Result<Task, JujuError>);
+one_of_several!(RunAction, RunActionOnUnits);
 
-/// A command about to run on a unit: see [`Model::exec`].
+/// A command about to run on a unit or a machine: see [`Model::exec`].
 #[must_use = "nothing runs until this is awaited"]
 #[derive(Clone, Debug)]
-pub struct Exec {
+pub struct Exec(ExecOnUnits);
+
+/// A command about to run on several units: see [`Model::exec_on_units`].
+#[must_use = "nothing runs until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct ExecOnUnits {
     model: Model,
-    unit: Result<UnitName, NameError>,
+    option: &'static str,
+    target: Result<String, NameError>,
     command: String,
     limit: Duration,
+    checked: bool,
 }
 
-impl Exec {
-    /// Sets how long the command may take; 10 minutes without it.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    async fn run(self) -> Result<Task, JujuError> {
-        let unit = self.unit?;
-        let wait = if self.model.juju().version().is_2() {
-            "--timeout"
-        } else {
-            "--wait"
-        };
+impl ExecOnUnits {
+    async fn run_all(self) -> Result<(Vec<Task>, String, String), JujuError> {
+        let target = self.target?;
+        let wait = self.model.spelled("--timeout", "--wait");
         let call = self
             .model
-            .call(["exec", "--format", "json", "--unit", unit.as_str(), wait]);
+            .call(["exec", "--format", "json", self.option, &target, wait]);
         // One word: Juju hands it to the shell as it is.
         let call = call.args([&go_duration(self.limit), "--", &self.command]);
-        let mut task = run_task(call, self.limit).await?;
-        if task.unit.is_empty() {
-            task.unit = unit.to_string();
+        let what = format!("command `{}`", self.command);
+        let (mut tasks, command, stderr) = run_tasks(call, self.limit, false, &what).await?;
+        for task in &mut tasks {
+            if task.unit.is_empty() {
+                task.unit.clone_from(&target);
+            }
         }
-        task.checked(|| format!("command `{}`", self.command))
+        if self.checked {
+            tasks = check_all(tasks, &what)?;
+        }
+        Ok((tasks, command, stderr))
     }
 }
 
-awaitable!(Exec => Result<Task, JujuError>);
+one_of_several!(Exec, ExecOnUnits);
 
 /// Returns parameters as `juju run` takes them: it reads each value as YAML, and JSON is YAML. So text stays text (`"5"`) and
 /// nested values need no file, which a confined `juju` could not read from everywhere.
@@ -176,17 +372,37 @@ fn param_arguments(params: &Map<String, Value>) -> Result<Vec<String>, JujuError
     params.iter().map(argument).collect()
 }
 
-/// Runs a command that waits for a task. Its exit code says nothing alone: 0 also stands for an action that failed or was
-/// given to no unit, 1 also for one that ran.
-async fn run_task(call: Call, limit: Duration) -> Result<Task, JujuError> {
+/// Runs a command that waits for tasks, and returns them, with the command line and what it said. Its exit code says
+/// nothing alone: 0 also stands for an action that failed or was given to no unit, 1 also for one that ran.
+async fn run_tasks(
+    call: Call,
+    limit: Duration,
+    checked: bool,
+    what: &str,
+) -> Result<(Vec<Task>, String, String), JujuError> {
     let call = call.timeout(limit.saturating_add(MARGIN));
     let command = call.command_line();
     let output = call.await?;
-    read_task(&output, command, limit)
+    let mut tasks = read_tasks(&output, &command, limit)?;
+    if checked {
+        tasks = check_all(tasks, what)?;
+    }
+    Ok((tasks, command, output.stderr))
 }
 
-fn read_task(output: &Output, command: String, limit: Duration) -> Result<Task, JujuError> {
+fn check_all(tasks: Vec<Task>, what: &str) -> Result<Vec<Task>, JujuError> {
+    let check = |task: Task| task.checked(|| what.to_owned());
+    tasks.into_iter().map(check).collect()
+}
+
+/// Reads what a command that waits for tasks left behind: at least one task.
+pub(super) fn read_tasks(
+    output: &Output,
+    command: &str,
+    limit: Duration,
+) -> Result<Vec<Task>, JujuError> {
     let stderr = output.stderr.clone();
+    let command = command.to_owned();
     // Juju 3 and 4: `timed out waiting for results from: unit a/0`; Juju 2: `timeout reached`
     if !output.success() && (stderr.contains("timed out") || stderr.contains("timeout reached")) {
         return Err(JujuError::TimedOut {
@@ -195,9 +411,18 @@ fn read_task(output: &Output, command: String, limit: Duration) -> Result<Task, 
             stderr,
         });
     }
-    match parse_tasks(&output.stdout) {
-        Ok(Some(task)) => Ok(task),
-        Ok(None) if output.success() => Err(JujuError::NotScheduled { command, stderr }),
+    // Juju 3 and 4, for units some of which are not there: exit code 0, and the tasks of the others
+    if stderr.contains("could not be scheduled") {
+        return Err(JujuError::NotScheduled { command, stderr });
+    }
+    match parse_all_tasks(&output.stdout) {
+        Ok(tasks) if !tasks.is_empty() => Ok(tasks),
+        // Juju 3: exit code 0 and no output; Juju 4 also, for a unit that is not there
+        Ok(_) if output.success() => Err(JujuError::NotScheduled { command, stderr }),
+        // Juju 4, for an action that is not there: `action "x" not defined for unit "a/0". (not found)`
+        Ok(_) if stderr.contains("not defined for unit") => {
+            Err(JujuError::NotScheduled { command, stderr })
+        }
         Err(error) if output.success() => Err(JujuError::garbage(
             command,
             "the result of a task",
@@ -224,8 +449,8 @@ mod tests {
             stdout: stdout.to_owned(),
             stderr: stderr.to_owned(),
         };
-        read_task(&output, "juju run".to_owned(), Duration::from_secs(60))?
-            .checked(|| "action say".to_owned())
+        let tasks = read_tasks(&output, "juju run", Duration::from_secs(60))?;
+        Ok(check_all(tasks, "action say")?.remove(0))
     }
 
     #[test]
@@ -285,7 +510,7 @@ mod tests {
         )
         .unwrap_err();
         assert!(
-            matches!(unknown, JujuError::Failed { code: 1, .. }),
+            matches!(unknown, JujuError::NotScheduled { .. }),
             "{unknown:?}"
         );
 

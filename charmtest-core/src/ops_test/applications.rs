@@ -4,17 +4,14 @@ use super::{Model, awaitable};
 use crate::juju::{ApplicationName, Call, JujuError};
 
 impl Model {
-    /// Relates two applications, each `application` or `application:endpoint`: `juju integrate` (Juju 2: `juju relate`).
+    /// Relates two applications, each `application` or `application:endpoint`: `juju integrate` (Juju 2: `juju relate`). The
+    /// second may be the URL of an [offer](Model::offer), which is then consumed.
     ///
     /// # Errors
     ///
     /// If Juju refuses: the relation is there already, or there is none or more than one between the two.
     pub async fn integrate(&self, a: &str, b: &str) -> Result<(), JujuError> {
-        let command = if self.juju().version().is_2() {
-            "relate"
-        } else {
-            "integrate"
-        };
+        let command = self.spelled("relate", "integrate");
         self.call([command, a, b]).check().await?;
         Ok(())
     }
@@ -23,10 +20,11 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// If there is no such relation.
-    pub async fn remove_relation(&self, a: &str, b: &str) -> Result<(), JujuError> {
-        self.call(["remove-relation", a, b]).check().await?;
-        Ok(())
+    /// Awaiting it fails if there is no such relation.
+    pub fn remove_relation(&self, a: &str, b: &str) -> RemoveRelation {
+        RemoveRelation {
+            call: self.call(["remove-relation", a, b]),
+        }
     }
 
     /// Removes an application: `juju remove-application`. It goes while the charm runs its hooks; wait for that with
@@ -78,6 +76,28 @@ impl Model {
         Ok(())
     }
 }
+
+/// A relation about to be removed: see [`Model::remove_relation`].
+#[must_use = "nothing is removed until this is awaited"]
+#[derive(Clone, Debug)]
+pub struct RemoveRelation {
+    call: Call,
+}
+
+impl RemoveRelation {
+    /// Goes on when hooks fail.
+    pub fn force(mut self) -> Self {
+        self.call = self.call.arg("--force");
+        self
+    }
+
+    async fn run(self) -> Result<(), JujuError> {
+        self.call.check().await?;
+        Ok(())
+    }
+}
+
+awaitable!(RemoveRelation => Result<(), JujuError>);
 
 /// A removal about to happen: see [`Model::remove_application`].
 #[must_use = "nothing is removed until this is awaited"]

@@ -40,9 +40,11 @@ struct Setting {
 
 /// One key in the output of `juju model-config`; capitals are Juju's.
 #[derive(Deserialize)]
-struct ModelSetting {
+pub(super) struct ModelSetting {
     #[serde(rename = "Value", alias = "value", default)]
-    value: Value,
+    pub(super) value: Value,
+    #[serde(rename = "Source", alias = "source", default)]
+    pub(super) source: String,
 }
 
 impl Model {
@@ -117,13 +119,27 @@ impl Model {
     ///
     /// If the command fails.
     pub async fn model_config(&self) -> Result<BTreeMap<String, Value>, JujuError> {
+        let values = self.model_settings().await?.into_iter();
+        Ok(values.map(|(key, setting)| (key, setting.value)).collect())
+    }
+
+    pub(super) async fn model_settings(&self) -> Result<BTreeMap<String, ModelSetting>, JujuError> {
         let call = self.call(["model-config", "--format", "json"]);
-        let config: BTreeMap<String, ModelSetting> =
-            call.json("the configuration of a model").await?;
-        Ok(config
-            .into_iter()
-            .map(|(key, setting)| (key, setting.value))
-            .collect())
+        call.json("the configuration of a model").await
+    }
+
+    /// Gives keys of the model's configuration their defaults again: `juju model-config --reset`.
+    ///
+    /// # Errors
+    ///
+    /// If the command fails; Juju 4.0 also fails for a key that was never set.
+    pub async fn reset_model_config(&self, keys: &[&str]) -> Result<(), JujuError> {
+        if !keys.is_empty() {
+            self.call(["model-config", "--reset", &keys.join(",")])
+                .check()
+                .await?;
+        }
+        Ok(())
     }
 
     /// Sets keys of the model's configuration: `juju model-config`.
@@ -142,39 +158,6 @@ impl Model {
             self.call(["model-config"]).args(pairs).check().await?;
         }
         Ok(())
-    }
-
-    /// Runs `update-status` hooks every `interval` while the future runs, then as often as before, whatever comes of it.
-    ///
-    /// ```no_run
-    /// # async fn test(model: charmtest::ops_test::Model) -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::time::Duration;
-    ///
-    /// model.fast_forward(Duration::from_secs(10), model.wait_for_idle().status("active").into_future()).await??;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the interval cannot be read or set. When the returned future is dropped half-way, the interval stays.
-    pub async fn fast_forward<F: Future>(
-        &self,
-        interval: Duration,
-        work: F,
-    ) -> Result<F::Output, JujuError> {
-        const KEY: &str = "update-status-hook-interval";
-        let before = self.model_config().await?.remove(KEY);
-        let before = before
-            .as_ref()
-            .and_then(Value::as_str)
-            .unwrap_or("5m")
-            .to_owned();
-        self.set_model_config([(KEY, go_duration(interval))])
-            .await?;
-        let output = work.await;
-        self.set_model_config([(KEY, before)]).await?;
-        Ok(output)
     }
 }
 

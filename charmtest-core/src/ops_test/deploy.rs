@@ -11,10 +11,11 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Where a charm comes from.
 ///
-/// Text is a path if it begins with `.` or `/` or ends in `.charm`, else a name in Charmhub; paths are always paths.
+/// Text is a path if it begins with `.` or `/` or ends in `.charm`, `.yaml` or `.yml` (a bundle), else a name in Charmhub;
+/// paths are always paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Charm {
-    /// A charm on this machine.
+    /// A charm or a bundle on this machine.
     Path(PathBuf),
     /// A charm in Charmhub.
     Name(String),
@@ -38,7 +39,7 @@ fn local_path(path: &Path) -> OsString {
 }
 
 /// Returns `name=value`, whatever bytes a path has.
-fn pair(name: &str, value: &OsStr) -> OsString {
+pub(super) fn pair(name: &str, value: &OsStr) -> OsString {
     let mut pair = OsString::from(name);
     pair.push("=");
     pair.push(value);
@@ -47,7 +48,8 @@ fn pair(name: &str, value: &OsStr) -> OsString {
 
 impl From<&str> for Charm {
     fn from(text: &str) -> Self {
-        if text.starts_with(['.', '/']) || text.ends_with(".charm") {
+        let file = [".charm", ".yaml", ".yml"];
+        if text.starts_with(['.', '/']) || file.iter().any(|end| text.ends_with(end)) {
             return Self::Path(text.into());
         }
         Self::Name(text.to_owned())
@@ -111,9 +113,35 @@ impl Deploy {
         self.option("--resource", pair(name, value.as_ref()))
     }
 
-    /// Sets the base, as `ubuntu@24.04`.
+    /// Sets the base, as `ubuntu@24.04` (Juju 3 and later).
     pub fn base(self, base: &str) -> Self {
         self.option("--base", base)
+    }
+
+    /// Sets the series, as `jammy` (Juju 2 and 3).
+    pub fn series(self, series: &str) -> Self {
+        self.option("--series", series)
+    }
+
+    /// Binds endpoints to spaces, as `database=internal`, or all others, as `public`; several are separated by spaces.
+    pub fn bind(self, bindings: &str) -> Self {
+        self.option("--bind", bindings)
+    }
+
+    /// Attaches storage that is detached, as `data/0`; several are separated by commas.
+    pub fn attach_storage(self, storage: &str) -> Self {
+        self.option("--attach-storage", storage)
+    }
+
+    /// Lays a file over a bundle; may be repeated. Charms take none.
+    pub fn overlay(self, path: impl AsRef<Path>) -> Self {
+        let path = local_path(path.as_ref());
+        self.option("--overlay", path)
+    }
+
+    /// Uses machines of the model for those of a bundle, as `existing` or `existing,0=2`. Charms take none.
+    pub fn map_machines(self, map: &str) -> Self {
+        self.option("--map-machines", map)
     }
 
     /// Sets the channel, as `14/stable`.
@@ -165,6 +193,7 @@ impl Deploy {
     }
 
     async fn run(self) -> Result<(), JujuError> {
+        self.check_version()?;
         let mut call = self
             .model
             .call([OsString::from("deploy"), self.charm.argument()]);
@@ -176,20 +205,51 @@ impl Deploy {
     }
 }
 
+impl Deploy {
+    fn check_version(&self) -> Result<(), JujuError> {
+        let has = |name| self.options.iter().any(|option| option == name);
+        if has("--base") {
+            self.model.needs_bases("deploy")?;
+        }
+        if has("--series") {
+            self.model.needs_series("deploy")?;
+        }
+        Ok(())
+    }
+}
+
 awaitable!(Deploy => Result<(), JujuError>);
 
 /// A refresh about to happen: see [`Model::refresh`].
 #[must_use = "nothing is refreshed until this is awaited"]
 #[derive(Clone, Debug)]
 pub struct Refresh {
+    model: Model,
     application: String,
     call: Call,
+    path: bool,
+    config: bool,
+    based: bool,
 }
 
 impl Refresh {
     /// Refreshes to a charm on this machine.
-    pub fn path(self, path: impl AsRef<Path>) -> Self {
+    pub fn path(mut self, path: impl AsRef<Path>) -> Self {
+        self.path = true;
         self.option("--path", local_path(path.as_ref()))
+    }
+
+    /// Sets a configuration option of the charm, as [`Deploy::config`] does (Juju 3 and later). Juju 4.0 ignores it together
+    /// with [`Refresh::path`], so that is refused.
+    pub fn config(mut self, key: &str, value: impl Into<ConfigValue>) -> Self {
+        self.config = true;
+        let value = value.into();
+        self.option("--config", format!("{key}={value}"))
+    }
+
+    /// Sets a storage directive, as `("data", "1G")`.
+    pub fn storage(self, name: &str, directive: &str) -> Self {
+        self.option("--storage", format!("{name}={directive}"))
     }
 
     /// Refreshes to another charm in Charmhub.
@@ -212,8 +272,9 @@ impl Refresh {
         self.option("--resource", pair(name, value.as_ref()))
     }
 
-    /// Sets the base, as `ubuntu@24.04`.
-    pub fn base(self, base: &str) -> Self {
+    /// Sets the base, as `ubuntu@24.04` (Juju 3 and later).
+    pub fn base(mut self, base: &str) -> Self {
+        self.based = true;
         self.option("--base", base)
     }
 
@@ -236,6 +297,23 @@ impl Refresh {
 
     async fn run(self) -> Result<(), JujuError> {
         ApplicationName::parse(&self.application)?;
+        let version = self.model.juju().version();
+        if self.based {
+            self.model.needs_bases("refresh")?;
+        }
+        if self.config && version.is_2() {
+            return Err(JujuError::Unsupported(format!(
+                "`juju refresh` of Juju {version} takes no configuration; set it with `model.set_config(\"{}\", ..)`",
+                self.application
+            )));
+        }
+        if self.config && self.path && version.major >= 4 {
+            return Err(JujuError::Unsupported(format!(
+                "`juju refresh --path` of Juju {version} ignores configuration; set it with `model.set_config(\"{}\", ..)` \
+                 afterwards",
+                self.application
+            )));
+        }
         self.call.timeout(LIMIT).check().await?;
         Ok(())
     }
@@ -247,6 +325,15 @@ impl Model {
     /// Deploys a charm: `juju deploy`. It returns when Juju has taken the order; wait for the units.
     ///
     /// A charm is a path, relative to the working directory (under cargo: the package), or a name in Charmhub: see [`Charm`].
+    /// Bundles are deployed likewise; options for charms, as a name or a configuration, are not for them.
+    ///
+    /// ```no_run
+    /// # async fn test(model: charmtest::ops_test::Model) -> charmtest::Result {
+    /// model.deploy("./hello.charm").name("web").units(2).config("port", 8080).await?;
+    /// model.deploy("./bundle.yaml").overlay("./small.yaml").trust().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -268,8 +355,12 @@ impl Model {
     pub fn refresh(&self, application: impl Into<String>) -> Refresh {
         let application = application.into();
         Refresh {
+            model: self.clone(),
             call: self.call(["refresh", &application]),
             application,
+            path: false,
+            config: false,
+            based: false,
         }
     }
 }

@@ -1,14 +1,25 @@
 //! What a charm test works with: [`OpsTest`] and [`Model`].
 
 mod action;
+mod application;
 mod applications;
 mod build;
 mod cloud;
 mod config;
+mod constraints;
 mod debug_log;
 mod deploy;
+mod fast_forward;
 mod keep;
+mod machines;
 mod model;
+mod offers;
+mod pending_task;
+mod resources;
+mod secrets;
+mod show;
+mod ssh;
+mod storage;
 mod test;
 mod track;
 mod track_error;
@@ -16,15 +27,31 @@ mod tracker;
 mod units;
 
 pub use crate::juju::{Note, Observer};
-pub use action::{Exec, RunAction};
-pub use applications::{RemoveApplication, Trust};
+pub use action::{Exec, ExecOnUnits, RunAction, RunActionOnUnits};
+pub use application::{Application, Unit};
+pub use applications::{RemoveApplication, RemoveRelation, Trust};
 pub use build::BuildError;
 pub use cloud::{AddK8s, ForgetCloud};
 pub use config::ConfigValue;
+pub use constraints::Constraints;
 pub use debug_log::DebugLog;
 pub use deploy::{Charm, Deploy, Refresh};
+pub use fast_forward::{FastForward, FastForwardGuard};
 pub use keep::Keep;
+pub use machines::{AddMachine, RemoveMachine};
 pub use model::{CreateModel, Model};
+pub use offers::{
+    Consume, CreateOffer, Offer, OfferConnection, OfferEndpoint, RemoveOffer, RemoveSaas,
+};
+pub use pending_task::PendingTask;
+pub use resources::Resource;
+pub use secrets::{
+    AddSecret, RemoveSecret, Secret, SecretAccess, SecretContent, SecretRevision, ShowSecret,
+    UpdateSecret,
+};
+pub use show::{ApplicationInfo, Data, Databag, RelationData, UnitData, UnitInfo, UnitRelation};
+pub use ssh::{Scp, Ssh};
+pub use storage::{DetachStorage, RemoveStorage, Storage, StorageAttachment};
 pub use test::{OpsTest, OpsTestParts};
 pub use track::{ForgetModel, TrackModel};
 pub use track_error::TrackError;

@@ -1,13 +1,13 @@
 //! A model: its life, its status, waiting for it.
 
+use super::fast_forward::Fast;
 use crate::juju::{BackendKind, Call, Juju, JujuError, ModelName, Observer, Status};
 use crate::wait::{Wait, WaitForIdle};
 use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long making a model may take: a Kubernetes cloud has to make a namespace and start an operator.
@@ -57,6 +57,7 @@ struct Identity {
     uuid: String,
     kubernetes: bool,
     cloud: String,
+    fast: Mutex<Option<Fast>>,
 }
 
 impl Model {
@@ -148,6 +149,7 @@ impl Model {
                 uuid: shown.model_uuid,
                 kubernetes: shown.model_type == "caas",
                 cloud: shown.cloud,
+                fast: Mutex::default(),
             }),
         })
     }
@@ -241,10 +243,24 @@ impl Model {
         &self.identity.full_name
     }
 
+    /// Returns the name with the owner, if that is known, and without the controller.
+    pub(super) fn qualified_name(&self) -> String {
+        match self.identity.name.owner() {
+            Some(owner) => format!("{owner}/{}", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+
     /// Returns the UUID.
     #[must_use]
     pub fn uuid(&self) -> &str {
         &self.identity.uuid
+    }
+
+    /// Reads or changes what is known about the interval of `update-status`.
+    pub(super) fn with_fast<T>(&self, look: impl FnOnce(&mut Option<Fast>) -> T) -> T {
+        let fast = &self.identity.fast;
+        look(&mut fast.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells whether it is a Kubernetes model (`caas`) rather than one of machines (`iaas`).
@@ -337,6 +353,23 @@ impl Model {
         Wait::new(self.clone(), ready)
     }
 
+    /// Waits until a condition on the status is true for the first time, within 10 minutes: [`Model::wait`] with one success.
+    ///
+    /// ```no_run
+    /// # async fn test(model: charmtest::ops_test::Model) -> charmtest::Result {
+    /// model.remove_unit("web/1").await?;
+    /// model.block_until(|status| status.units_of("web").len() == 1).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails as [`Model::wait`] does.
+    pub fn block_until<'a>(&self, condition: impl FnMut(&Status) -> bool + Send + 'a) -> Wait<'a> {
+        self.wait(condition).successes(1)
+    }
+
     /// Waits until every unit is idle and stays so for a while, within 10 minutes; fails at once when one is in error.
     ///
     /// The parameters are pytest-operator's. What differs: a unit in error is never idle, units are counted per application,
@@ -347,16 +380,5 @@ impl Model {
     /// Awaiting it fails with a [`WaitError`](crate::wait::WaitError) that names each unit that is in error or still busy.
     pub fn wait_for_idle(&self) -> WaitForIdle {
         WaitForIdle::new(self.clone())
-    }
-
-    /// Returns what `juju show-unit` says of a unit: its addresses, and its relations with their data.
-    ///
-    /// # Errors
-    ///
-    /// If the command fails, as for a unit that is not there.
-    pub async fn show_unit(&self, unit: &str) -> Result<Value, JujuError> {
-        let call = self.call(["show-unit", unit, "--format", "json"]);
-        let mut units: BTreeMap<String, Value> = call.json("a unit").await?;
-        Ok(units.pop_first().map_or(Value::Null, |(_, unit)| unit))
     }
 }

@@ -52,10 +52,7 @@ impl Model {
         }
         let status = self.status().await?;
         if status.app(application).is_none() {
-            return Err(JujuError::Unsupported(format!(
-                "there is no application `{application}` in the model {} to scale",
-                self.full_name()
-            )));
+            return Err(self.not_there("application", application));
         }
         let units: Vec<&str> = status
             .units_of(application)
@@ -110,6 +107,12 @@ impl AddUnit {
     /// Places the units, as `0` or `lxd:0`; several are separated by commas.
     pub fn to(mut self, placement: &str) -> Self {
         self.call = self.call.arg("--to").arg(placement);
+        self
+    }
+
+    /// Attaches storage that is detached, as `data/0`; several are separated by commas.
+    pub fn attach_storage(mut self, storage: &str) -> Self {
+        self.call = self.call.arg("--attach-storage").arg(storage);
         self
     }
 

@@ -114,6 +114,7 @@ impl WaitForIdle {
 
     async fn run(self) -> Result<Status, WaitError> {
         self.validate()?;
+        self.model.check_idle_period(self.goal.idle_period);
         let what = self.describe();
         let pace = Pace {
             what: what.clone(),

@@ -35,6 +35,26 @@ impl FakeJuju {
         ))
     }
 
+    /// Makes a `juju` that answers as a real Juju 4.0.15 did: to a command line that matches a pattern of the shell with what
+    /// the record of that number holds. To anything else it answers with an error.
+    pub(crate) fn recorded(answers: &[(&str, &str)]) -> Self {
+        let answer = |(pattern, id): &(&str, &str)| {
+            let record = record(id);
+            let text = |key: &str| record[key].as_str().unwrap().replace('\'', r"'\''");
+            let pattern = pattern.replace(' ', "\\ ");
+            format!(
+                "{pattern}) printf '%s' '{}'; printf '%s' '{}' >&2; exit {};;\n",
+                text("stdout"),
+                text("stderr"),
+                record["exit"]
+            )
+        };
+        let cases: String = answers.iter().map(answer).collect();
+        Self::with_model(&format!(
+            "case \"$*\" in\n{cases}esac\necho \"ERROR nobody recorded: $*\" >&2; exit 99"
+        ))
+    }
+
     pub(crate) fn program(&self) -> PathBuf {
         self.dir.path().join("juju")
     }
@@ -53,7 +73,16 @@ impl FakeJuju {
     }
 
     pub(crate) async fn model_of(&self, kind: BackendKind) -> Model {
-        let juju = self.juju().with_kind(kind);
+        self.model_on(self.juju().with_kind(kind)).await
+    }
+
+    /// Returns the model `c:m` on this `juju` as one of that version.
+    pub(crate) async fn model_of_version(&self, version: &str) -> Model {
+        self.model_on(self.juju().with_version(version.parse().unwrap()))
+            .await
+    }
+
+    async fn model_on(&self, juju: Juju) -> Model {
         let model = Model::adopt(&juju, &"c:m".try_into().unwrap())
             .await
             .unwrap()
@@ -73,6 +102,20 @@ impl FakeJuju {
         text.to_string()
             .replace(&format!("{}/", self.dir.path().display()), "")
     }
+}
+
+/// Returns a record of the session of commands with a real Juju 4.0.15: `TOPIC-NUMBER`.
+fn record(id: &str) -> serde_json::Value {
+    let topic = id.rsplit_once('-').unwrap().0;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../conformance/recordings/juju-4.0.15/cli")
+        .join(format!("{topic}.jsonl"));
+    let text = fs::read_to_string(file).unwrap();
+    let of_it = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        (record["id"] == id).then_some(record)
+    };
+    text.lines().find_map(of_it).unwrap()
 }
 
 /// Writes an executable script. Another process does it: a file that this process had open for writing could be open in a

@@ -3,12 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod backend;
+mod entities;
 mod fake;
+mod fast_forward;
 mod idle;
 mod juju;
 mod model;
 mod names;
 mod ops_test;
 mod status;
+mod tasks;
 mod track;
+mod versions;
 mod wait;
+mod workload;

@@ -40,14 +40,37 @@ fn deploying() {
             .to("0")
             .trust()
             .await?;
-        model.refresh("web").path("charms/new.charm").await?;
-        model.refresh("db").channel("14/edge").await
+        model
+            .deploy("bundle.yaml")
+            .overlay("small.yaml")
+            .map_machines("existing")
+            .trust()
+            .await?;
+        model
+            .deploy("db")
+            .bind("public database=internal")
+            .attach_storage("data/0")
+            .series("jammy")
+            .await?;
+        model
+            .refresh("web")
+            .path("charms/new.charm")
+            .config("port", 1)
+            .storage("data", "1G")
+            .await?;
+        model
+            .refresh("db")
+            .channel("14/edge")
+            .base("ubuntu@24.04")
+            .await
     });
     assert_snapshot!(calls, @r"
     deploy --model c:m ./hello web --num-units 2 --config port=80 --config tls=true
     deploy --model c:m postgresql --channel 14/stable --revision 7 --base ubuntu@24.04 --constraints cores=2 --resource blob=./b.txt --to 0 --trust
-    refresh --model c:m web --path ./charms/new.charm
-    refresh --model c:m db --channel 14/edge
+    deploy --model c:m ./bundle.yaml --overlay ./small.yaml --map-machines existing --trust
+    deploy --model c:m db --bind public database=internal --attach-storage data/0 --series jammy
+    refresh --model c:m web --path ./charms/new.charm --config port=1 --storage data=1G
+    refresh --model c:m db --channel 14/edge --base ubuntu@24.04
     ");
 }
 
@@ -56,10 +79,12 @@ fn everyday_commands() {
     let calls = calls("", |model| async move {
         model.integrate("web:db", "db").await?;
         model.remove_relation("web", "db").await?;
+        model.remove_relation("web:db", "db").force().await?;
         model.set_config("web", [("port", 80)]).await?;
         model.reset_config("web", &["port", "tls"]).await?;
         model.set_config::<_, &str, &str>("web", []).await?;
         model.add_unit("web").units(2).to("0,1").await?;
+        model.add_unit("web").attach_storage("data/1").await?;
         model.remove_unit("web/1").force().await?;
         model.remove_application("web").destroy_storage().await?;
         model.resolved("web/0").no_retry().await?;
@@ -80,9 +105,11 @@ fn everyday_commands() {
     assert_snapshot!(calls, @r"
     integrate --model c:m web:db db
     remove-relation --model c:m web db
+    remove-relation --model c:m web:db db --force
     config --model c:m web port=80
     config --model c:m web --reset port,tls
     add-unit --model c:m web --num-units 2 --to 0,1
+    add-unit --model c:m web --attach-storage data/1
     remove-unit --model c:m --no-prompt --force web/1
     remove-application --model c:m --no-prompt web --destroy-storage
     resolved --model c:m --no-retry web/0
@@ -214,7 +241,6 @@ fn configuration_is_read() {
     let script = r#"case "$1" in
         config) echo '{"application":"web","settings":{"port":{"type":"int","value":80,"source":"default"},"name":{"type":"string","source":"unset"}}}';;
         model-config) echo '{"update-status-hook-interval":{"Value":"5m","Source":"default"}}';;
-        show-unit) echo '{"web/0":{"leader":true}}';;
         esac"#;
     let fake = FakeJuju::with_model(script);
     run(async {
@@ -228,28 +254,7 @@ fn configuration_is_read() {
             model.model_config().await.unwrap()["update-status-hook-interval"],
             json!("5m")
         );
-        assert_eq!(
-            model.show_unit("web/0").await.unwrap(),
-            json!({"leader": true})
-        );
     });
-}
-
-#[test]
-fn fast_forward_puts_the_interval_back() {
-    let script = r#"[ "$*" = "model-config --model c:m --format json" ] && echo '{"update-status-hook-interval":{"Value":"7m","Source":"model"}}'; exit 0"#;
-    let calls = calls(script, |model| async move {
-        let failed: Result<(), &str> = model
-            .fast_forward(Duration::from_secs(10), async { Err("no") })
-            .await?;
-        assert_eq!(failed, Err("no"));
-        Ok(())
-    });
-    assert_snapshot!(calls, @r"
-    model-config --model c:m --format json
-    model-config --model c:m update-status-hook-interval=10s
-    model-config --model c:m update-status-hook-interval=7m
-    ");
 }
 
 #[test]

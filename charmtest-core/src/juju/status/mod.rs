@@ -11,7 +11,7 @@ pub use predicates::{
     any_blocked, any_error, any_maintenance, any_waiting,
 };
 
-use read::Read;
+use super::read::Read;
 use std::collections::BTreeMap;
 
 /// The status of a model.
@@ -283,6 +283,38 @@ impl Status {
         self.units_of(application)
             .into_iter()
             .find(|(_, unit)| unit.leader)
+    }
+
+    /// Returns the number of a unit's machine; of its principal's, for a subordinate. `None` in Kubernetes.
+    #[must_use]
+    pub fn machine_of(&self, unit: &str) -> Option<&str> {
+        let own = &self.unit(unit)?.machine;
+        if !own.is_empty() {
+            return Some(own);
+        }
+        let principals = self
+            .applications
+            .values()
+            .flat_map(|app| app.units.values());
+        principals
+            .into_iter()
+            .find(|principal| principal.subordinates.contains_key(unit))
+            .map(|principal| principal.machine.as_str())
+            .filter(|machine| !machine.is_empty())
+    }
+
+    /// Returns the address at which a test can reach a unit: in Kubernetes the pod's, else the public address, else the first
+    /// one of its machine. `None` while there is none.
+    #[must_use]
+    pub fn address_of(&self, unit: &str) -> Option<&str> {
+        let shown = self.unit(unit)?;
+        let machine = || self.machine(self.machine_of(unit)?);
+        [&shown.address, &shown.public_address]
+            .into_iter()
+            .chain(machine().map(|machine| &machine.dns_name))
+            .chain(machine().and_then(|machine| machine.ip_addresses.first()))
+            .map(String::as_str)
+            .find(|address| !address.is_empty())
     }
 
     /// Returns a machine, or a container on one (`0/lxd/1`).

@@ -1,46 +1,11 @@
-//! Reading a status from JSON, field by field.
-//!
-//! By hand and not derived: every test author compiles this crate, of which the derived code was a large part.
+//! Reading a status from JSON.
 
 use super::{
     Application, Base, Machine, ModelInfo, Offer, Relation, RemoteApplication, Status, StatusInfo,
     Unit,
 };
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::fmt;
-
-/// What can be read from JSON. Its default value stands for `null` and for what is missing.
-pub(super) trait Read: Default {
-    fn read(value: &Value) -> Result<Self, Misshapen>;
-}
-
-/// Where JSON has another shape than it should have.
-#[derive(Debug)]
-pub(super) struct Misshapen {
-    /// The keys that lead there, the innermost first.
-    path: Vec<String>,
-    expected: &'static str,
-}
-
-impl Misshapen {
-    fn new(expected: &'static str) -> Self {
-        Self {
-            path: Vec::new(),
-            expected,
-        }
-    }
-}
-
-impl fmt::Display for Misshapen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            return write!(f, "it is not {}", self.expected);
-        }
-        let path: Vec<&str> = self.path.iter().rev().map(String::as_str).collect();
-        write!(f, "`{}` is not {}", path.join("."), self.expected)
-    }
-}
+use crate::juju::read::{Misshapen, Object, Read};
+use serde_json::Value;
 
 impl Read for Status {
     fn read(value: &Value) -> Result<Self, Misshapen> {
@@ -74,7 +39,7 @@ impl Read for ModelInfo {
 impl Read for StatusInfo {
     fn read(value: &Value) -> Result<Self, Misshapen> {
         let object = Object::of(value)?;
-        if let Some(failed) = object.status_error()? {
+        if let Some(failed) = status_error(&object)? {
             return Ok(failed);
         }
         Ok(Self {
@@ -124,7 +89,7 @@ impl Read for Application {
             version: object.get("version")?,
             endpoint_bindings: object.get("endpoint-bindings")?,
         };
-        Ok(match object.status_error()? {
+        Ok(match status_error(&object)? {
             Some(status) => Self {
                 status,
                 charm_rev: -1,
@@ -168,7 +133,7 @@ impl Read for Unit {
             provider_id: object.get("provider-id")?,
             subordinates: object.get("subordinates")?,
         };
-        Ok(match object.status_error()? {
+        Ok(match status_error(&object)? {
             Some(failed) => Self {
                 workload: failed.clone(),
                 agent: failed,
@@ -193,7 +158,7 @@ impl Read for Machine {
             hardware: object.get("hardware")?,
             containers: object.get("containers")?,
         };
-        Ok(match object.status_error()? {
+        Ok(match status_error(&object)? {
             Some(failed) => Self {
                 agent: failed.clone(),
                 instance: failed,
@@ -227,90 +192,13 @@ impl Read for Offer {
     }
 }
 
-/// A JSON object under reading.
-struct Object<'a>(&'a Map<String, Value>);
-
-impl<'a> Object<'a> {
-    fn of(value: &'a Value) -> Result<Self, Misshapen> {
-        value
-            .as_object()
-            .map(Self)
-            .ok_or_else(|| Misshapen::new("an object"))
-    }
-
-    fn get<T: Read>(&self, key: &str) -> Result<T, Misshapen> {
-        read_at(key, self.0.get(key).unwrap_or(&Value::Null))
-    }
-
-    /// Returns the status `failed` if the controller could not tell about this object.
-    fn status_error(&self) -> Result<Option<StatusInfo>, Misshapen> {
-        let message: String = self.get("status-error")?;
-        Ok((!message.is_empty()).then(|| StatusInfo {
-            current: "failed".to_owned(),
-            message: message.clone(),
-            status_error: message,
-            ..StatusInfo::default()
-        }))
-    }
-}
-
-fn read_at<T: Read>(key: &str, value: &Value) -> Result<T, Misshapen> {
-    if value.is_null() {
-        return Ok(T::default());
-    }
-    T::read(value).map_err(|mut error| {
-        error.path.push(key.to_owned());
-        error
-    })
-}
-
-impl<T: Read> Read for BTreeMap<String, T> {
-    fn read(value: &Value) -> Result<Self, Misshapen> {
-        // A loop: collecting would sort, and be compiled once more for each type.
-        let mut map = Self::new();
-        for (key, value) in Object::of(value)?.0 {
-            map.insert(key.clone(), read_at(key, value)?);
-        }
-        Ok(map)
-    }
-}
-
-impl<T: Read> Read for Vec<T> {
-    fn read(value: &Value) -> Result<Self, Misshapen> {
-        let items = value.as_array().ok_or_else(|| Misshapen::new("a list"))?;
-        let item = |(at, item): (usize, &Value)| read_at(&at.to_string(), item);
-        items.iter().enumerate().map(item).collect()
-    }
-}
-
-impl<T: Read> Read for Option<T> {
-    fn read(value: &Value) -> Result<Self, Misshapen> {
-        T::read(value).map(Some)
-    }
-}
-
-impl Read for Value {
-    fn read(value: &Value) -> Result<Self, Misshapen> {
-        Ok(value.clone())
-    }
-}
-
-/// Says which JSON a plain type is read from.
-macro_rules! plain {
-    ($($kind:ty: $expected:literal, $read:expr;)*) => {$(
-        impl Read for $kind {
-            fn read(value: &Value) -> Result<Self, Misshapen> {
-                let read: fn(&Value) -> Option<Self> = $read;
-                read(value).ok_or_else(|| Misshapen::new($expected))
-            }
-        }
-    )*};
-}
-
-plain! {
-    String: "a text", |value| value.as_str().map(str::to_owned);
-    bool: "a boolean", Value::as_bool;
-    i64: "a whole number", Value::as_i64;
-    u64: "a whole number of 0 or more", Value::as_u64;
-    usize: "a whole number of 0 or more", |value| value.as_u64()?.try_into().ok();
+/// Returns the status `failed` if the controller could not tell about this object.
+fn status_error(object: &Object<'_>) -> Result<Option<StatusInfo>, Misshapen> {
+    let message: String = object.get("status-error")?;
+    Ok((!message.is_empty()).then(|| StatusInfo {
+        current: "failed".to_owned(),
+        message: message.clone(),
+        status_error: message,
+        ..StatusInfo::default()
+    }))
 }

@@ -38,7 +38,7 @@ async fn keeps_its_motto_in_the_database(model: &Model) -> Result {
         .await?;
     let server = kv::server_of(model, "db/0").await?;
     let unit = model.show_unit("client/0").await?;
-    let namespace = &unit["relation-info"][0]["application-data"]["namespace"];
+    let namespace = &unit.relations[0].application_data["namespace"];
     let get = json!({"do": "get", "ns": namespace, "key": "motto"});
     model
         .wait(|_| kv::ask(&server, &get).is_ok_and(|answer| answer["value"] == "per aspera"))
