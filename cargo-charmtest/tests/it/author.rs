@@ -73,7 +73,7 @@ charmtest::main!();
 "#;
 
 /// Writes the crate and returns its directory. All tests share one target directory, so that the library is built once.
-fn author(bed: &Bed, name: &str) -> PathBuf {
+pub(crate) fn author(bed: &Bed, name: &str) -> PathBuf {
     let dir = bed.path().join(name);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     fs::create_dir_all(dir.join("tests/integration")).unwrap();

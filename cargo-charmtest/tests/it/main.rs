@@ -7,6 +7,7 @@ mod bed;
 mod bundle;
 mod charm_store;
 mod charms;
+mod clean;
 mod clients;
 mod commands;
 mod durability;

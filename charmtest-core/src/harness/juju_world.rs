@@ -1,6 +1,6 @@
 //! The real world: models of the selected backend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io;
@@ -33,6 +33,8 @@ pub(super) struct JujuWorld {
     register: Arc<Register>,
     /// What the record says of the modules' own models, by the names that they were announced under.
     deeds: Mutex<BTreeMap<String, Deed>>,
+    /// Models that could not be made because somebody else has one of the name.
+    foreign: Mutex<BTreeSet<String>>,
     /// The controller that Juju takes where none is named; empty if it does not say.
     default_controller: OnceCell<String>,
 }
@@ -48,6 +50,7 @@ impl JujuWorld {
             options,
             register: Arc::new(register),
             deeds: Mutex::default(),
+            foreign: Mutex::default(),
             default_controller: OnceCell::new(),
             settings,
             backend: OnceLock::new(),
@@ -163,6 +166,10 @@ impl JujuWorld {
         self.default_controller.get_or_init(ask).await
     }
 
+    fn foreign(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.foreign.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn deeds(&self) -> MutexGuard<'_, BTreeMap<String, Deed>> {
         self.deeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,6 +216,9 @@ impl World for JujuWorld {
             let juju = &self.backend()?.juju;
             let juju = juju.clone().with_observer(tenant.observer.clone());
             let name = self.name(model)?;
+            if self.foreign().contains(model) {
+                return Ok(None);
+            }
             let found = Model::adopt(&juju, &name).await?;
             let entered = self.deeds().get(model).cloned();
             let Some(found) = found else {
@@ -253,7 +263,17 @@ impl World for JujuWorld {
                 config_file: self.settings.model_config.clone(),
                 config: BTreeMap::new(),
             };
-            let made = Model::create(&juju, &name, options).await?;
+            let made = match Model::create(&juju, &name, options).await {
+                Err(error) if error.is_name_taken() => {
+                    // Somebody else's: the tear-down must not find it.
+                    self.foreign().insert(model.to_owned());
+                    if let Some(deed) = &deed {
+                        deed.gone();
+                    }
+                    return Err(error.into());
+                }
+                made => made?,
+            };
             if let Some(deed) = &deed {
                 deed.made(made.full_name(), made.uuid());
             }

@@ -190,6 +190,14 @@ impl JujuError {
         }
     }
 
+    /// Tells whether Juju says that the name of a new model is taken (3.6, 4.0: `model admin/m already exists`).
+    pub(crate) fn is_name_taken(&self) -> bool {
+        self.code().is_some()
+            && self
+                .stderr()
+                .is_some_and(|said| said.contains("already exists"))
+    }
+
     /// Tells whether Juju says that the model is not there.
     pub(crate) fn is_model_missing(&self) -> bool {
         if let Self::Context { error, .. } = self {

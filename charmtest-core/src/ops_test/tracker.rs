@@ -321,10 +321,7 @@ impl Tracker {
                 Ok(model)
             }
             Err(error) => {
-                if error
-                    .stderr()
-                    .is_some_and(|said| said.contains("already exists"))
-                {
+                if error.is_name_taken() {
                     // Somebody else's: it must not be touched.
                     if let Some(deed) = &tracked.deed {
                         deed.gone();

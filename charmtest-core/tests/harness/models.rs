@@ -26,6 +26,7 @@ case "$1" in
 version) echo 3.6.28-ubuntu-amd64 ;;
 controllers) echo '{"controllers":{"c":{}},"current-controller":"c"}' ;;
 add-model)
+    [ -e "$here/taken" ] && { touch "$here/models/$3"; echo "ERROR model admin/$3 already exists" >&2; exit 1; }
     cat "$XDG_STATE_HOME"/charmtest/models/*.json > "$here/record-of-$3"
     touch "$here/models/$3"
     hangs add-model ;;
@@ -225,6 +226,18 @@ fn tracked_models_end_before_the_own_one_the_newest_first() {
     ");
     assert_eq!(code, Some(0));
     assert_eq!(world.models(), [""; 0]);
+    assert_eq!(world.on_record(), [""; 0]);
+}
+
+#[test]
+fn a_model_of_somebody_else_with_the_name_is_not_touched() {
+    let world = World::new();
+    world.touch("taken");
+    let run = world.run("tracking::interrupted", &["never_reached"]);
+    assert_eq!(run.code, Some(101));
+    assert!(run.stdout.contains("already exists"), "{}", run.stdout);
+    assert_eq!(world.calls("destroy-model"), [""; 0]);
+    assert_eq!(world.models(), ["tracking-interrupted-XXXX"]);
     assert_eq!(world.on_record(), [""; 0]);
 }
 

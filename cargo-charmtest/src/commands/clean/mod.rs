@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use charmtest::harness::{OwnedModel, OwnerState, ownership_dir, read_ownership};
-use charmtest::juju::{BackendKind, Juju, ModelName, kill_all_commands};
+use charmtest::juju::{BackendKind, Juju, ModelName, kill_all_commands, quote};
 use charmtest::ops_test::Model;
 use charmtest_controller::DataDir;
 use tokio::signal::unix::{SignalKind, signal};
@@ -264,10 +264,9 @@ impl Cleaning {
                 return End::NotThere(Some("another model has its name now".to_owned()));
             }
             Identity::Unsure => {
-                let name = &entry.model;
+                let by_hand = by_hand(entry);
                 return End::Left(format!(
-                    "its run ended while it was being made, so the model of this name may be somebody else's; if it is not: \
-                     juju destroy-model --no-prompt --force --destroy-storage {name}"
+                    "its run ended while it was being made, so the model of this name may be somebody else's; if it is not: {by_hand}"
                 ));
             }
         }
@@ -312,6 +311,20 @@ impl Cleaning {
         }
         heading("Summary", &parts.join(", "))
     }
+}
+
+/// Returns the command that destroys a model without asking whose it is.
+fn by_hand(entry: &OwnedModel) -> String {
+    let variable = |name: &str| {
+        let data = entry.juju_data.as_ref();
+        data.map_or_else(String::new, |data| format!("{name}={} ", quote(data)))
+    };
+    let juju = match entry.backend == BackendKind::Embedded.to_string() {
+        true => variable("CHARMTEST_DATA") + "cargo charmtest juju",
+        false => variable("JUJU_DATA") + "juju",
+    };
+    let name = &entry.model;
+    format!("{juju} destroy-model --no-prompt --force --destroy-storage {name}")
 }
 
 /// Finds the model that has the name of an entry now, and whether it holds applications.
