@@ -38,7 +38,12 @@ pub(crate) fn finish(command: &mut Command) -> Run {
 
 /// Returns a command that runs the binary as cargo would, untouched by the variables of this process.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(&*BINARY);
+    command_of("harness-fixture")
+}
+
+/// Returns a command that runs another binary under test.
+pub(crate) fn command_of(name: &str) -> Command {
+    let mut command = Command::new(BINARIES.join(name));
     let ours = |name: &str| {
         ["CHARMTEST_", "NEXTEST", "RUST_", "CLICOLOR", "NO_COLOR"]
             .iter()
@@ -57,8 +62,8 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// Cargo builds examples for `cargo test`, but not for `cargo test --test harness`; so it is asked for, once.
-static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+/// The directory of the binaries. Cargo builds examples for `cargo test`, but not for `cargo test --test harness`; so it is asked for, once.
+static BINARIES: LazyLock<PathBuf> = LazyLock::new(|| {
     let executable = std::env::current_exe().unwrap();
     let profile = executable.parent().and_then(Path::parent).unwrap();
     let mut build = Command::new(env!("CARGO"));
@@ -69,6 +74,8 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         "charmtest-core",
         "--example",
         "harness-fixture",
+        "--example",
+        "harness-models-fixture",
     ]);
     if profile.ends_with("release") {
         build.arg("--release");
@@ -77,8 +84,8 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .unwrap();
-    assert!(built.success(), "the fixture does not build");
-    profile.join("examples/harness-fixture")
+    assert!(built.success(), "the fixtures do not build");
+    profile.join("examples")
 });
 
 /// Shows a run for a snapshot, without what differs from run to run.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use charmtest::harness::{Event, OwnedModel, OwnerState, Title, read_ownership};
 use tempfile::TempDir;
 
-use crate::binary::{Run, command, finish};
+use crate::binary::{Run, command_of, finish};
 use crate::signals::{interrupt_until_it_ends, send};
 
 /// Knows models by files below `models`. What it does out of the ordinary is said by files beside it:
@@ -107,7 +107,7 @@ impl World {
     }
 
     fn command(&self, module: &str, arguments: &[&str]) -> Command {
-        let mut command = command();
+        let mut command = command_of("harness-models-fixture");
         command
             .args(["--backend", "juju", "--juju"])
             .arg(self.path().join("juju"))
@@ -213,16 +213,16 @@ fn told(event: Event) -> Option<String> {
 #[test]
 fn tracked_models_end_before_the_own_one_the_newest_first() {
     let world = World::new();
-    let (code, story) = world.story("tracking::several", &[]);
+    let (code, story) = world.story("several", &[]);
     insta::assert_snapshot!(story.join("\n"), @r"
-    named tracking-several-XXXX
+    named several-XXXX
     named c:cos
-    named c:tracking-several-loki-XXXX
-    tracking::several::are_tracked Passed
-    tracking::several::are_found_again Passed
-    destroyed c:tracking-several-loki-XXXX
+    named c:several-loki-XXXX
+    several::are_tracked Passed
+    several::are_found_again Passed
+    destroyed c:several-loki-XXXX
     destroyed c:cos
-    destroyed tracking-several-XXXX
+    destroyed several-XXXX
     ");
     assert_eq!(code, Some(0));
     assert_eq!(world.models(), [""; 0]);
@@ -233,11 +233,11 @@ fn tracked_models_end_before_the_own_one_the_newest_first() {
 fn a_model_of_somebody_else_with_the_name_is_not_touched() {
     let world = World::new();
     world.touch("taken");
-    let run = world.run("tracking::interrupted", &["never_reached"]);
+    let run = world.run("interrupted", &["never_reached"]);
     assert_eq!(run.code, Some(101));
     assert!(run.stdout.contains("already exists"), "{}", run.stdout);
     assert_eq!(world.calls("destroy-model"), [""; 0]);
-    assert_eq!(world.models(), ["tracking-interrupted-XXXX"]);
+    assert_eq!(world.models(), ["interrupted-XXXX"]);
     assert_eq!(world.on_record(), [""; 0]);
 }
 
@@ -245,7 +245,7 @@ fn a_model_of_somebody_else_with_the_name_is_not_touched() {
 fn a_model_is_on_record_before_it_is_made() {
     let world = World::new();
     world.touch("undying-cos");
-    let run = world.run("tracking::several", &["--destroy-storage=false"]);
+    let run = world.run("several", &["--destroy-storage=false"]);
     assert_eq!(run.code, Some(101));
     let record = fs::read_to_string(world.path().join("record-of-cos")).unwrap();
     let before: Vec<OwnedModel> = serde_json::Deserializer::from_str(&record)
@@ -259,7 +259,7 @@ fn a_model_is_on_record_before_it_is_made() {
     assert!(
         own.uuid
             .as_ref()
-            .is_some_and(|uuid| uuid.starts_with("uuid-tracking-several-"))
+            .is_some_and(|uuid| uuid.starts_with("uuid-several-"))
     );
     assert_eq!(
         (cos.model.as_str(), cos.uuid.as_deref(), cos.title),
@@ -276,7 +276,7 @@ fn a_model_is_on_record_before_it_is_made() {
     );
     assert!(!left.destroy_storage);
     assert_eq!(left.juju, world.path().join("juju"));
-    assert_eq!(left.module, "tracking::several");
+    assert_eq!(left.module, "several");
     assert_eq!(world.calls("destroy-model").len(), 3);
     assert!(
         world
@@ -289,11 +289,11 @@ fn a_model_is_on_record_before_it_is_made() {
 #[test]
 fn one_that_cannot_be_destroyed_keeps_no_other_from_its_end() {
     let world = World::new();
-    world.touch("undying-tracking-several-loki");
-    let run = world.run("tracking::several", &[]);
+    world.touch("undying-several-loki");
+    let run = world.run("several", &[]);
     assert_eq!(run.code, Some(101));
-    assert_eq!(world.models(), ["tracking-several-loki-XXXX"]);
-    assert_eq!(world.on_record(), ["c:tracking-several-loki-XXXX"]);
+    assert_eq!(world.models(), ["several-loki-XXXX"]);
+    assert_eq!(world.on_record(), ["c:several-loki-XXXX"]);
     let end: Vec<String> = run
         .stderr
         .lines()
@@ -301,9 +301,9 @@ fn one_that_cannot_be_destroyed_keeps_no_other_from_its_end() {
         .map(|line| mask(&line.replace(&format!("{}/", world.path().display()), "")))
         .collect();
     insta::assert_snapshot!(end.join("\n"), @r"
-    charmtest: error: model c:tracking-several-loki-XXXX could not be destroyed: `juju destroy-model c:tracking-several-loki-XXXX --no-prompt --destroy-storage --force` failed with exit code 1: cannot destroy
+    charmtest: error: model c:several-loki-XXXX could not be destroyed: `juju destroy-model c:several-loki-XXXX --no-prompt --destroy-storage --force` failed with exit code 1: cannot destroy
     charmtest: to remove what was left: `cargo charmtest clean`, or
-    charmtest:   juju destroy-model --no-prompt --force --destroy-storage c:tracking-several-loki-XXXX
+    charmtest:   juju destroy-model --no-prompt --force --destroy-storage c:several-loki-XXXX
     ");
 }
 
@@ -311,7 +311,7 @@ fn one_that_cannot_be_destroyed_keeps_no_other_from_its_end() {
 fn a_tear_down_that_hangs_is_bounded_step_by_step() {
     let world = World::new();
     world.touch("hang-destroy-model");
-    let (code, story) = world.story("tracking::several", &["--teardown-timeout", "300ms"]);
+    let (code, story) = world.story("several", &["--teardown-timeout", "300ms"]);
     assert_eq!(code, Some(101));
     let left: Vec<&String> = story
         .iter()
@@ -328,15 +328,15 @@ fn a_tear_down_that_hangs_is_bounded_step_by_step() {
 #[test]
 fn models_that_were_there_and_models_to_keep_stay() {
     let world = World::new().with_model("there");
-    let (code, story) = world.story("tracking::taken", &[]);
+    let (code, story) = world.story("taken", &[]);
     insta::assert_snapshot!(story.join("\n"), @r#"
-    named tracking-taken-XXXX
+    named taken-XXXX
     warning model c:there was there before: cloud in track_model("there") has no effect
     named c:mine
-    tracking::taken::twice Passed
+    taken::twice Passed
     kept c:mine : its test keeps it
     kept c:there : it was there before
-    destroyed tracking-taken-XXXX
+    destroyed taken-XXXX
     "#);
     assert_eq!(code, Some(0));
     assert_eq!(world.models(), ["mine", "there"]);
@@ -350,7 +350,7 @@ fn models_that_were_there_and_models_to_keep_stay() {
 #[test]
 fn a_cloud_goes_after_its_models_and_is_named_if_it_does_not() {
     let world = World::new();
-    let (code, _) = world.story("tracking::clouds", &[]);
+    let (code, _) = world.story("clouds", &[]);
     assert_eq!(code, Some(0));
     let ends = || {
         let calls = world.calls("");
@@ -363,10 +363,10 @@ fn a_cloud_goes_after_its_models_and_is_named_if_it_does_not() {
     destroy-model c:beside --no-prompt --destroy-storage --force
     destroy-model c:on --no-prompt --destroy-storage --force
     remove-cloud k8s --controller c
-    destroy-model c:tracking-clouds-XXXX --no-prompt --destroy-storage --force
+    destroy-model c:clouds-XXXX --no-prompt --destroy-storage --force
     ");
     world.touch("undying-cloud");
-    let run = world.run("tracking::clouds", &[]);
+    let run = world.run("clouds", &[]);
     assert_eq!(run.code, Some(101));
     assert!(
         run.stderr
@@ -381,7 +381,7 @@ fn a_cloud_goes_after_its_models_and_is_named_if_it_does_not() {
         run.stderr
     );
     // A cloud cannot go while a model on it stays.
-    let run = world.run("tracking::clouds", &["--keep-models"]);
+    let run = world.run("clouds", &["--keep-models"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
         run.stderr
@@ -403,10 +403,7 @@ fn a_model_of_an_owner_or_a_controller_is_made_once_and_then_taken() {
     ] {
         let world = World::new();
         for _ in 0..2 {
-            let run = world.run(
-                "tracking::interrupted",
-                &["never_reached", "--model", model],
-            );
+            let run = world.run("interrupted", &["never_reached", "--model", model]);
             assert_eq!(run.code, Some(0), "{}", run.stderr);
             let kept = format!("model {model} was kept");
             assert!(run.stderr.contains(&kept), "{}", run.stderr);
@@ -425,11 +422,11 @@ fn a_model_of_an_owner_or_a_controller_is_made_once_and_then_taken() {
 #[test]
 fn the_own_model_has_the_alias_that_the_user_gave_it() {
     let world = World::new();
-    let run = world.run("tracking::several", &["--model-alias", "cos"]);
+    let run = world.run("several", &["--model-alias", "cos"]);
     assert_eq!(run.code, Some(101));
     assert!(
         run.stdout
-            .contains("the alias `cos` stands for model c:tracking-several-"),
+            .contains("the alias `cos` stands for model c:several-"),
         "{}",
         run.stdout
     );
@@ -438,14 +435,14 @@ fn the_own_model_has_the_alias_that_the_user_gave_it() {
 #[test]
 fn a_model_that_vanishes_fails_its_tests_and_is_torn_down_without_a_complaint() {
     let world = World::new();
-    let (code, story) = world.story("tracking::vanishing", &[]);
+    let (code, story) = world.story("vanishing", &[]);
     insta::assert_snapshot!(story.join("\n"), @r"
-    named tracking-vanishing-XXXX
+    named vanishing-XXXX
     named c:cos
-    tracking::vanishing::goes Failed
-    tracking::vanishing::is_still_gone Failed
+    vanishing::goes Failed
+    vanishing::is_still_gone Failed
     destroyed c:cos
-    destroyed tracking-vanishing-XXXX
+    destroyed vanishing-XXXX
     ");
     assert_eq!(code, Some(101));
     assert_eq!(world.on_record(), [""; 0]);
@@ -454,21 +451,21 @@ fn a_model_that_vanishes_fails_its_tests_and_is_torn_down_without_a_complaint() 
 #[test]
 fn a_controller_that_stops_answering_holds_nobody_up() {
     let world = World::new();
-    let (code, story) = world.story("tracking::stuck", &["--teardown-timeout", "300ms"]);
+    let (code, story) = world.story("stuck", &["--teardown-timeout", "300ms"]);
     assert_eq!(code, Some(101));
     assert!(
         story
             .iter()
-            .any(|line| line == "tracking::stuck::waits_for_an_answer TimedOut"),
+            .any(|line| line == "stuck::waits_for_an_answer TimedOut"),
         "{story:?}"
     );
     assert!(
         story
             .iter()
-            .any(|line| line.starts_with("left tracking-stuck-XXXX : destroying it failed")),
+            .any(|line| line.starts_with("left stuck-XXXX : destroying it failed")),
         "{story:?}"
     );
-    assert_eq!(world.on_record(), ["c:tracking-stuck-XXXX"]);
+    assert_eq!(world.on_record(), ["c:stuck-XXXX"]);
 }
 
 #[test]
@@ -476,7 +473,7 @@ fn a_signal_while_the_model_is_made_removes_it_all_the_same() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let world = World::new();
         world.touch("hang-add-model");
-        let mut child = world.start("tracking::interrupted", &[]);
+        let mut child = world.start("interrupted", &[]);
         world.wait_for("hangs");
         assert_eq!(world.models().len(), 1);
         send(signal, &child);
@@ -490,7 +487,7 @@ fn a_signal_while_the_model_is_made_removes_it_all_the_same() {
 fn a_signal_in_a_test_ends_all_its_models() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let world = World::new();
-        let mut child = world.start("tracking::interrupted", &[]);
+        let mut child = world.start("interrupted", &[]);
         world.wait_for("signal");
         assert_eq!(world.models().len(), 2);
         send(signal, &child);
@@ -505,7 +502,7 @@ fn a_signal_in_the_tear_down_lets_it_go_on() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let world = World::new();
         world.touch("slow-destroy");
-        let mut child = world.start("tracking::several", &[]);
+        let mut child = world.start("several", &[]);
         world.wait_for("destroying");
         send(signal, &child);
         // What comes next in the tear-down tells that it went on.
@@ -521,7 +518,7 @@ fn a_second_signal_in_the_tear_down_names_what_is_left_and_leaves_it_on_record()
     let world = World::new();
     world.touch("slow-destroy");
     let mut child = world
-        .command("tracking::several", &[])
+        .command("several", &[])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -543,12 +540,12 @@ fn a_second_signal_in_the_tear_down_names_what_is_left_and_leaves_it_on_record()
 #[test]
 fn a_killed_run_leaves_its_models_on_record() {
     let world = World::new();
-    let mut child = world.start("tracking::interrupted", &[]);
+    let mut child = world.start("interrupted", &[]);
     world.wait_for("signal");
     send("KILL", &child);
     assert_eq!(child.wait().unwrap().signal(), Some(9));
-    assert_eq!(world.models(), ["cos", "tracking-interrupted-XXXX"]);
-    assert_eq!(world.on_record(), ["c:tracking-interrupted-XXXX", "c:cos"]);
+    assert_eq!(world.models(), ["cos", "interrupted-XXXX"]);
+    assert_eq!(world.on_record(), ["c:interrupted-XXXX", "c:cos"]);
     let mut owners = world.record().into_iter().map(|model| model.owner);
     assert!(owners.all(|owner| owner.state() == OwnerState::Gone));
 }
