@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use charmtest::harness::{Limit, RunFlags, ignore_empty_variables};
+use charmtest::harness::{Limit, Profile, RunFlags, ignore_empty_variables};
 use charmtest_controller::JujuVersion;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
-use crate::report::say;
+use crate::error::Error;
+use crate::profile;
+use crate::report::{heading, say};
 
 /// `cargo charmtest`, as cargo calls it: `cargo-charmtest charmtest ...`.
 #[derive(Parser, Debug)]
@@ -68,6 +70,17 @@ enum Command {
     /// Print where the embedded controller's `juju` is; for test binaries.
     #[command(hide = true)]
     EmbeddedEnv,
+    /// Print the values of a profile; for test binaries.
+    #[command(hide = true)]
+    ProfileEnv(ProfileArgs),
+}
+
+/// What `profile-env` takes.
+#[derive(Args, Debug)]
+pub(crate) struct ProfileArgs {
+    /// The profile, instead of the default one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
 }
 
 /// What `doctor` takes.
@@ -379,14 +392,18 @@ impl ColorArg {
 
 /// Runs the command line `args` (without the program's own name).
 pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
-    let Charmtest { command, run } = match parse(args) {
+    let Charmtest { command, run } = match parse_with_profile(args) {
         Ok(charmtest) => charmtest,
-        Err(error) => {
+        Err(WrongArgs::Line(error)) => {
             // Printing help to a closed pipe is no reason to fail.
             let _ = error.print();
             return ExitCode::from(
                 u8::try_from(error.exit_code()).unwrap_or(charmtest::exit::USAGE),
             );
+        }
+        Err(WrongArgs::Profile(error)) => {
+            say(&error.to_string());
+            return ExitCode::from(error.exit_code());
         }
     };
     let result = match command.unwrap_or(Command::Run(run)) {
@@ -400,6 +417,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::With(args) => commands::with::main(&args),
         Command::Doctor(args) => commands::doctor::main(args.juju_version),
         Command::EmbeddedEnv => commands::embedded_env::main(),
+        Command::ProfileEnv(args) => commands::profile_env::main(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -410,13 +428,48 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn parse(args: Vec<OsString>) -> Result<Charmtest, clap::Error> {
+/// What keeps a command line from being understood.
+enum WrongArgs {
+    Line(clap::Error),
+    Profile(Error),
+}
+
+/// Understands a command line, with the values of its profile for what it does not give.
+fn parse_with_profile(args: Vec<OsString>) -> Result<Charmtest, WrongArgs> {
+    let plain = parse(args.clone(), &Profile::default()).map_err(WrongArgs::Line)?;
+    let (tests, runs) = match &plain.command {
+        None => (&plain.run.tests, !plain.run.list),
+        Some(Command::Run(run)) => (&run.tests, !run.list),
+        Some(Command::List(list)) => (&list.tests, false),
+        Some(_) => return Ok(plain),
+    };
+    let name = tests.flags.profile.as_deref();
+    let manifest = tests.cargo.manifest_path.as_deref();
+    let profile = profile::read(name, manifest).map_err(WrongArgs::Profile)?;
+    let Some(file) = &profile.file else {
+        return Ok(plain);
+    };
+    if runs && !tests.output.quiet {
+        let name = name.unwrap_or(profile::DEFAULT);
+        let text = format!("{name} of {}", file.display());
+        say(&heading("Profile", &text));
+    }
+    parse(args, &profile).map_err(WrongArgs::Line)
+}
+
+fn parse(args: Vec<OsString>, profile: &Profile) -> Result<Charmtest, clap::Error> {
     let args = std::iter::once("cargo".into()).chain(merge_dashes(args));
-    let matches = without_empty_variables(Cargo::command()).try_get_matches_from(args)?;
+    let command = without_empty_variables(Cargo::command());
+    let matches = with_profile(command, profile).try_get_matches_from(args)?;
     let Cargo {
         charmtest: Subcommands::Charmtest(charmtest),
     } = Cargo::from_arg_matches(&matches)?;
     Ok(charmtest)
+}
+
+fn with_profile(command: clap::Command, profile: &Profile) -> clap::Command {
+    let of_subcommand = |command| with_profile(command, profile);
+    profile.apply(command).mut_subcommands(of_subcommand)
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {
@@ -453,7 +506,10 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Charmtest, clap::Error> {
-        super::parse(line.split_whitespace().map(Into::into).collect())
+        super::parse(
+            line.split_whitespace().map(Into::into).collect(),
+            &Profile::default(),
+        )
     }
 
     #[test]
@@ -527,7 +583,10 @@ mod tests {
 
         let word = OsString::from_vec(b"caf\xe9".to_vec());
         let args = ["charmtest".into(), "with".into(), word.clone()];
-        let Some(Command::With(with)) = super::parse(args.to_vec()).unwrap().command else {
+        let Some(Command::With(with)) = super::parse(args.to_vec(), &Profile::default())
+            .unwrap()
+            .command
+        else {
             panic!("not taken as `with`");
         };
         assert_eq!(with.command, [word]);

@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod embedded;
 mod error;
+mod profile;
 mod record;
 mod report;
 mod run;

@@ -7,5 +7,6 @@ pub(crate) mod embedded_env;
 pub(crate) mod juju;
 pub(crate) mod list;
 pub(crate) mod pack;
+pub(crate) mod profile_env;
 pub(crate) mod run;
 pub(crate) mod with;

@@ -275,3 +275,73 @@ fn options_without_effect_are_refused_before_anything_is_built() {
         "{said:?}"
     );
 }
+
+#[test]
+fn profiles_give_what_nobody_else_gives() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-profile");
+    let write = |text: &str| {
+        fs::create_dir_all(dir.join(".config")).unwrap();
+        fs::write(dir.join(".config/charmtest.toml"), text).unwrap();
+    };
+    let run = |line: &str, variables: &[(&str, &str)]| -> Said {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let mut command = cargo_command(&bed, &dir, &args);
+        let variables = variables.iter().copied();
+        command.envs(variables).output().unwrap().into()
+    };
+    write(
+        "[profile.default]\ntags = 'slow'\ndurations = 1\n\n[profile.ci]\ntags = 'abort_on_fail'\n",
+    );
+    let [slow, deploys] = ["builds::takes_time: test\n", "builds::deploys: test\n"];
+    let list = "charmtest list --format terse";
+    let plain = "test --quiet --test first-ones -- --list --format terse";
+    for (flags, variables, expected) in [
+        // From the weakest to the strongest: what is built in is every test.
+        ("", &[][..], slow),
+        ("--profile ci", &[], deploys),
+        ("", &[("CHARMTEST_PROFILE", "ci")], deploys),
+        ("--profile ci", &[("CHARMTEST_TAGS", "slow")], slow),
+        (
+            "--profile ci -m slow",
+            &[("CHARMTEST_TAGS", "abort_on_fail")],
+            slow,
+        ),
+    ] {
+        for line in [list, plain] {
+            let said = run(&format!("{line} {flags}"), variables);
+            assert_eq!(said.stdout, expected, "{line} {flags}: {said:?}");
+        }
+    }
+    let said = run("charmtest", &[]);
+    assert_eq!(tests(&said, "PASS"), ["builds::takes_time"], "{said:?}");
+    for text in ["Profile default of ", "slowest tests:"] {
+        assert!(said.stderr.contains(text), "no {text}: {said:?}");
+    }
+
+    for line in [list, plain] {
+        let said = run(&format!("{line} --profile nightly"), &[]);
+        assert_ne!(said.code, Some(0), "{line}: {said:?}");
+        assert!(
+            said.stderr
+                .contains("there is no profile `nightly`; there are: ci, default"),
+            "{line}: {said:?}"
+        );
+    }
+    write("[profile.ci]\n\nkeep-model = true\n");
+    for line in [list, plain] {
+        let said = run(line, &[]);
+        assert_ne!(said.code, Some(0), "{line}: {said:?}");
+        let fault =
+            "charmtest.toml:3: there is no option `keep-model`; did you mean `keep-models`?";
+        assert!(said.stderr.contains(fault), "{line}: {said:?}");
+    }
+    fs::remove_file(dir.join(".config/charmtest.toml")).unwrap();
+    for line in [list, plain] {
+        let said = run(&format!("{line} --profile ci"), &[]);
+        assert!(
+            said.stderr.contains("there is no profile `ci`"),
+            "{line}: {said:?}"
+        );
+    }
+}

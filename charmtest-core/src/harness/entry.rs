@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -21,6 +21,7 @@ use super::last_failed::{Base, LastFailed};
 use super::ledger::Ledger;
 use super::panics::SourceRoot;
 use super::plan::{Choice, Comparison, Deploying, Ignored, Plan, Selection};
+use super::profile::{Answer, Profile};
 use super::report::lines::{self, ListForm};
 use super::report::plain::{self, Style};
 use super::rerun::Rerun;
@@ -50,10 +51,30 @@ pub fn main(package: &str, target: &str) -> ExitCode {
 }
 
 fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<TestArgs, clap::Error> {
-    let mut args = TestArgs::from_arg_matches(&command(target).try_get_matches_from(arguments)?)?;
+    let arguments: Vec<OsString> = arguments.collect();
+    let parse = |profile: &Profile| {
+        let command = profile.apply(command(target));
+        TestArgs::from_arg_matches(&command.try_get_matches_from(&arguments)?)
+    };
     let usage = |kind, text: String| command(target).error(kind, text);
+    let mut args = parse(&Profile::default())?;
+    let mut unread = None;
+    // A program that starts test binaries has read the profile, and gives its values as variables.
+    if !is_set("CHARMTEST_EVENTS") && !is_set("CHARMTEST_DESCRIBE") {
+        let program = env::var_os("CHARMTEST_PROGRAM").filter(|path| !path.is_empty());
+        let asked = Profile::ask(
+            args.run.profile.as_deref(),
+            program.as_deref().map(Path::new),
+        );
+        match asked.map_err(|text| usage(ErrorKind::InvalidValue, text))? {
+            Answer::Profile(profile) if profile.values.is_empty() => {}
+            Answer::Profile(profile) => args = parse(&profile)?,
+            Answer::Unread(why) => unread = Some(why),
+        }
+    }
     let settled = args.run.settle();
     args.warnings = settled.map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
+    args.warnings.extend(unread);
     if let Some(path) = &args.logfile {
         File::create(path).map_err(|error| {
             usage(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use super::profile::key_of;
 use super::run_flags::RunFlags;
 
 /// Where the value of an option comes from; a later one wins over an earlier one.
@@ -37,7 +38,7 @@ impl Origins {
             .and_then(clap::Arg::get_env)
             .map(|name| name.to_string_lossy());
         match (self.of(id), variable) {
-            (Origin::Profile, _) => format!("`{long}` in the profile"),
+            (Origin::Profile, Some(variable)) => format!("`{}` in the profile", key_of(&variable)),
             (Origin::Variable, Some(variable)) => variable.into_owned(),
             _ => format!("--{long}"),
         }

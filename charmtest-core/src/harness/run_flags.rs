@@ -34,6 +34,15 @@ pub struct RunFlags {
     #[command(flatten)]
     pub(super) origins: Origins,
 
+    /// Take what is not given from this profile of .config/charmtest.toml [default: default].
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CHARMTEST_PROFILE",
+        hide_env_values = true
+    )]
+    pub profile: Option<String>,
+
     /// Use this model for all modules; it is made if it does not exist, and kept.
     #[arg(long, value_name = "NAME", env = "CHARMTEST_MODEL", hide_env_values = true, value_parser = parse_model)]
     pub model: Option<ModelName>,
