@@ -447,6 +447,32 @@ destroy-storage = false
     }
 
     #[test]
+    fn the_documentation_lists_every_option() {
+        let document = include_str!("../../docs/options.md");
+        let key = |line: &str| {
+            let key = line.strip_prefix("| `-")?.split('|').nth(1)?.trim();
+            Some(key.trim_matches('`').to_owned()).filter(|key| !key.is_empty())
+        };
+        let table = document.split("## All options").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let mut documented: Vec<String> = table.lines().filter_map(key).collect();
+        documented.sort_unstable();
+        let mut options: Vec<String> = profile_options()
+            .into_iter()
+            .map(|option| option.key)
+            .collect();
+        options.sort_unstable();
+        assert_eq!(documented, options);
+
+        let profiles = document.split("```toml\n").nth(1).unwrap();
+        let profiles = profiles.split("```").next().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("tests")).unwrap();
+        std::fs::write(root.path().join("tests/model.yaml"), "").unwrap();
+        assert_eq!(parse(profiles, root.path(), Some("ci")).unwrap().len(), 6);
+    }
+
+    #[test]
     fn distances_count_letters() {
         for (from, to, expected) in [
             ("", "abc", 3),

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use charmtest::harness::Description;
 
 use crate::cli::{ListArgs, ListFormat};
-use crate::error::{Error, Result};
-use crate::report::{choose_color, print};
+use crate::error::{Error, Kind, Result};
+use crate::report::{choose_color, print, say};
+use crate::run::again::{self, Again};
+use crate::run::module::ModulePlan;
 use crate::workspace::{self, TestBinary};
 
 /// Lists the selected tests.
@@ -14,17 +16,35 @@ use crate::workspace::{self, TestBinary};
 /// # Errors
 ///
 /// Fails as building and describing the tests does.
-pub(crate) fn main(args: ListArgs) -> Result<u8> {
+pub(crate) fn main(mut args: ListArgs) -> Result<u8> {
     choose_color(args.tests.output.color);
-    let named = |binary: TestBinary| Description {
+    let warnings = args.tests.flags.settle();
+    let mut notes = warnings.map_err(|why| Error::new(Kind::Usage, why))?;
+    let again = Again::take(&mut args.tests.flags);
+    let binaries = workspace::test_binaries(&args.tests)?;
+    let named = |binary: &TestBinary| Description {
         // As cargo knows it; a binary itself knows only the name of its crate, which has `_` for `-`.
-        target: binary.executable.target,
-        ..binary.description
+        target: binary.executable.target.clone(),
+        modules: Vec::new(),
+        ..binary.description.clone()
     };
-    let descriptions: Vec<Description> = workspace::test_binaries(&args.tests)?
-        .into_iter()
-        .map(named)
-        .collect();
+    let mut descriptions: Vec<Description> = binaries.iter().map(named).collect();
+    let mut plan = ModulePlan::all(binaries);
+    if let Some(again) = again {
+        notes.extend(again::apply(&mut plan, again));
+    }
+    for module in plan {
+        let executable = &module.executable;
+        let of_target = |description: &&mut Description| {
+            (&description.package, &description.target) == (&executable.package, &executable.target)
+        };
+        if let Some(description) = descriptions.iter_mut().find(of_target) {
+            description.modules.push(module.module);
+        }
+    }
+    for note in notes {
+        say(&format!("warning: {note}"));
+    }
     match args.format {
         ListFormat::Human => print(&human(&descriptions)),
         ListFormat::Terse => print(&terse(&descriptions)),

@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use charmtest::harness::{Base, RunFlags};
 use charmtest::juju::{
     Backend, BackendError, BackendKind, BackendOptions, kill_all_commands, quote,
 };
@@ -50,7 +49,7 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
         say(&format!("warning: {warning}"));
     }
-    let again = take_again(&mut args.tests.flags);
+    let again = Again::take(&mut args.tests.flags);
     let TestsArgs {
         select,
         flags,
@@ -158,18 +157,6 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         report.has_trouble(),
         interrupted,
     ))
-}
-
-/// Takes what is asked for by the last run out of the flags: this program sees to it for all modules together.
-fn take_again(flags: &mut RunFlags) -> Option<Again> {
-    let only = std::mem::take(&mut flags.last_failed);
-    let first = std::mem::take(&mut flags.failed_first);
-    let base = match &flags.model {
-        Some(_) => Base::Model,
-        None => Base::Tests,
-    };
-    let only = only.then_some(Again::Only(base));
-    only.or(first.then_some(Again::First))
 }
 
 /// Returns the version that the manifests of all modules ask for, if they agree.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use charmtest::harness::{Base, LastFailed, NOTHING_FAILED, Outcome, run_again};
+use charmtest::harness::{Base, LastFailed, NOTHING_FAILED, Outcome, RunFlags, run_again};
 
 use super::module::ModulePlan;
 
@@ -13,6 +13,20 @@ pub(crate) enum Again {
     Only(Base),
     /// `--failed-first`
     First,
+}
+
+impl Again {
+    /// Takes what is asked for out of the flags: this program sees to it for all modules together.
+    pub(crate) fn take(flags: &mut RunFlags) -> Option<Self> {
+        let only = std::mem::take(&mut flags.last_failed);
+        let first = std::mem::take(&mut flags.failed_first);
+        let base = match &flags.model {
+            Some(_) => Base::Model,
+            None => Base::Tests,
+        };
+        let only = only.then_some(Self::Only(base));
+        only.or(first.then_some(Self::First))
+    }
 }
 
 /// Narrows or orders `plan` by what failed in the last run of each target, and returns what the user should know.

@@ -158,6 +158,9 @@ fn what_failed_in_the_last_run_runs_again() {
         "{said:?}"
     );
 
+    let said = cargo(&bed, &dir, "charmtest list --format terse --lf", "");
+    assert_eq!(said.stdout, "alone::breaks: test\n", "{said:?}");
+
     let said = cargo(&bed, &dir, "charmtest --ff --jobs 1", "alone");
     assert_eq!(tests(&said, "FAIL"), ["alone::breaks"], "{said:?}");
     let first = said.stderr.find("alone::breaks").unwrap();

@@ -35,12 +35,12 @@ show-unit) echo 'ERROR show-unit is broken' >&2; exit 1 ;;
 esac
 "#;
 
-struct World {
+pub(crate) struct World {
     dir: TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self {
             dir: tempfile::tempdir().unwrap(),
         };
@@ -48,7 +48,7 @@ impl World {
         world
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
@@ -70,7 +70,7 @@ impl World {
         assert!(writer.wait().unwrap().success());
     }
 
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
         let mut command = self.command();
         command
             .arg("evidence")
@@ -103,7 +103,7 @@ impl World {
         true
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap_or_default()
     }
 }

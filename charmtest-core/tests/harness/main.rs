@@ -8,5 +8,6 @@ mod evidence;
 mod exit_codes;
 mod lists;
 mod models;
+mod options;
 mod reports;
 mod signals;
