@@ -24,6 +24,7 @@
 //! Invariant: a model's name is printed before the model is made, and a model that the harness made is destroyed, kept on
 //! request, or listed as left over.
 
+mod blocking;
 mod diagnose;
 pub mod exit;
 mod failure;
@@ -35,6 +36,7 @@ mod registry;
 pub mod wait;
 pub mod workload;
 
+pub use blocking::Blocking;
 pub use charmtest_macros::charm_test;
 pub use failure::{Ending, Failure, Result, abort, skip, xfail};
 pub use harness::Context;

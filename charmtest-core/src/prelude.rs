@@ -2,6 +2,7 @@
 
 pub use std::time::Duration;
 
+pub use crate::blocking::Blocking;
 pub use crate::failure::{Failure, Result, abort, skip, xfail};
 pub use crate::harness::Context;
 pub use crate::juju::status::{

@@ -8,19 +8,19 @@ use tokio::sync::watch;
 
 /// A value that is set once and that any number of tasks can wait for.
 #[derive(Clone, Debug)]
-pub(super) struct Flag<T> {
+pub(crate) struct Flag<T> {
     value: watch::Sender<Option<T>>,
 }
 
 impl<T: Copy> Flag<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             value: watch::Sender::new(None),
         }
     }
 
     /// Sets the value if none is set yet.
-    pub(super) fn set(&self, value: T) {
+    pub(crate) fn set(&self, value: T) {
         self.value.send_if_modified(|slot| {
             let fresh = slot.is_none();
             if fresh {
@@ -30,12 +30,12 @@ impl<T: Copy> Flag<T> {
         });
     }
 
-    pub(super) fn get(&self) -> Option<T> {
+    pub(crate) fn get(&self) -> Option<T> {
         *self.value.borrow()
     }
 
     /// Waits until the value is set.
-    pub(super) async fn wait(&self) -> T {
+    pub(crate) async fn wait(&self) -> T {
         let mut receiver = self.value.subscribe();
         loop {
             if let Some(value) = *receiver.borrow_and_update() {
@@ -51,13 +51,13 @@ impl<T: Copy> Flag<T> {
 
 /// Which of two futures was ready first.
 #[derive(Debug)]
-pub(super) enum Either<A, B> {
+pub(crate) enum Either<A, B> {
     First(A),
     Second(B),
 }
 
 /// Waits for whichever of two futures is ready first, and drops the other; if both are, the first wins.
-pub(super) async fn race<A, B>(
+pub(crate) async fn race<A, B>(
     first: impl Future<Output = A>,
     second: impl Future<Output = B>,
 ) -> Either<A, B> {

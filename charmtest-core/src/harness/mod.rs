@@ -62,6 +62,7 @@ pub use durations::slowest;
 pub use entry::main;
 pub use event::{EVENT_PREFIX, Event, Evidence, Outcome};
 pub use expression::{Expression, ExpressionError, TagExpression};
+pub(crate) use flag::{Either, Flag, race};
 pub use last_failed::{Base, LastFailed, run_again};
 pub(crate) use model_name::generate_random as generate_model_name;
 pub use origins::Origins;

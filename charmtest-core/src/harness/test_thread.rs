@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::context::Context;
 use super::flag::{Either, Flag, race};
 use super::panics::{self, Panic, SourceRoot};
+use crate::blocking::{Departure, belong_to_a_test};
 use crate::failure::{Failure, Result};
 use crate::registry::TestEntry;
 
@@ -25,7 +26,7 @@ pub(super) enum BodyEnd {
     Stopped,
 }
 
-/// Starts a test. It is dropped at its next await once `stop` is set.
+/// Starts a test. It is dropped at its next await or `block_on` once `stop` is set.
 pub(super) fn start(
     entry: &'static TestEntry,
     context: Context,
@@ -38,12 +39,17 @@ pub(super) fn start(
         .name(context.test_name().to_owned())
         .spawn(move || {
             panics::record_on_this_thread(sources);
+            belong_to_a_test(stop.clone());
             let body =
                 || runtime.block_on(race(stop.wait(), async { (entry.run)(&context).await }));
             let end = match catch_unwind(AssertUnwindSafe(body)) {
                 Ok(Either::First(())) => BodyEnd::Stopped,
                 Ok(Either::Second(result)) => BodyEnd::Returned(result),
-                Err(payload) => BodyEnd::Panicked(panics::take(payload.as_ref())),
+                Err(payload) => match Departure::from_payload(payload) {
+                    Ok(Departure::Left(failure)) => BodyEnd::Returned(Err(failure)),
+                    Ok(Departure::Stopped) => BodyEnd::Stopped,
+                    Err(payload) => BodyEnd::Panicked(panics::take(payload.as_ref())),
+                },
             };
             // The scheduler gave up on a test that comes this late.
             let _ = sender.send(end);

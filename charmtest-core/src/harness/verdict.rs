@@ -253,7 +253,7 @@ fn left_behind(stop: Stop) -> &'static str {
     match stop {
         Stop::Stopped => "",
         Stop::LeftBehind => {
-            "; the test blocks its thread and was left behind (await in tests, or use `spawn_blocking` for blocking work)"
+            "; the test blocks its thread and was left behind (await in tests, or `block_on`, and use `spawn_blocking` for work that blocks)"
         }
     }
 }

@@ -3,6 +3,8 @@
 use super::track::Request;
 use super::tracker::{Tracker, Tracking, files_around};
 use super::{BuildError, Model, TrackError, TrackedModel, build};
+use crate::blocking::{block_on, leave};
+use crate::failure::{abort, skip};
 use crate::harness::PackOptions;
 use crate::juju::{Backend, Call, Observer};
 use std::ffi::OsString;
@@ -236,14 +238,43 @@ impl OpsTest {
         }
     }
 
-    /// Runs a future in a test that is not `async`, blocking its thread.
+    /// Fails the running test and aborts the rest of its module, from wherever in the test this is called:
+    /// `ops_test.abort` of pytest-operator.
+    ///
+    /// ```no_run
+    /// # use charmtest::prelude::*;
+    /// # async fn test(ops: &OpsTest, model: &Model) -> Result {
+    /// let Some(units) = model.status().await?.app("web").map(|app| app.units.len()) else {
+    ///     ops.abort("web was not deployed: nothing below can work");
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Where a [`Result`](crate::Result) is returned, `Err(abort("..."))?` does the same: see [`abort`](crate::abort). In a
+    /// task that the test spawned it is a panic.
+    #[track_caller]
+    pub fn abort(&self, message: impl Into<String>) -> ! {
+        leave(abort(message))
+    }
+
+    /// Skips the rest of the running test, from wherever in the test this is called; it aborts nothing.
+    ///
+    /// Where a [`Result`](crate::Result) is returned, `Err(skip("..."))?` does the same: see [`skip`](crate::skip). In a task
+    /// that the test spawned it is a panic.
+    #[track_caller]
+    pub fn skip(&self, reason: impl Into<String>) -> ! {
+        leave(skip(reason))
+    }
+
+    /// Waits for what can be awaited in a test that is not `async`: the same as [`Blocking::block_on`](crate::Blocking).
     ///
     /// # Panics
     ///
     /// If it is called outside of a charm test: it needs the harness's runtime.
     #[track_caller]
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
+    pub fn block_on<F: IntoFuture>(&self, future: F) -> F::Output {
+        block_on(future)
     }
 
     /// Returns `PATH` with the backend's `juju` first.

@@ -302,3 +302,36 @@ fn twice(command: &Command) -> Command {
     }
     shell
 }
+
+#[test]
+fn a_test_leaves_from_wherever_it_is() {
+    let world = World::new();
+    let mut command = world.command();
+    command.args(["synchronous", "--ignored"]);
+    let run = finish(&mut command);
+    assert_eq!(run.code, Some(101), "{}", run.stderr);
+    let lines: Vec<_> = run
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("test synchronous"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "test synchronous::skips      ... ignored (no storage pool)",
+            "test synchronous::aborts     ... FAILED",
+            "test synchronous::is_aborted ... ignored (aborted by synchronous::aborts)",
+        ]
+    );
+    // The place is that of the call, and nothing looks like a panic.
+    let place = include_str!("fixture/main.rs")
+        .lines()
+        .position(|line| line.contains("ops_test.abort("))
+        .unwrap();
+    let place = format!(
+        "nothing below can work\n  at charmtest-core/tests/harness/fixture/main.rs:{}:",
+        place + 1
+    );
+    assert!(run.stdout.contains(&place), "{}", run.stdout);
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+}

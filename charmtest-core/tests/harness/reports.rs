@@ -15,6 +15,11 @@ fn expected_failures_flaky_tests_and_aborts_are_told_apart() {
 }
 
 #[test]
+fn sync_tests_wait_and_are_stopped_as_others_are() {
+    assert_run!(run("synchronous"));
+}
+
+#[test]
 fn modules_side_by_side_print_the_same() {
     let seconds = |text: &str| text.split("; finished in").next().unwrap().to_owned();
     let one = run("outcomes aborts quiet --jobs 1");
