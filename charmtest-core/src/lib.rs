@@ -37,7 +37,7 @@ pub mod wait;
 pub mod workload;
 
 pub use blocking::Blocking;
-pub use charmtest_macros::charm_test;
+pub use charmtest_macros::{charm_test, module};
 pub use failure::{Ending, Failure, Result, abort, skip, xfail};
 pub use harness::Context;
 pub use registry::{FromContext, IntoOutcome};
@@ -65,7 +65,7 @@ pub mod __private {
     pub use crate::failure::Failure;
     pub use crate::harness::Context;
     pub use crate::registry::{
-        BoxFuture, FromContext, IntoOutcome, Marks, ModuleEntry, TestEntry, Xfail,
+        BoxFuture, Case, FromContext, IntoOutcome, Marks, ModuleEntry, TestEntry, Xfail,
     };
     pub use inventory;
 }

@@ -17,6 +17,8 @@ pub struct TestEntry {
     pub module_path: &'static str,
     /// The name of the function.
     pub name: &'static str,
+    /// The case, for a test with `cases(..)`.
+    pub case: Option<Case>,
     /// The source file, relative to the workspace root.
     pub file: &'static str,
     /// The line of the function's name, counted from 1.
@@ -34,6 +36,15 @@ pub struct TestEntry {
 }
 
 inventory::collect!(TestEntry);
+
+/// One case of a test with `cases(..)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Its name, which follows that of the function in brackets.
+    pub id: &'static str,
+    /// Its place in the list, counted from 0.
+    pub index: u32,
+}
 
 /// The options of a module, as `charmtest::module!` registers them.
 #[derive(Debug)]

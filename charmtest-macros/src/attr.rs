@@ -1,4 +1,4 @@
-//! Parses what stands between the parentheses of `#[charm_test(..)]` into [`Options`].
+//! Parses what stands between the parentheses of `#[charm_test(..)]` and `charmtest::module!(..)` into [`Options`].
 //!
 //! The options are cut apart at their commas first, so that a fault in one never hides a fault in another.
 
@@ -8,17 +8,22 @@ use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{Ident, Path};
 
+use crate::cases::{self, Cases};
 use crate::errors::Errors;
 use crate::setting::Setting;
 use crate::suggest;
 
-/// What the options of one `#[charm_test(..)]` say.
+/// What the options of one test or module say.
 #[derive(Default)]
 pub(crate) struct Options {
     /// `order = N`.
     pub(crate) order: Option<i32>,
     /// What a module may say too.
     pub(crate) marks: Marks,
+    /// `cases(..)`.
+    pub(crate) cases: Option<Cases>,
+    /// Whether `cases` is given, be it faulty.
+    pub(crate) has_cases: bool,
     /// `crate = ".."`.
     krate: Option<Path>,
 }
@@ -55,7 +60,7 @@ pub(crate) struct Xfail {
 
 impl Options {
     /// Parses the options; one that is faulty is reported and counts as not given.
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub(crate) fn parse(place: Place, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Self::default();
         let mut seen = Vec::new();
         let mut retries = None;
@@ -63,7 +68,7 @@ impl Options {
             let Some(setting) = errors.ok(Setting::parse.parse2(part)) else {
                 continue;
             };
-            let Some(option) = errors.ok(Name::of(&setting.key)) else {
+            let Some(option) = errors.ok(Name::of(&setting.key, place)) else {
                 continue;
             };
             if seen.contains(&option) {
@@ -109,10 +114,32 @@ impl Options {
             Name::Ignore => marks.ignore = Some(setting.reason(r#"ignore = "why""#)?),
             Name::Xfail => marks.xfail = Some(xfail(setting)?),
             Name::Retries => marks.retries = Some(setting.count("retries = 2")?),
+            Name::Cases => {
+                self.has_cases = true;
+                self.cases = Some(Cases::parse(setting.list_given(cases::EXAMPLE)?)?);
+            }
             Name::Tags => marks.tags = setting.tags(r#"tags("slow", "net")"#)?,
             Name::Crate => self.krate = Some(setting.path(r#"crate = "path""#)?),
         }
         Ok(())
+    }
+}
+
+/// Where options stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In `#[charm_test(..)]`.
+    Test,
+    /// In `charmtest::module!(..)`.
+    Module,
+}
+
+impl Place {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Test => "charm_test",
+            Self::Module => "charmtest::module!",
+        }
     }
 }
 
@@ -127,12 +154,13 @@ enum Name {
     Ignore,
     Xfail,
     Retries,
+    Cases,
     Tags,
     Crate,
 }
 
 impl Name {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Order,
         Self::AbortOnFail,
         Self::AbortOnXfail,
@@ -141,24 +169,32 @@ impl Name {
         Self::Ignore,
         Self::Xfail,
         Self::Retries,
+        Self::Cases,
         Self::Tags,
         Self::Crate,
     ];
 
     /// Returns the option that a key names.
-    fn of(key: &Ident) -> syn::Result<Self> {
-        if let Some(option) = Self::ALL.into_iter().find(|option| key == option.name()) {
-            return Ok(option);
-        }
-        let names = Self::ALL.map(Self::name);
-        let message = match suggest::nearest(&key.unraw().to_string(), names) {
-            Some(near) => format!("unknown charm_test option `{key}`; did you mean `{near}`?"),
-            None => format!(
-                "unknown charm_test option `{key}`; the options are `{}`",
-                names.join("`, `")
-            ),
+    fn of(key: &Ident, place: Place) -> syn::Result<Self> {
+        let found = Self::ALL.into_iter().find(|option| key == option.name());
+        let message = match found {
+            Some(option) if option.fits(place) => return Ok(option),
+            Some(_) => format!("`{key}` is an option of one test: write `#[charm_test({key} ..)]`"),
+            None => {
+                let options = Self::ALL.into_iter().filter(|option| option.fits(place));
+                let names: Vec<&str> = options.map(Self::name).collect();
+                let unknown = format!("unknown {} option `{key}`", place.name());
+                match suggest::nearest(&key.unraw().to_string(), names.iter().copied()) {
+                    Some(near) => format!("{unknown}; did you mean `{near}`?"),
+                    None => format!("{unknown}; the options are `{}`", names.join("`, `")),
+                }
+            }
         };
         Err(syn::Error::new_spanned(key, message))
+    }
+
+    fn fits(self, place: Place) -> bool {
+        place == Place::Test || !matches!(self, Self::Order | Self::Cases)
     }
 
     const fn name(self) -> &'static str {
@@ -171,6 +207,7 @@ impl Name {
             Self::Ignore => "ignore",
             Self::Xfail => "xfail",
             Self::Retries => "retries",
+            Self::Cases => "cases",
             Self::Tags => "tags",
             Self::Crate => "crate",
         }
@@ -237,7 +274,7 @@ mod tests {
 
     fn parse(text: &str) -> (Options, Vec<(String, String)>) {
         let mut errors = Errors::default();
-        let options = Options::parse(text.parse().unwrap(), &mut errors);
+        let options = Options::parse(Place::Test, text.parse().unwrap(), &mut errors);
         (options, errors.into_pairs())
     }
 
@@ -275,6 +312,31 @@ mod tests {
         assert_eq!(options.marks.ignore, None);
         assert!(options.marks.tags.is_empty());
         assert_eq!(options.krate().to_string(), ":: charmtest");
+    }
+
+    #[test]
+    fn a_module_has_what_can_hold_for_all_its_tests() {
+        let parse = |text: &str| {
+            let mut errors = Errors::default();
+            let options = Options::parse(Place::Module, text.parse().unwrap(), &mut errors);
+            (options, errors.into_pairs())
+        };
+        let (options, faults) = parse(r#"retries = 2, tags("slow"), crate = lab"#);
+        assert_eq!(faults, []);
+        assert_eq!(options.marks.retries, Some(2));
+        for (text, expected) in [
+            ("order = 1", "`order` is an option of one test"),
+            ("cases(1)", "`cases` is an option of one test"),
+            (
+                "retires = 1",
+                "unknown charmtest::module! option `retires`; did you mean `retries`?",
+            ),
+            ("parallel", "the options are `abort_on_fail`"),
+        ] {
+            let (_, faults) = parse(text);
+            assert_eq!(faults.len(), 1, "{text}: {faults:?}");
+            assert!(faults[0].1.contains(expected), "{text}: {faults:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use syn::{
 };
 
 use crate::attr::Options;
+use crate::cases::EXAMPLE;
 use crate::errors::Errors;
 use crate::item::Function;
 
@@ -16,8 +17,25 @@ pub(crate) struct Test {
     pub(crate) function: Function,
     /// The options, with `#[ignore]` in its place.
     pub(crate) options: Options,
-    /// The types of the parameters.
-    pub(crate) parameters: Vec<Type>,
+    /// The parameters.
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+/// A parameter of a test.
+pub(crate) struct Parameter {
+    /// Its type.
+    pub(crate) ty: Type,
+    /// Where its value comes from.
+    pub(crate) source: Source,
+}
+
+/// Where a parameter comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The harness makes it by its type.
+    Harness,
+    /// `#[case]`: it is the value of the case with this index.
+    Case(usize),
 }
 
 impl Test {
@@ -39,7 +57,7 @@ impl Test {
             })
             .collect();
         check_signature(&function.signature, errors);
-        let parameters = parameters(&function.signature, errors);
+        let parameters = parameters(&mut function.signature, &options, errors);
         Self {
             function,
             options,
@@ -173,9 +191,10 @@ fn check_signature(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-fn parameters(signature: &Signature, errors: &mut Errors) -> Vec<Type> {
-    let mut types = Vec::new();
-    for input in &signature.inputs {
+fn parameters(signature: &mut Signature, options: &Options, errors: &mut Errors) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    let mut cases = 0;
+    for input in &mut signature.inputs {
         match input {
             FnArg::Receiver(receiver) => errors.at(
                 receiver,
@@ -183,11 +202,61 @@ fn parameters(signature: &Signature, errors: &mut Errors) -> Vec<Type> {
             ),
             FnArg::Typed(parameter) => {
                 check_parameter(parameter, errors);
-                types.push(Type::clone(&parameter.ty));
+                let mut source = Source::Harness;
+                if let Some(case) = take_case(parameter, errors) {
+                    source = Source::Case(cases);
+                    cases += 1;
+                    if !options.has_cases {
+                        errors.at(
+                            case,
+                            format_args!("this test has no cases; list them: `#[charm_test({EXAMPLE})]`"),
+                        );
+                    }
+                }
+                parameters.push(Parameter {
+                    ty: Type::clone(&parameter.ty),
+                    source,
+                });
             }
         }
     }
-    types
+    if let Some(listed) = &options.cases {
+        if cases == 0 {
+            errors.at(
+                &listed.list,
+                "no parameter of the test takes the case; mark one: `#[case] name: Type`",
+            );
+        } else {
+            for case in &listed.cases {
+                errors.ok(case.values(cases));
+            }
+        }
+    }
+    parameters
+}
+
+/// Takes `#[case]` off a parameter.
+fn take_case(parameter: &mut PatType, errors: &mut Errors) -> Option<Attribute> {
+    let attrs = std::mem::take(&mut parameter.attrs);
+    let (mut marks, others): (Vec<_>, Vec<_>) = attrs
+        .into_iter()
+        .partition(|attr| attr.path().is_ident("case"));
+    parameter.attrs = others;
+    for mark in marks.iter().skip(1) {
+        errors.at(
+            mark,
+            "this parameter takes the case already; remove one `#[case]`",
+        );
+    }
+    for mark in &marks {
+        if !matches!(mark.meta, Meta::Path(_)) {
+            errors.at(
+                mark,
+                format_args!("write `#[case]`; the values stand in `#[charm_test({EXAMPLE})]`"),
+            );
+        }
+    }
+    (!marks.is_empty()).then(|| marks.swap_remove(0))
 }
 
 fn check_parameter(parameter: &PatType, errors: &mut Errors) {
@@ -207,10 +276,11 @@ fn check_parameter(parameter: &PatType, errors: &mut Errors) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attr::Place;
 
     fn check(options: &str, function: &str) -> (Test, Vec<(String, String)>) {
         let mut errors = Errors::default();
-        let options = Options::parse(options.parse().unwrap(), &mut errors);
+        let options = Options::parse(Place::Test, options.parse().unwrap(), &mut errors);
         let function = syn::parse_str(function).unwrap();
         let test = Test::check(function, options, &mut errors);
         (test, errors.into_pairs())
@@ -226,9 +296,66 @@ mod tests {
         let types: Vec<_> = test
             .parameters
             .iter()
-            .map(|ty| ty.to_token_stream().to_string())
+            .map(|parameter| parameter.ty.to_token_stream().to_string())
             .collect();
         assert_eq!(types, ["(A , B)", "& Model", "Box < dyn C >"]);
+    }
+
+    #[test]
+    fn parameters_take_cases_in_order() {
+        let (test, faults) = check(
+            r#"cases(a = (1, "x"))"#,
+            "fn t(#[case] n: u8, model: &Model, #[allow(unused)] #[case] text: &str) {}",
+        );
+        assert_eq!(faults, []);
+        let sources: Vec<_> = test
+            .parameters
+            .iter()
+            .map(|parameter| parameter.source)
+            .collect();
+        assert_eq!(sources, [Source::Case(0), Source::Harness, Source::Case(1)]);
+        assert_eq!(
+            test.function.signature.to_token_stream().to_string(),
+            "fn t (n : u8 , model : & Model , # [allow (unused)] text : & str)"
+        );
+    }
+
+    #[test]
+    fn cases_and_parameters_belong_together() {
+        type Fault = (&'static str, &'static str);
+        let rows: &[(&str, &str, &[Fault])] = &[
+            ("", "fn t(#[case] n: u8) {}", &[("#[case]", "has no cases")]),
+            (
+                "cases(1)",
+                "fn t(n: u8) {}",
+                &[("(1)", "no parameter of the test takes")],
+            ),
+            (
+                "cases(a = 1, b = (1, 2), c = (1, 2, 3))",
+                "fn t(#[case] n: u8, #[case] m: u8) {}",
+                &[("1", "a tuple of 2 values"), ("(1, 2, 3)", "has 3 values")],
+            ),
+            (
+                "cases(1)",
+                "fn t(#[case] #[case] n: u8) {}",
+                &[("#[case]", "already")],
+            ),
+            (
+                "cases(1)",
+                "fn t(#[case(1)] n: u8) {}",
+                &[("#[case(1)]", "write `#[case]`")],
+            ),
+        ];
+        for (options, function, expected) in rows {
+            let (_, faults) = check(options, function);
+            assert_eq!(faults.len(), expected.len(), "{function}: {faults:?}");
+            for ((token, message), (expected_token, expected_message)) in
+                faults.iter().zip(*expected)
+            {
+                assert_eq!(token, expected_token, "{function}: {message}");
+                assert!(message.contains(expected_message), "{function}: {message}");
+            }
+        }
     }
 
     #[test]

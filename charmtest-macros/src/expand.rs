@@ -6,8 +6,9 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Ident, ReturnType, Type};
 
-use crate::attr::{Marks, Options, Xfail};
-use crate::check::{Test, find_impl};
+use crate::attr::{Marks, Options, Place, Xfail};
+use crate::cases::Case;
+use crate::check::{Source, Test, find_impl};
 use crate::errors::Errors;
 use crate::item::Function;
 
@@ -16,7 +17,7 @@ use crate::item::Function;
 /// Whatever is wrong, the item itself is emitted, so that an editor goes on completing and hovering in it.
 pub(crate) fn charm_test(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let options = Options::parse(options, &mut errors);
+    let options = Options::parse(Place::Test, options, &mut errors);
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {
@@ -34,23 +35,57 @@ pub(crate) fn charm_test(options: TokenStream, item: TokenStream) -> TokenStream
     quote!(#function #beside)
 }
 
-/// Returns the item that registers the test when the test binary starts.
+/// Expands `charmtest::module!(options)`.
+pub(crate) fn module(options: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let options = Options::parse(Place::Module, options, &mut errors);
+    if let Some(errors) = errors.into_compile_errors() {
+        return errors;
+    }
+    let krate = options.krate();
+    let marks = marks(&options.marks);
+    quote! {
+        // Its name keeps a module from having options twice.
+        const __OPTIONS_OF_THE_MODULE: () = {
+            use #krate::__private;
+            __private::inventory::submit! {
+                __private::ModuleEntry { module_path: ::core::module_path!(), marks: #marks }
+            }
+        };
+    }
+}
+
+/// Returns the item that registers the test, or each of its cases, when the test binary starts.
 fn registration(test: &Test) -> TokenStream {
     let krate = test.options.krate();
-    // Items have no hygiene: this name can never be the one of the function that the shim calls.
-    let shim = format_ident!(
-        "__run_{}",
-        test.function.signature.ident,
-        span = Span::mixed_site()
-    );
-    let definition = shim_definition(test, &shim);
-    let entry = entry(test, &shim);
+    let registered: TokenStream = match &test.options.cases {
+        None => registered(test, None),
+        Some(cases) => (0..)
+            .zip(&cases.cases)
+            .map(|case| registered(test, Some(case)))
+            .collect(),
+    };
     quote! {
         const _: () = {
             use #krate::__private;
-            #definition
-            __private::inventory::submit! { #entry }
+            #registered
         };
+    }
+}
+
+/// Registers the test with one of its cases, or without.
+fn registered(test: &Test, case: Option<(u32, &Case)>) -> TokenStream {
+    // Items have no hygiene: this name can never be the one of the function that the shim calls.
+    let name = &test.function.signature.ident;
+    let shim = match case {
+        None => format_ident!("__run_{}", name, span = Span::mixed_site()),
+        Some((index, _)) => format_ident!("__run_{}_{}", name, index, span = Span::mixed_site()),
+    };
+    let definition = shim_definition(test, &shim, case.map(|(_, case)| case));
+    let entry = entry(test, &shim, case);
+    quote! {
+        #definition
+        __private::inventory::submit! { #entry }
     }
 }
 
@@ -58,7 +93,7 @@ fn registration(test: &Test) -> TokenStream {
 ///
 /// Its variables take part in the macro's hygiene, so that they cannot clash with names of a `macro_rules!` that writes the
 /// test.
-fn shim_definition(test: &Test, shim: &Ident) -> TokenStream {
+fn shim_definition(test: &Test, shim: &Ident, case: Option<&Case>) -> TokenStream {
     let signature = &test.function.signature;
     let name = &signature.ident;
     let context = Ident::new("cx", Span::mixed_site());
@@ -66,13 +101,38 @@ fn shim_definition(test: &Test, shim: &Ident) -> TokenStream {
     let arguments: Vec<Ident> = (0..test.parameters.len())
         .map(|n| format_ident!("arg{n}", span = Span::mixed_site()))
         .collect();
-    let values = test.parameters.iter().map(|ty| argument(ty, &context));
+    let count = test
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.source != Source::Harness)
+        .count();
+    // `check` has seen that each case has as many values as there are parameters for them.
+    let values = case
+        .and_then(|case| case.values(count).ok())
+        .unwrap_or_default();
+    let bindings = test
+        .parameters
+        .iter()
+        .zip(&arguments)
+        .map(|(parameter, argument)| {
+            let ty = &parameter.ty;
+            match parameter.source {
+                Source::Harness => {
+                    let value = made_by_harness(ty, &context);
+                    quote!(let #argument = #value;)
+                }
+                Source::Case(index) => {
+                    let value = values.get(index);
+                    quote!(let #argument: #ty = #value;)
+                }
+            }
+        });
     let dot_await = signature.asyncness.is_some().then(|| quote!(.await));
     let returned = returned_type(&signature.output);
     quote! {
         fn #shim<'a>(#context: &'a __private::Context) -> __private::BoxFuture<'a> {
             ::std::boxed::Box::pin(async move {
-                #(let #arguments = #values;)*
+                #(#bindings)*
                 let #result = #name(#(#arguments),*) #dot_await;
                 <#returned as __private::IntoOutcome>::into_outcome(#result)
             })
@@ -84,7 +144,7 @@ fn shim_definition(test: &Test, shim: &Ident) -> TokenStream {
 ///
 /// When the type does not fit, rustc complains twice: about the type, and about the call that stands on it. The call begins
 /// where the type begins and ends where it ends, so that both complaints are the same one and rustc shows it once.
-fn argument(ty: &Type, context: &Ident) -> TokenStream {
+fn made_by_harness(ty: &Type, context: &Ident) -> TokenStream {
     let (first, last) = ends(ty.to_token_stream());
     let open = quote_spanned!(first=> <);
     let method = Ident::new("from_context", last);
@@ -117,8 +177,8 @@ fn returned_type(output: &ReturnType) -> TokenStream {
     }
 }
 
-/// Returns the test's entry in the registry.
-fn entry(test: &Test, shim: &Ident) -> TokenStream {
+/// Returns the entry of the test, or of one of its cases, in the registry.
+fn entry(test: &Test, shim: &Ident, case: Option<(u32, &Case)>) -> TokenStream {
     let ident = &test.function.signature.ident;
     let name = ident.unraw().to_string();
     // Not `file!()` and `line!()`: those say where the outermost macro is called, which is one place for all the tests that
@@ -128,11 +188,15 @@ fn entry(test: &Test, shim: &Ident) -> TokenStream {
     let start = span.start();
     let (line, column) = (literal_u32(start.line), literal_u32(start.column + 1));
     let order = option(test.options.order);
+    let case = option(
+        case.map(|(index, Case { id, .. })| quote!(__private::Case { id: #id, index: #index })),
+    );
     let marks = marks(&test.options.marks);
     quote! {
         __private::TestEntry {
             module_path: ::core::module_path!(),
             name: #name,
+            case: #case,
             file: #file,
             line: #line,
             column: #column,
@@ -206,6 +270,14 @@ mod tests {
         insta::assert_snapshot!(expand(
             r#"order = -2, abort_on_fail, skip_if_deployed, timeout = "1h30m", tags("slow", "net"), crate = "crate::lab""#,
             "/// Scales out.\n#[ignore = \"needs a cloud\"]\n#[allow(unused)]\npub async fn scale(model: &Model, (a, b): (A, B)) -> Result { deploy(model).await }",
+        ));
+    }
+
+    #[test]
+    fn function_with_cases() {
+        insta::assert_snapshot!(expand(
+            "cases(small = (1, \"8G\"), large = (3, \"32G\"))",
+            "async fn scale(#[case] units: usize, model: &Model, #[case] memory: &str) {}",
         ));
     }
 

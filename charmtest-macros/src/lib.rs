@@ -7,6 +7,7 @@
 //! it; and everything that is wrong is reported at once.
 
 mod attr;
+mod cases;
 mod check;
 mod duration;
 mod errors;
@@ -63,7 +64,33 @@ use proc_macro::TokenStream;
 /// | `timeout = "10m"` | The time limit of this test instead of that of the run. A sum of numbers with the units `h`, `m`, `s` and `ms`, the largest first: `"1h30m"`, `"90s"`, `"500ms"`. |
 /// | `ignore`, `ignore = "why"` | The test runs only when ignored tests are asked for. `#[ignore]` and `#[ignore = "why"]` on the function say the same. |
 /// | `tags("slow", "net")` | Words by which `-k` selects the test, beside its name. |
+/// | `cases(one = 1, three = 3)` | The test runs once for each case, as `scale[one]` and `scale[three]`: see below. |
 /// | `crate = "path"` | Where the library is, when it is not `::charmtest`: renamed, or exported by another crate. A macro may write `crate = $crate::path`. |
+///
+/// # Cases
+///
+/// A test with `cases` is one test for each of them, in the order in which they are listed. The value of the case is the
+/// parameter with `#[case]`, of any type; with several such parameters a case is a tuple of as many values:
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/doctest.rs"));
+/// use charmtest::prelude::*;
+///
+/// #[charm_test(cases(one = 1, three = 3))]
+/// async fn scale(model: &Model, #[case] units: usize) {}
+///
+/// #[charm_test(cases(small = (1, "8G"), large = (3, "32G")))]
+/// async fn grow(model: &Model, #[case] units: usize, #[case] memory: &str) {}
+///
+/// #[charm_test(cases("14/stable", "16/edge"))]
+/// async fn upgrade(model: &Model, #[case] channel: &str) {}
+/// # fn main() {}
+/// ```
+///
+/// Their names are `scale[one]`, `grow[small]`, `upgrade[14/stable]`: literals and paths name themselves, any other value needs
+/// a name, and the names of one test differ. A name is one word, without parentheses, brackets and `::`. All options hold for
+/// each case: `abort_on_fail` aborts what comes after the case that failed, the other cases included. `--exact scale` selects
+/// all cases, `--exact 'scale[one]'` and `-k 'scale[one]'` select one.
 ///
 /// # Errors
 ///
@@ -80,4 +107,37 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn charm_test(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::charm_test(options.into(), item.into()).into()
+}
+
+/// Sets options for every charm test of the module that it stands in: what `pytestmark` is to pytest.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/doctest.rs"));
+/// # fn main() {}
+/// mod relations {
+///     use charmtest::prelude::*;
+///
+///     charmtest::module!(retries = 1, timeout = "20m", tags("slow"));
+///
+///     #[charm_test]
+///     async fn relate(model: &Model) {} // is tried again once, has 20 minutes, and the tag `slow`
+///
+///     #[charm_test(retries = 0, tags("net"))]
+///     async fn scale(model: &Model) {} // is not tried again, and has both tags
+/// }
+/// ```
+///
+/// It is a macro in the module and not an attribute on it, since Rust knows no attribute of ours on a module that is a file of
+/// its own. It stands once in a module, among its items.
+///
+/// Its options are those of [`macro@charm_test`] but `order` and `cases`. Flags and tags add up with those of a test; of two
+/// values (`timeout`, `retries`, `xfail`, `ignore`) the test's own counts. A module below it is one of its own, with a model
+/// of its own, and has options of its own.
+///
+/// # Errors
+///
+/// The compiler reports every faulty option, and a second `module!` in a module.
+#[proc_macro]
+pub fn module(options: TokenStream) -> TokenStream {
+    expand::module(options.into()).into()
 }

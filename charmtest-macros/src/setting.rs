@@ -127,22 +127,26 @@ impl Setting {
         }
     }
 
+    /// Returns the parentheses that the option takes; `example` shows how to write it.
+    pub(crate) fn list_given(&self, example: &str) -> syn::Result<&Group> {
+        match &self.value {
+            Value::List(list) => Ok(list),
+            Value::Absent => Err(self.missing(example)),
+            Value::Assigned(_) => {
+                Err(self.fault(format_args!("`{}` takes a list: `{example}`", self.key)))
+            }
+        }
+    }
+
     /// Returns the value as a list of tags; `example` shows how to write it.
     pub(crate) fn tags(&self, example: &str) -> syn::Result<Vec<String>> {
-        let key = &self.key;
-        let list = match &self.value {
-            Value::List(list) if !list.stream().is_empty() => list,
-            Value::List(list) => {
-                return Err(syn::Error::new_spanned(
-                    list,
-                    format_args!("`{key}` needs at least one tag: `{example}`"),
-                ));
-            }
-            Value::Absent => return Err(self.missing(example)),
-            Value::Assigned(_) => {
-                return Err(self.fault(format_args!("`{key}` takes a list: `{example}`")));
-            }
-        };
+        let list = self.list_given(example)?;
+        if list.stream().is_empty() {
+            return Err(syn::Error::new_spanned(
+                list,
+                format_args!("`{}` needs at least one tag: `{example}`", self.key),
+            ));
+        }
         let literals = Punctuated::<LitStr, Token![,]>::parse_terminated
             .parse2(list.stream())
             .map_err(|error| {

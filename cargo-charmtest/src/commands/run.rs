@@ -56,7 +56,13 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         cargo,
         output,
     } = &args.tests;
-    let mut plan = ModulePlan::all(workspace::test_binaries(&args.tests)?);
+    let binaries = workspace::test_binaries(&args.tests)?;
+    for binary in &binaries {
+        for warning in &binary.description.warnings {
+            say(&format!("warning: {}: {warning}", binary.executable.id()));
+        }
+    }
+    let mut plan = ModulePlan::all(binaries);
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
     }

@@ -16,6 +16,9 @@ pub struct Description {
     pub target: String,
     /// The modules, in plan order.
     pub modules: Vec<DescribedModule>,
+    /// What is wrong with the suite and keeps nothing from running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One module of a [`Description`].

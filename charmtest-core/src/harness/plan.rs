@@ -41,7 +41,7 @@ pub(super) enum Comparison {
     /// The name contains the filter.
     #[default]
     Part,
-    /// The name of the test or of its module is the filter.
+    /// The name of the test, of its function or of its module is the filter.
     Whole,
 }
 
@@ -126,7 +126,11 @@ impl Plan {
                  in the module itself, not for those in modules below it"
             )
         });
-        let faults = faults.collect();
+        // A program that runs modules one by one has read of it in the description.
+        let faults = match selection.modules[..] {
+            [] => faults.collect(),
+            [..] => Vec::new(),
+        };
         let mut modules: Vec<PlannedModule> = modules
             .into_iter()
             .map(|(name, mut entries)| {
@@ -164,7 +168,7 @@ impl Plan {
     /// for each module whose options hold for no test.
     pub(super) fn warnings(&self) -> Vec<String> {
         let missing = self.modules.iter().filter_map(missing_base);
-        missing.chain(self.faults.iter().cloned()).collect()
+        self.faults.iter().cloned().chain(missing).collect()
     }
 
     /// Describes the tests that the selection leaves, ignored ones included; a module without any is left out.
@@ -179,6 +183,7 @@ impl Plan {
                 .map(PlannedModule::describe)
                 .filter(|module| !module.tests.is_empty())
                 .collect(),
+            warnings: self.faults.clone(),
         }
     }
 }
@@ -234,7 +239,8 @@ fn sort_key(entry: &TestEntry) -> impl Ord + use<> {
         None => (1, 0),
         Some(order) => (2, order),
     };
-    (rank, entry.file, entry.line, entry.column)
+    let case = entry.case.map(|case| case.index);
+    (rank, entry.file, entry.line, entry.column, case)
 }
 
 fn planned_test(
@@ -243,10 +249,13 @@ fn planned_test(
     treatment: Treatment,
     selection: &Selection,
 ) -> PlannedTest {
-    let name = if module == ROOT {
-        entry.name.to_owned()
-    } else {
-        format!("{module}::{}", entry.name)
+    let function = match module {
+        ROOT => entry.name.to_owned(),
+        module => format!("{module}::{}", entry.name),
+    };
+    let name = match entry.case {
+        Some(case) => format!("{function}[{}]", case.id),
+        None => function,
     };
     let choice = choose(module, &name, entry, &treatment, selection);
     PlannedTest {
@@ -289,7 +298,14 @@ fn is_selected(
 ) -> bool {
     let names = |filter: &String| match selection.comparison {
         Comparison::Part => name.contains(filter.as_str()) || module == filter,
-        Comparison::Whole => name == filter || module == filter,
+        Comparison::Whole => {
+            name == filter
+                || module == filter
+                // The name of a function means all its cases.
+                || name
+                    .strip_prefix(filter.as_str())
+                    .is_some_and(|case| case.starts_with('['))
+        }
     };
     let modules = &selection.modules;
     let filters = &selection.filters;
@@ -340,10 +356,12 @@ fn missing_base(module: &PlannedModule) -> Option<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::registry::Case;
 
     const BLANK: TestEntry = TestEntry {
         module_path: "integration",
         name: "",
+        case: None,
         file: "charms/web/tests/integration/main.rs",
         line: 0,
         column: 0,
@@ -501,6 +519,94 @@ pub(super) mod tests {
         assert_eq!(running(&exact("relations::first")), ["first"]);
         assert_eq!(running(&exact("first")), [""; 0]);
         assert_eq!(running(&exact("relations")).len(), 5);
+    }
+
+    #[test]
+    fn options_of_a_module_hold_for_its_tests_and_not_for_those_below() {
+        static MODULES: [ModuleEntry; 2] = [
+            ModuleEntry {
+                module_path: "integration::relations",
+                marks: Marks {
+                    tags: &["net"],
+                    retries: Some(1),
+                    ..Marks::NONE
+                },
+            },
+            ModuleEntry {
+                module_path: "integration::empty",
+                marks: Marks::NONE,
+            },
+        ];
+        let selection = |expression: &str, modules: &[&str]| Selection {
+            expression: Some(expression.parse().unwrap()),
+            modules: modules.iter().map(|&module| module.to_owned()).collect(),
+            ..Selection::default()
+        };
+        let plan = Plan::new(&ENTRIES, &MODULES, &selection("net", &[]));
+        let running = plan.tests().filter(|test| test.choice == Choice::Run);
+        let running: Vec<_> = running.collect();
+        assert_eq!(running.len(), 5);
+        assert!(running.iter().all(|test| test.treatment.retries == 1));
+        let warnings = plan.describe("web", "integration").warnings;
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with("module `empty` has"),
+            "{warnings:?}"
+        );
+        assert_eq!(plan.warnings(), warnings);
+        // Programs that run modules one by one read the description.
+        let plan = Plan::new(&ENTRIES, &MODULES, &selection("net", &["relations"]));
+        assert_eq!(plan.warnings(), [""; 0]);
+    }
+
+    #[test]
+    fn cases_are_tests_in_the_order_of_their_list() {
+        static CASES: [TestEntry; 4] = {
+            const fn case(id: &'static str, index: u32) -> TestEntry {
+                TestEntry {
+                    name: "scale",
+                    case: Some(Case { id, index }),
+                    line: 20,
+                    ..RELATIONS
+                }
+            }
+            [
+                case("three", 2),
+                case("one", 0),
+                case("14/edge", 1),
+                TestEntry {
+                    name: "scale_down",
+                    line: 10,
+                    ..RELATIONS
+                },
+            ]
+        };
+        let running = |selection: &Selection| -> Vec<String> {
+            let plan = Plan::new(&CASES, [], selection);
+            let running = plan.tests().filter(|test| test.choice == Choice::Run);
+            running
+                .map(|test| test.name.replace("relations::", ""))
+                .collect()
+        };
+        let cases = ["scale[one]", "scale[14/edge]", "scale[three]"];
+        assert_eq!(running(&Selection::default())[1..], cases);
+        let exact = |filter: &str| {
+            running(&Selection {
+                comparison: Comparison::Whole,
+                ..filtered(&[filter])
+            })
+        };
+        assert_eq!(exact("relations::scale"), cases);
+        assert_eq!(exact("relations::scale[one]"), ["scale[one]"]);
+        assert_eq!(exact("relations::scale["), [""; 0]);
+        let expression = |text: &str| {
+            running(&Selection {
+                expression: Some(text.parse().unwrap()),
+                ..Selection::default()
+            })
+        };
+        assert_eq!(expression("scale[one]"), ["scale[one]"]);
+        assert_eq!(expression("scale and 14/edge"), ["scale[14/edge]"]);
+        assert_eq!(running(&filtered(&["scale["])), cases);
     }
 
     #[test]

@@ -268,11 +268,33 @@ impl<'a> ModuleRun<'a> {
     }
 }
 
-/// Returns `<records>/<module>/<test>`, with one directory per part of the module's path.
+/// Returns `<records>/<module>/<test>`, with one directory per part of the module's path. The name of a case may hold what
+/// cannot be in the name of a directory.
 fn evidence_directory(records: &Path, test: &str) -> PathBuf {
     let (module, name) = test.rsplit_once("::").unwrap_or((ROOT, test));
     module
         .split("::")
         .fold(records.to_owned(), |path, part| path.join(part))
-        .join(name)
+        .join(name.replace('%', "%25").replace('/', "%2F"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_has_a_directory_for_each_test() {
+        for (test, expected) in [
+            ("deploy", "r/crate/deploy"),
+            ("relations::sub::deploy", "r/relations/sub/deploy"),
+            ("relations::scale[one]", "r/relations/scale[one]"),
+            ("scale[14/edge]", "r/crate/scale[14%2Fedge]"),
+            ("scale[14%2Fedge]", "r/crate/scale[14%252Fedge]"),
+        ] {
+            assert_eq!(
+                evidence_directory(Path::new("r"), test),
+                Path::new(expected)
+            );
+        }
+    }
 }

@@ -52,6 +52,7 @@ pub(super) fn entry(module: &'static str, name: &'static str, line: u32, run: Ru
     TestEntry {
         module_path: module,
         name,
+        case: None,
         file: file!(),
         line,
         column: 1,

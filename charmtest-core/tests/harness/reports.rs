@@ -20,6 +20,37 @@ fn sync_tests_wait_and_are_stopped_as_others_are() {
 }
 
 #[test]
+fn options_of_a_module_hold_for_its_own_tests() {
+    assert_run!(run("marked::"));
+    let listed = run("--list --format terse -k marked --skip below").stdout;
+    assert_eq!(listed, "marked::fails: test\nmarked::is_aborted: test\n");
+    let tagged = run_with(["--list", "--format", "terse", "-m", "marked"], &[]).stdout;
+    assert_eq!(tagged, "marked::fails: test\nmarked::is_aborted: test\n");
+}
+
+#[test]
+fn each_case_is_a_test() {
+    assert_run!(run("parametrised"));
+    let passed = |line: &[&str]| {
+        let run = run_with(line, &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stdout);
+        let lines = run.stdout.lines().filter(|line| line.ends_with(" ok"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        passed(&["--exact", "parametrised::is_odd[3/edge]"]),
+        ["test parametrised::is_odd[3/edge] ... ok"]
+    );
+    assert_eq!(
+        passed(&["-k", "is_odd[one] or pairs[a-1]"]),
+        [
+            "test parametrised::is_odd[one] ... ok",
+            "test parametrised::pairs[a-1]  ... ok"
+        ]
+    );
+}
+
+#[test]
 fn modules_side_by_side_print_the_same() {
     let seconds = |text: &str| text.split("; finished in").next().unwrap().to_owned();
     let one = run("outcomes aborts quiet --jobs 1");

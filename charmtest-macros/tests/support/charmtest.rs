@@ -10,7 +10,7 @@ use std::task::{self, Poll, Waker};
 pub use __private::{Context, Failure, FromContext, IntoOutcome};
 
 /// The test attribute, exported as the real library does it.
-pub use charmtest_macros::charm_test;
+pub use charmtest_macros::{charm_test, module};
 
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
@@ -53,6 +53,7 @@ pub mod __private {
     pub struct TestEntry {
         pub module_path: &'static str,
         pub name: &'static str,
+        pub case: Option<Case>,
         pub file: &'static str,
         pub line: u32,
         pub column: u32,
@@ -60,6 +61,12 @@ pub mod __private {
         pub order: Option<i32>,
         pub marks: Marks,
         pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+    }
+
+    #[derive(Debug, PartialEq)]
+    pub struct Case {
+        pub id: &'static str,
+        pub index: u32,
     }
 
     #[derive(Debug)]
@@ -81,6 +88,14 @@ pub mod __private {
     }
 
     inventory::collect!(TestEntry);
+
+    #[derive(Debug)]
+    pub struct ModuleEntry {
+        pub module_path: &'static str,
+        pub marks: Marks,
+    }
+
+    inventory::collect!(ModuleEntry);
 
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be a parameter of a charm test",
@@ -131,6 +146,11 @@ pub fn entries() -> Vec<&'static __private::TestEntry> {
     entries
 }
 
+/// Returns the options of modules.
+pub fn modules() -> Vec<&'static __private::ModuleEntry> {
+    inventory::iter::<__private::ModuleEntry>.into_iter().collect()
+}
+
 /// Returns the only entry with this name.
 pub fn entry(name: &str) -> &'static __private::TestEntry {
     let mut found = entries();
@@ -141,13 +161,18 @@ pub fn entry(name: &str) -> &'static __private::TestEntry {
     }
 }
 
-/// Runs the only test with this name. Nothing here ever waits, so one poll has to finish it.
+/// Runs the only test with this name.
 pub fn run(name: &str) -> Result {
+    run_entry(entry(name))
+}
+
+/// Runs a test. Nothing here ever waits, so one poll has to finish it.
+pub fn run_entry(entry: &__private::TestEntry) -> Result {
     let context = Context { model: Model { name: "lab" } };
-    let test = pin!((entry(name).run)(&context));
+    let test = pin!((entry.run)(&context));
     match test.poll(&mut task::Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
-        Poll::Pending => panic!("`{name}` waits"),
+        Poll::Pending => panic!("`{}` waits", entry.name),
     }
 }
 

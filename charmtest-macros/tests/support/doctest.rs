@@ -5,7 +5,7 @@ extern crate self as charmtest;
 #[path = "charmtest.rs"]
 mod library;
 
-pub use library::__private;
+pub use library::{__private, module};
 
 pub mod prelude {
     pub use crate::library::{Model, Result, charm_test};

@@ -4,7 +4,7 @@
 //! main thread, one by one in plan order, so that what it prints does not depend on how many modules run side by side.
 //! This is the only file that knows libtest-mimic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +37,8 @@ pub(in crate::harness) struct Printer {
 pub(in crate::harness) struct Desk {
     verdicts: Mutex<BTreeMap<String, mpsc::Sender<Verdict>>>,
     waits: Mutex<BTreeMap<String, u64>>,
+    /// The tests that failed as expected: a test that one of them aborted is the first that looks like a failure.
+    xfailed: Mutex<BTreeSet<String>>,
 }
 
 type Verdict = Result<Completion, Failed>;
@@ -84,6 +86,7 @@ pub(in crate::harness) fn report(plan: &Plan, style: &Style) -> (Printer, Desk) 
     let desk = Desk {
         verdicts: Mutex::new(verdicts),
         waits: Mutex::default(),
+        xfailed: Mutex::default(),
     };
     (Printer { arguments, trials }, desk)
 }
@@ -136,7 +139,13 @@ impl Desk {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(test);
-        if let (Some(sender), Some(verdict)) = (sender, verdict(event)) {
+        let mut xfailed = self.xfailed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_blamed = |test: &str| !xfailed.contains(test);
+        let verdict = verdict(event, is_blamed);
+        if matches!(event, Event::TestFinished { outcome, .. } if *outcome == Outcome::Xfailed) {
+            xfailed.insert(test.to_owned());
+        }
+        if let (Some(sender), Some(verdict)) = (sender, verdict) {
             // Nobody waits for the verdict any more only if printing failed; the run goes on to its tear-down.
             let _ = sender.send(verdict);
         }
@@ -158,8 +167,8 @@ impl Desk {
     }
 }
 
-/// Returns what libtest-mimic prints about a test that finished.
-fn verdict(event: &Event) -> Option<Verdict> {
+/// Returns what libtest-mimic prints about a test that finished; `is_blamed` says whether a test is shown as failed.
+fn verdict(event: &Event, is_blamed: impl Fn(&str) -> bool) -> Option<Verdict> {
     let Event::TestFinished {
         outcome,
         message,
@@ -183,9 +192,9 @@ fn verdict(event: &Event) -> Option<Verdict> {
         // A flaky test is named again at the end of the run.
         Outcome::Passed | Outcome::Flaky => Ok(Completion::Completed),
         Outcome::Failed | Outcome::TimedOut | Outcome::Errored => Err(failed()),
-        // An aborted test without another test as its cause is the one that was running when the run was interrupted:
-        // shown as a failure, so that nobody reads "test result: ok".
-        Outcome::Aborted if cause.is_none() => Err(failed()),
+        // An aborted test without a failed test as its cause is the one that was running when the run was interrupted, or
+        // comes after one that failed as expected: shown as a failure, so that nobody reads "test result: ok".
+        Outcome::Aborted if !cause.as_deref().is_some_and(is_blamed) => Err(failed()),
         Outcome::Skipped | Outcome::Aborted => Ok(match message {
             Some(reason) => Completion::ignored_with(reason),
             None => Completion::ignored(),

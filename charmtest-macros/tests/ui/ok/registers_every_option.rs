@@ -30,6 +30,10 @@ mod relations {
     pub(crate) async fn r#match() {}
 }
 
+mod slow {
+    super::charmtest::module!(retries = 2, tags("slow"), timeout = "1s", abort_on_xfail, crate = super::charmtest);
+}
+
 fn main() {
     let plain = charmtest::entry("plain");
     assert_eq!(plain.module_path, module_path!());
@@ -60,4 +64,12 @@ fn main() {
     let xfail = full.marks.xfail.as_ref().unwrap();
     assert_eq!((xfail.reason, xfail.strict), ("no zones", true));
     assert_eq!(full.marks.retries, Some(0));
+
+    let modules = charmtest::modules();
+    assert_eq!(modules.len(), 1);
+    assert_eq!(modules[0].module_path, concat!(module_path!(), "::slow"));
+    assert_eq!(modules[0].marks.retries, Some(2));
+    assert_eq!(modules[0].marks.tags, ["slow"]);
+    assert_eq!(modules[0].marks.timeout_ms, Some(1_000));
+    assert!(modules[0].marks.abort_on_xfail);
 }
