@@ -318,9 +318,9 @@ fn a_test_leaves_from_wherever_it_is() {
     assert_eq!(
         lines,
         [
-            "test synchronous::skips      ... ignored (no storage pool)",
-            "test synchronous::aborts     ... FAILED",
-            "test synchronous::is_aborted ... ignored (aborted by synchronous::aborts)",
+            "test synchronous::skips           ... ignored (no storage pool)",
+            "test synchronous::ends_its_module ... FAILED",
+            "test synchronous::is_aborted      ... ignored (aborted by synchronous::ends_its_module)",
         ]
     );
     // The place is that of the call, and nothing looks like a panic.

@@ -6,7 +6,25 @@ use crate::binary::{assert_run, run, run_with};
 
 #[test]
 fn failures_name_their_place_and_their_cause() {
-    assert_run!(run("outcomes aborts quiet"));
+    let run = run("outcomes aborts quiet");
+    assert_run!(run);
+    let fixture: Vec<&str> = include_str!("fixture/main.rs").lines().collect();
+    let places = run.stdout.lines().filter_map(|line| {
+        let (_, place) = line
+            .trim()
+            .split_once("at charmtest-core/tests/harness/fixture/main.rs:")?;
+        let (line, _) = place.split_once(':')?;
+        Some(fixture[line.parse::<usize>().ok()? - 1].trim())
+    });
+    assert_eq!(
+        places.collect::<Vec<_>>(),
+        [
+            r#"let port: u16 = "eighty".parse()?;"#,
+            r#"assert_eq!(1 + 1, 3, "sums are off");"#,
+            "let _ = [0].iter().step_by(0);",
+            "async fn takes_too_long() {",
+        ]
+    );
 }
 
 #[test]
