@@ -2,7 +2,8 @@
 
 use super::WaitError;
 use super::idle::describe_all;
-use super::poll::{Pace, Step, poll};
+use super::poll::{Every, Pace, Step, poll};
+use super::streak::{Patience, Streak, is_at_rest};
 use crate::juju::{BackendKind, Status};
 use crate::ops_test::Model;
 use std::fmt;
@@ -19,24 +20,24 @@ pub struct Wait<'a> {
     ready: Condition<'a>,
     error: Option<Condition<'a>>,
     what: String,
-    successes: u32,
-    delay: Duration,
+    patience: Patience,
+    every: Every,
     limit: Option<Duration>,
 }
 
 impl<'a> Wait<'a> {
     pub(crate) fn new(model: Model, ready: impl FnMut(&Status) -> bool + Send + 'a) -> Self {
-        let delay = match model.juju().kind() {
-            BackendKind::Embedded => Duration::from_millis(100),
-            BackendKind::Juju => Duration::from_secs(1),
+        let (patience, every) = match model.juju().kind() {
+            BackendKind::Embedded => (Patience::Rest, Every::Prompt),
+            BackendKind::Juju => (Patience::USUAL, Every::Pause(Duration::from_secs(1))),
         };
         Self {
             model,
             ready: Box::new(ready),
             error: None,
             what: "a condition".to_owned(),
-            successes: 3,
-            delay,
+            patience,
+            every,
             limit: Some(super::idle_wait::LIMIT),
         }
     }
@@ -53,15 +54,16 @@ impl<'a> Wait<'a> {
         self
     }
 
-    /// Sets how long to pause between two statuses; 1 second without it, 100 milliseconds on the embedded controller.
+    /// Sets how long to pause between two statuses; 1 second without it, on the embedded controller a few milliseconds.
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
+        self.every = Every::Pause(delay);
         self
     }
 
-    /// Sets how many times in a row the condition has to be true; 3 times without it.
+    /// Sets how many times in a row the condition has to be true; 3 times without it. On the embedded controller, which shows
+    /// no agent idle that has something to do, twice without it once every agent is idle, else for 200 milliseconds.
     pub fn successes(mut self, count: u32) -> Self {
-        self.successes = count;
+        self.patience = Patience::Looks(count);
         self
     }
 
@@ -77,25 +79,24 @@ impl<'a> Wait<'a> {
             mut ready,
             mut error,
             what,
-            successes,
-            delay,
+            patience,
+            every,
             limit,
         } = self;
         let pace = Pace {
             what: what.clone(),
-            every: delay,
+            every,
             limit,
         };
-        let mut in_a_row = 0;
-        poll(&model, pace, |status, _| {
+        let mut streak = Streak::default();
+        poll(&model, pace, |status, now| {
             if error.as_mut().is_some_and(|error| error(status)) {
                 return Step::Fail(WaitError::Condition {
                     what: what.clone(),
                     units: describe_all(status),
                 });
             }
-            in_a_row = if ready(status) { in_a_row + 1 } else { 0 };
-            if in_a_row >= successes.max(1) {
+            if streak.look(patience, ready(status), is_at_rest(status), now) {
                 return Step::Done;
             }
             Step::Again {

@@ -2,7 +2,7 @@
 
 use super::WaitError;
 use super::idle::{IdleGoal, IdleMemory, OnTrouble, Verdict, judge};
-use super::poll::{Pace, Step, poll};
+use super::poll::{Every, Pace, Step, poll};
 use crate::juju::{BackendKind, Status};
 use crate::ops_test::Model;
 use std::future::{Future, IntoFuture};
@@ -29,7 +29,7 @@ const STATUSES: [&str; 7] = [
 pub struct WaitForIdle {
     model: Model,
     goal: IdleGoal,
-    every: Duration,
+    every: Every,
     limit: Option<Duration>,
 }
 
@@ -38,8 +38,11 @@ impl WaitForIdle {
         // The embedded controller never shows an agent idle that has a hook to run, so a moment of calm means there what
         // 15 seconds mean on a real one, which needs some to notice that there is something to do.
         let (idle_period, every) = match model.juju().kind() {
-            BackendKind::Embedded => (Duration::from_millis(250), Duration::from_millis(50)),
-            BackendKind::Juju => (Duration::from_secs(15), Duration::from_millis(500)),
+            BackendKind::Embedded => (Duration::from_millis(30), Every::Prompt),
+            BackendKind::Juju => (
+                Duration::from_secs(15),
+                Every::Pause(Duration::from_millis(500)),
+            ),
         };
         Self {
             model,
@@ -75,16 +78,16 @@ impl WaitForIdle {
         self
     }
 
-    /// Sets how long each unit has to be idle without interruption; 15 seconds without it, a quarter of one on the
-    /// embedded controller.
+    /// Sets how long each unit has to be idle without interruption; 15 seconds without it, 30 milliseconds on the embedded
+    /// controller.
     pub fn idle_period(mut self, period: Duration) -> Self {
         self.goal.idle_period = period;
         self
     }
 
-    /// Sets how long to pause between two statuses; half a second without it, 50 milliseconds on the embedded controller.
+    /// Sets how long to pause between two statuses; half a second without it, a few milliseconds on the embedded controller.
     pub fn check_freq(mut self, pause: Duration) -> Self {
-        self.every = pause;
+        self.every = Every::Pause(pause);
         self
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod idle;
 mod idle_wait;
 mod poll;
+mod streak;
 
 pub use condition::Wait;
 pub use error::WaitError;

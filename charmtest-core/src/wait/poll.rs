@@ -11,6 +11,10 @@ const STATUS_LIMIT: Duration = Duration::from_secs(60);
 /// How long `juju status` may take even when the time limit of the wait is about to be over.
 const STATUS_LEAST: Duration = Duration::from_secs(1);
 
+/// The shortest and the longest pause of [`Every::Prompt`].
+const PROMPT_LEAST: Duration = Duration::from_millis(15);
+const PROMPT_MOST: Duration = Duration::from_millis(100);
+
 /// How often a wait says that it still waits.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
@@ -29,10 +33,30 @@ pub(super) enum Step {
     },
 }
 
+/// How long to pause between two statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Every {
+    /// This long.
+    Pause(Duration),
+    /// As short as makes sense: as long as a few statuses take, so that waits that go on side by side leave the machine to
+    /// what they wait for.
+    Prompt,
+}
+
+impl Every {
+    /// Returns how long to pause after a status that took so long.
+    fn after(self, status: Duration) -> Duration {
+        match self {
+            Self::Pause(pause) => pause,
+            Self::Prompt => (status * 2).clamp(PROMPT_LEAST, PROMPT_MOST),
+        }
+    }
+}
+
 /// What a wait is about and how it goes.
 pub(super) struct Pace {
     pub(super) what: String,
-    pub(super) every: Duration,
+    pub(super) every: Every,
     pub(super) limit: Option<Duration>,
 }
 
@@ -52,8 +76,10 @@ pub(super) async fn poll(
             .limit
             .map(|limit| limit.saturating_sub(began.elapsed()));
         let status_limit = left.map_or(STATUS_LIMIT, |left| left.clamp(STATUS_LEAST, STATUS_LIMIT));
-        let mut sleep = pace.every;
-        match model.status_within(status_limit).await {
+        let asked = Instant::now();
+        let answer = model.status_within(status_limit).await;
+        let mut sleep = pace.every.after(asked.elapsed());
+        match answer {
             Ok(status) => match judge(&status, began.elapsed()) {
                 Step::Done => return Ok(status),
                 Step::Fail(error) => return Err(error),
@@ -107,5 +133,19 @@ fn summary(what: &str, missing: &[Busy], failure: Option<&JujuError>) -> String 
         ([], Some(failure)) => format!("{what}; {failure}"),
         ([first], _) => format!("{what}; {first}"),
         ([first, rest @ ..], _) => format!("{what}; {first}; {} more", rest.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_wait_leaves_time_for_what_it_waits_for() {
+        let millis = Duration::from_millis;
+        for (status, pause) in [(1, 15), (20, 40), (500, 100)] {
+            assert_eq!(Every::Prompt.after(millis(status)), millis(pause));
+            assert_eq!(Every::Pause(millis(7)).after(millis(status)), millis(7));
+        }
     }
 }

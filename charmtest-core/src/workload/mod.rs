@@ -29,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
+/// How long an attempt may take even when the time limit is about to be over: an answer says more than none.
+const ATTEMPT_LEAST: Duration = Duration::from_secs(3);
+
 /// Why a workload did not do what was waited for.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -1,6 +1,6 @@
 //! Waiting for a port.
 
-use super::{ATTEMPT, LIMIT, PAUSE, Peer, WorkloadError, join};
+use super::{ATTEMPT, ATTEMPT_LEAST, LIMIT, PAUSE, Peer, WorkloadError, join};
 use crate::juju::Note;
 use crate::ops_test::Unit;
 use std::future::{Future, IntoFuture};
@@ -101,7 +101,7 @@ where
     let mut noted: Option<Duration> = None;
     loop {
         let last = match peer.host().await {
-            Ok(host) => match attempt(host, left().clamp(PAUSE, ATTEMPT)).await {
+            Ok(host) => match attempt(host, left().clamp(ATTEMPT_LEAST, ATTEMPT)).await {
                 Ok(answer) => return Ok(answer),
                 Err(last) => last,
             },

@@ -2,8 +2,8 @@
 
 use charmtest::juju::Status;
 use charmtest::juju::status::{
-    all_active, all_agents_idle, all_blocked, all_error, any_active, any_blocked, any_error,
-    any_waiting,
+    all_active, all_agents_idle, all_blocked, all_error, all_maintenance, all_waiting, any_active,
+    any_blocked, any_error, any_maintenance, any_waiting,
 };
 
 pub(crate) const TWO_APPLICATIONS: &str = include_str!("fixtures/status-4.0-two-applications.json");
@@ -258,6 +258,37 @@ fn conditions_have_the_truth_table_of_jubilant() {
     let empty = read(NOTHING);
     assert!(all_active(&empty, &[]) && all_agents_idle(&empty, &[]) && !any_active(&empty, &[]));
     assert!(!all_agents_idle(&empty, &["a"]));
+}
+
+#[test]
+fn each_condition_asks_for_its_own_status() {
+    type Condition = fn(&Status, &[&str]) -> bool;
+    let conditions: [(&str, Condition, Condition); 5] = [
+        ("active", all_active, any_active),
+        ("blocked", all_blocked, any_blocked),
+        ("error", all_error, any_error),
+        ("maintenance", all_maintenance, any_maintenance),
+        ("waiting", all_waiting, any_waiting),
+    ];
+    for (wanted, all, any) in conditions {
+        for (current, _, _) in conditions {
+            let unit = format!(r#"{{"workload-status":{{"current":"{current}"}}}}"#);
+            let both = read(&format!(
+                r#"{{"applications":{{"a":{{"application-status":{{"current":"{current}"}},"units":{{"a/0":{unit}}}}}}}}}"#
+            ));
+            let right = wanted == current;
+            assert_eq!(all(&both, &[]), right, "{wanted} {current}");
+            assert_eq!(any(&both, &[]), right, "{wanted} {current}");
+
+            // Without units the status of the application counts alone.
+            let lone = read(&format!(
+                r#"{{"applications":{{"a":{{"application-status":{{"current":"{current}"}}}}}}}}"#
+            ));
+            assert_eq!(all(&lone, &["a"]), right, "{wanted} {current}");
+            assert_eq!(any(&lone, &["a"]), right, "{wanted} {current}");
+            assert!(all_agents_idle(&lone, &["a"]));
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::fake::{FakeJuju, run};
 use charmtest::juju::status::{all_active, any_error};
-use charmtest::juju::{BackendKind, Note, Observer};
+use charmtest::juju::{BackendKind, Note, Observer, Status};
 use charmtest::wait::WaitError;
 use insta::assert_snapshot;
 use std::sync::{Arc, Mutex};
@@ -42,12 +42,51 @@ fn a_condition_has_to_hold_three_times_in_a_row() {
         let model = fake.model().await;
         let status = model
             .wait(|status| all_active(status, &["web"]))
+            .successes(3)
             .delay(MILLIS(1))
             .await
             .unwrap();
         assert!(status.unit("web/0").unwrap().is_active());
     });
     assert_eq!(fake.calls().len(), 7);
+
+    run(async {
+        let model = fake.model_of(BackendKind::Juju).await;
+        let wait = model.wait(|status| all_active(status, &["web"]));
+        wait.delay(MILLIS(1)).await.unwrap();
+    });
+    assert_eq!(fake.calls().len(), 7);
+}
+
+#[test]
+fn on_the_embedded_controller_a_condition_holds_when_the_model_rests() {
+    let (no, busy, rest) = (
+        web("waiting", "idle"),
+        web("active", "executing"),
+        web("active", "idle"),
+    );
+    let active = |status: &Status| all_active(status, &["web"]);
+    let fake = FakeJuju::with_model(&statuses(&[&no, &busy, &rest]));
+    run(async {
+        let model = fake.model().await;
+        model.wait(active).delay(MILLIS(1)).await.unwrap();
+    });
+    assert_eq!(fake.calls().len(), 4);
+
+    let fake = FakeJuju::with_model(&statuses(&[&busy]));
+    run(async {
+        let model = fake.model().await;
+        let began = Instant::now();
+        model.wait(active).delay(MILLIS(1)).await.unwrap();
+        assert!(began.elapsed() >= MILLIS(200), "{:?}", began.elapsed());
+    });
+
+    let fake = FakeJuju::with_model(&statuses(&[&no, &busy, &no]));
+    run(async {
+        let model = fake.model().await;
+        model.block_until(active).delay(MILLIS(1)).await.unwrap();
+    });
+    assert_eq!(fake.calls().len(), 2);
 }
 
 #[test]
