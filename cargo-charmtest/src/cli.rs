@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use charmtest::harness::{Limit, Profile, RunFlags, ignore_empty_variables};
+use charmtest_charm::Verbosity;
 use charmtest_controller::JujuVersion;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -70,6 +71,15 @@ enum Command {
     /// Print where the embedded controller's `juju` is; for test binaries.
     #[command(hide = true)]
     EmbeddedEnv,
+    /// Print what a charm says about itself; for test binaries.
+    #[command(hide = true)]
+    CharmInfo {
+        /// A `.charm` file or a charm's directory.
+        path: PathBuf,
+    },
+    /// Render templates as the JSON on standard input says; for test binaries.
+    #[command(hide = true)]
+    Render,
     /// Print the values of a profile; for test binaries.
     #[command(hide = true)]
     ProfileEnv(ProfileArgs),
@@ -282,6 +292,22 @@ pub(crate) struct PackArgs {
     /// How to print the result.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: PackFormat,
+    /// Pack only for the base with this number in the charm's `bases`, counted from 0.
+    #[arg(long, value_name = "N")]
+    pub(crate) bases_index: Option<usize>,
+    /// How much charmcraft says: quiet, brief, verbose, debug or trace.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) verbosity: Option<Verbosity>,
+    /// Let charmcraft build on this machine instead of in a container.
+    #[arg(long)]
+    pub(crate) destructive_mode: bool,
+    /// One more argument for `charmcraft pack`; can be given several times.
+    #[arg(
+        long = "charmcraft-args",
+        value_name = "ARG",
+        allow_hyphen_values = true
+    )]
+    pub(crate) charmcraft_args: Vec<String>,
 }
 
 /// What `clean` takes.
@@ -418,6 +444,8 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Doctor(args) => commands::doctor::main(args.juju_version),
         Command::EmbeddedEnv => commands::embedded_env::main(),
         Command::ProfileEnv(args) => commands::profile_env::main(&args),
+        Command::CharmInfo { path } => commands::charm_info::main(&path),
+        Command::Render => commands::render::main(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -13,6 +13,7 @@ mod profile;
 mod record;
 mod report;
 mod run;
+mod templates;
 mod workspace;
 
 use std::ffi::{OsStr, OsString};

@@ -107,6 +107,22 @@ impl Project {
         })
     }
 
+    /// Leaves only the build with this number, from 0, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// Says how many builds there are when there is none with the number.
+    pub(crate) fn choose_target(&mut self, index: usize) -> Result<(), String> {
+        let count = self.bases.len();
+        if index >= count {
+            return Err(format!(
+                "there is no base with the index {index}: `charmcraft.yaml` has {count}, counted from 0"
+            ));
+        }
+        self.bases = vec![self.bases.swap_remove(index)];
+        Ok(())
+    }
+
     /// Returns the build for this machine: the first that runs on its architecture, else the first.
     fn target(&self) -> Option<&BuildTarget> {
         let here = |build: &&BuildTarget| build.run_on.iter().any(runs_here);

@@ -45,4 +45,4 @@ pub use metadata::{
     Metadata, Mount, Requirement, Resource, ResourceKind, Role, Scope, Storage, StorageCount,
     StorageKind, parse_size,
 };
-pub use pack::{PackError, PackOptions, Packed, pack};
+pub use pack::{PackError, PackOptions, Packed, PackedFile, Verbosity, pack};

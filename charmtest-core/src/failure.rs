@@ -323,10 +323,6 @@ mod tests {
             Failure::from(unselected()),
             Failure::from(WaitError::Status(unselected())),
             Failure::from(crate::juju::BackendError::Juju(unselected())),
-            Failure::from(crate::ops_test::BuildError::Failed {
-                directory: ".".into(),
-                error: Box::new(unselected()),
-            }),
         ];
         for failure in failures {
             let text = failure.full_text();

@@ -1,5 +1,6 @@
 //! The commands of `cargo charmtest`, one file each.
 
+pub(crate) mod charm_info;
 pub(crate) mod clean;
 pub(crate) mod controller;
 pub(crate) mod doctor;
@@ -8,5 +9,6 @@ pub(crate) mod juju;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod profile_env;
+pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod with;

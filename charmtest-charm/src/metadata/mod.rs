@@ -184,6 +184,9 @@ pub struct Resource {
     /// What the charm's author says about it.
     #[serde(default)]
     pub description: String,
+    /// Where tests and publishers take it from (`upstream-source`); Juju does not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_source: Option<String>,
 }
 
 /// The kinds of resources.

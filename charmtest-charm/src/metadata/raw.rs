@@ -95,11 +95,13 @@ impl<'de> Deserialize<'de> for RawEndpoint {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct RawResource {
     #[serde(rename = "type")]
     kind: Option<RawResourceKind>,
     filename: Option<Located<String>>,
     description: Option<String>,
+    upstream_source: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -351,6 +353,10 @@ fn build_resources(
         let resource = Resource {
             kind,
             description: raw.description.unwrap_or_default(),
+            // Juju does not look at it, so it cannot be wrong.
+            upstream_source: raw
+                .upstream_source
+                .and_then(|source| source.as_str().map(str::to_owned)),
         };
         resources.insert(name.value, resource);
     }

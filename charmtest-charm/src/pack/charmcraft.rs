@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use super::{PackError, process};
+use super::{PackError, PackOptions, lxd, process};
 
 /// How long `charmcraft version` may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(60);
@@ -21,21 +21,48 @@ pub(super) fn version(charmcraft: &Path) -> Result<String, PackError> {
     Ok(answer.trim().to_owned())
 }
 
+/// Returns the arguments of `charmcraft pack`, in pytest-operator's order.
+pub(super) fn arguments(options: &PackOptions) -> Vec<String> {
+    let mut arguments = Vec::new();
+    arguments.extend(
+        options
+            .bases_index
+            .map(|index| format!("--bases-index={index}")),
+    );
+    arguments.extend(
+        options
+            .verbosity
+            .map(|verbosity| format!("--verbosity={}", verbosity.as_str())),
+    );
+    arguments.extend(options.charmcraft_args.iter().cloned());
+    arguments.extend(
+        options
+            .destructive_mode
+            .then(|| "--destructive-mode".to_owned()),
+    );
+    arguments
+}
+
 /// Runs `charmcraft pack` in `dir` and moves the charms it makes to `out`; a charm that stood in `dir` before is put
-/// back as it was.
+/// back as it was, and everything else that charmcraft leaves there stays.
 ///
 /// It runs in the charm's own directory, since charmcraft knows its build containers by that directory.
 ///
 /// # Errors
 ///
-/// Fails, with charmcraft's output, when it fails, takes longer than `limit`, or makes no charm.
+/// Fails when this user cannot build in a container and, with charmcraft's output, when it fails, takes longer than the
+/// limit, or makes no charm.
 pub(super) fn pack(
     charmcraft: &Path,
-    arguments: &[String],
+    options: &PackOptions,
     dir: &Path,
     out: &Path,
-    limit: Duration,
 ) -> Result<Vec<PathBuf>, PackError> {
+    let mut command = lxd::command(charmcraft, options)?;
+    command
+        .arg("pack")
+        .args(arguments(options))
+        .current_dir(dir);
     let before = charms(dir)?;
     let kept = out.join("before");
     fs::create_dir(&kept).map_err(|error| PackError::io("create", &kept, error))?;
@@ -43,9 +70,8 @@ pub(super) fn pack(
         copy(&dir.join(name), &kept.join(name))?;
     }
 
-    let mut command = Command::new(charmcraft);
-    command.arg("pack").args(arguments).current_dir(dir);
-    let outcome = process::run(&mut command, limit);
+    let line = process::describe(&command);
+    let outcome = process::run(&mut command, options.time_limit);
 
     let mut made = Vec::new();
     for (name, modified) in charms(dir)? {
@@ -64,9 +90,9 @@ pub(super) fn pack(
     let output = outcome?;
     if made.is_empty() {
         return Err(PackError::Failed {
-            command: "charmcraft pack".to_owned(),
-            status: "it made no `.charm` file".to_owned(),
-            output,
+            command: line,
+            status: format!("it made no file `{}`", dir.join("*.charm").display()),
+            output: output.trim_end().to_owned(),
         });
     }
     Ok(made)

@@ -45,6 +45,26 @@ pub enum PackError {
     /// A program that is needed is not there.
     #[error("cannot install the charm's Python dependencies: {0}")]
     NoPython(String),
+    /// Charmcraft would build in a container, and nobody here could be allowed to.
+    #[error(
+        "charmcraft builds in LXD, and this machine has no group `lxd`; install and initialise LXD, or build on this machine \
+         with --destructive-mode"
+    )]
+    NoLxdGroup,
+    /// The user is not in the group `lxd`, and there is no `sudo` to get it.
+    #[error(
+        "charmcraft builds in LXD, this user is not in the group `lxd`, and there is no `sudo`; add the user to the group, or \
+         build on this machine with --destructive-mode"
+    )]
+    NoSudo,
+    /// An option that only charmcraft understands was given, and charmcraft is not there.
+    #[error(
+        "{option} is for charmcraft, which is not on PATH; install it, or leave the option out"
+    )]
+    OnlyCharmcraft {
+        /// The option.
+        option: &'static str,
+    },
     /// A program failed.
     #[error("`{command}` failed ({status}):\n{output}")]
     Failed {

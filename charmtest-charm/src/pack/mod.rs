@@ -6,6 +6,7 @@
 mod cache;
 mod charmcraft;
 mod error;
+mod lxd;
 mod plan;
 mod process;
 mod python;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::archive::Archive;
@@ -39,6 +41,13 @@ pub struct PackOptions {
     pub cache_dir: PathBuf,
     /// The charmcraft to use; `None` packs without it.
     pub charmcraft: Option<PathBuf>,
+    /// Which of the charm's `bases` (or `platforms`) to pack for, from 0; `None` leaves it to the packer: charmcraft makes all, we
+    /// make one for this machine.
+    pub bases_index: Option<usize>,
+    /// How much charmcraft says.
+    pub verbosity: Option<Verbosity>,
+    /// Whether charmcraft builds on this machine instead of in a container.
+    pub destructive_mode: bool,
     /// More arguments for `charmcraft pack`.
     pub charmcraft_args: Vec<String>,
     /// The Python to install packages for; `None` takes the first real `python3` on PATH.
@@ -54,10 +63,64 @@ impl PackOptions {
             out_dir: out_dir.into(),
             cache_dir: cache_dir.into(),
             charmcraft: find_program("charmcraft"),
+            bases_index: None,
+            verbosity: None,
+            destructive_mode: false,
             charmcraft_args: Vec::new(),
             python: None,
             time_limit: Duration::from_secs(30 * 60),
         }
+    }
+}
+
+/// How much charmcraft says: the values of its `--verbosity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Errors.
+    Quiet,
+    /// The step it is at.
+    Brief,
+    /// Every step.
+    Verbose,
+    /// Details for developers of charms.
+    Debug,
+    /// Details for developers of charmcraft.
+    Trace,
+}
+
+impl Verbosity {
+    /// Every value, from the quietest.
+    pub const ALL: [Self; 5] = [
+        Self::Quiet,
+        Self::Brief,
+        Self::Verbose,
+        Self::Debug,
+        Self::Trace,
+    ];
+
+    /// Returns charmcraft's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Brief => "brief",
+            Self::Verbose => "verbose",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl FromStr for Verbosity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|known| known.as_str() == text);
+        known.ok_or_else(|| {
+            format!(
+                "`{text}` is none of {}",
+                Self::ALL.map(Self::as_str).join(", ")
+            )
+        })
     }
 }
 
@@ -70,6 +133,8 @@ pub struct Packed {
     pub name: CharmName,
     /// The base it says it runs on; `None` when it does not say.
     pub base: Option<Base>,
+    /// Every base it says it runs on.
+    pub bases: Vec<Base>,
     /// The architecture in Juju's words, `amd64`.
     pub arch: String,
     /// What made it.
@@ -77,7 +142,16 @@ pub struct Packed {
     /// Whether it was made earlier.
     pub from_cache: bool,
     /// Further files that charmcraft made in the same run, for other bases or architectures.
-    pub others: Vec<PathBuf>,
+    pub others: Vec<PackedFile>,
+}
+
+/// One more file of a packed charm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackedFile {
+    /// The `.charm` file.
+    pub path: PathBuf,
+    /// Every base it says it runs on.
+    pub bases: Vec<Base>,
 }
 
 /// What makes charms.
@@ -109,6 +183,10 @@ pub fn pack(dir: &Path, options: &PackOptions) -> Result<Packed, PackError> {
         .into_iter()
         .filter(|entry| !is_packed_charm(&entry.name))
         .collect();
+    if dir.join("layer.yaml").is_file() && !dir.join("charmcraft.yaml").is_file() {
+        let reason = "it is a reactive charm; make it with `charm build` and give the file with --charm-path";
+        return Err(refused(&dir, Refusal::Incomplete(reason.to_owned())));
+    }
     match &options.charmcraft {
         Some(program) => with_charmcraft(program, &dir, &tree, options),
         None => without_charmcraft(&dir, tree, options),
@@ -153,20 +231,19 @@ fn with_charmcraft(
 ) -> Result<Packed, PackError> {
     let version = charmcraft::version(program)?;
     let mut ingredients = vec!["charmcraft", &version, architecture()];
-    ingredients.extend(options.charmcraft_args.iter().map(String::as_str));
+    // How much it says does not change what it makes.
+    let arguments = charmcraft::arguments(&PackOptions {
+        verbosity: None,
+        ..options.clone()
+    });
+    ingredients.extend(arguments.iter().map(String::as_str));
     // Charmcraft knows its containers by the directory, and may bring its path into the charm.
     let directory = dir.to_string_lossy();
     ingredients.push(&directory);
     let key = cache::key(tree, &ingredients)?;
     from_cache_or(&key, Tool::Charmcraft, options, |out| {
         let work = tempfile::tempdir().map_err(|e| PackError::io("create", env::temp_dir(), e))?;
-        let made = charmcraft::pack(
-            program,
-            &options.charmcraft_args,
-            dir,
-            work.path(),
-            options.time_limit,
-        )?;
+        let made = charmcraft::pack(program, options, dir, work.path())?;
         for charm in made {
             let to = out.join(charm.file_name().unwrap_or_default());
             fs::copy(&charm, &to).map_err(|error| PackError::io("copy", &charm, error))?;
@@ -180,10 +257,21 @@ fn without_charmcraft(
     tree: Vec<TreeEntry>,
     options: &PackOptions,
 ) -> Result<Packed, PackError> {
-    let project = match read_text(dir, "charmcraft.yaml")? {
+    if !options.charmcraft_args.is_empty() {
+        let option = "--charmcraft-args";
+        return Err(PackError::OnlyCharmcraft { option });
+    }
+    let mut project = match read_text(dir, "charmcraft.yaml")? {
         Some(text) => Some(Project::parse("charmcraft.yaml", &text)?),
         None => None,
     };
+    if let Some(index) = options.bases_index {
+        let chosen = match &mut project {
+            Some(project) => project.choose_target(index),
+            None => Err("--bases-index needs a `charmcraft.yaml`".to_owned()),
+        };
+        chosen.map_err(|reason| refused(dir, Refusal::Incomplete(reason)))?;
+    }
     let names: BTreeSet<&str> = tree
         .iter()
         .filter(|entry| entry.kind != TreeKind::Directory)
@@ -200,7 +288,9 @@ fn without_charmcraft(
     let interpreter = python.as_ref().map_or(String::new(), |python| {
         format!("{} {}", python.executable.display(), python.version)
     });
-    let key = cache::key(&tree, &["builtin", &interpreter, architecture()])?;
+    let target = options.bases_index.map(|index| index.to_string());
+    let target = target.unwrap_or_default();
+    let key = cache::key(&tree, &["builtin", &interpreter, architecture(), &target])?;
     from_cache_or(&key, Tool::Builtin, options, |out| {
         let work = tempfile::tempdir().map_err(|e| PackError::io("create", env::temp_dir(), e))?;
         let mut members = BTreeMap::new();
@@ -334,13 +424,16 @@ fn from_cache_or(
     let mut first = packed
         .next()
         .expect("a usable entry has a charm, and a filled one was checked by whoever filled it");
-    first.others = packed.map(|charm| charm.path).collect();
+    first.others = packed
+        .map(|Packed { path, bases, .. }| PackedFile { path, bases })
+        .collect();
     Ok(first)
 }
 
 fn describe(path: &Path, tool: Tool, from_cache: bool) -> Result<Packed, PackError> {
     let charm = Charm::read(path)?;
-    let base = charm.manifest.bases.into_iter().next();
+    let bases = charm.manifest.bases;
+    let base = bases.first().cloned();
     let arch = match base.as_ref().map(|base| base.architectures.as_slice()) {
         Some([arch, ..]) if !base_has(base.as_ref(), architecture()) && arch != "all" => {
             arch.clone()
@@ -351,6 +444,7 @@ fn describe(path: &Path, tool: Tool, from_cache: bool) -> Result<Packed, PackErr
         path: path.to_owned(),
         name: charm.metadata.name,
         base,
+        bases,
         arch,
         tool,
         from_cache,

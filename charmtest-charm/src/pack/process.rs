@@ -40,12 +40,12 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<String, Pack
     match status {
         Some(status) if status.success() => Ok(tail(&mut stdout)),
         Some(status) => Err(PackError::Failed {
-            command: line,
+            command: located(line, command),
             status: status.to_string(),
             output: both(&mut stdout, &mut stderr),
         }),
         None => Err(PackError::TimedOut {
-            command: line,
+            command: located(line, command),
             limit,
             output: both(&mut stdout, &mut stderr),
         }),
@@ -89,8 +89,16 @@ fn tail(file: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Returns a command line with the directory that it ran in, if that is not our own.
+fn located(line: String, command: &Command) -> String {
+    match command.get_current_dir() {
+        Some(dir) => format!("cd {} && {line}", dir.display()),
+        None => line,
+    }
+}
+
 /// Returns the command line as one could type it.
-fn describe(command: &Command) -> String {
+pub(super) fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     words.join(" ")

@@ -331,12 +331,13 @@ fn a_charmcraft_that_fails_or_hangs_is_reported_with_its_output() {
     let table = [
         ("echo 'no LXD here' >&2; exit 3", "exit status: 3"),
         ("echo 'no LXD here'; sleep 60", "did not finish in"),
-        ("echo 'no LXD here'", "it made no `.charm` file"),
+        ("echo 'no LXD here'", "it made no file `"),
     ];
     for (script, expected) in table {
         let work = tempfile::tempdir().unwrap();
         let options = PackOptions {
             charmcraft: Some(fake_charmcraft(&work, script)),
+            destructive_mode: true,
             time_limit: Duration::from_millis(500),
             ..options(&work)
         };

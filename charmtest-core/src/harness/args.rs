@@ -179,6 +179,10 @@ mod tests {
             ("--test-timeout soon", "`soon` is not a duration"),
             ("--backend cloud", "embedded"),
             ("-k a) x", "closes nothing"),
+            (
+                "--charm-path web=/no/such.charm",
+                "there is no file `/no/such.charm`",
+            ),
             ("--model Bad_Name", "--model"),
             ("--model-config nosuch.yaml", "--model-config"),
             ("--model-config src", "directory"),
@@ -309,7 +313,7 @@ mod tests {
         let line = "--model web --model-alias main --model-config Cargo.toml --keep-models --destroy-storage --no-deploy \
             --controller c --cloud k8s --backend juju --juju /bin/juju --juju-version 3.6 -j 3 -k a -m b --maxfail 2 \
             --lf --ff --durations 5 --basetemp tmp --juju-max-frame-size 9 --destructive-mode --charmcraft-args=--a \
-            --charmcraft-args -b --crash-dump never --crash-dump-output out --crash-dump-args=-x --test-timeout 9s";
+            --charmcraft-args -b --charm-path web=Cargo.toml --crash-dump never --crash-dump-output out --crash-dump-args=-x --test-timeout 9s";
         let flags = parse(line).unwrap().run;
         let variables = flags.to_env();
         let command = RunFlags::augment_args(clap::Command::new("t"));
@@ -322,9 +326,17 @@ mod tests {
                 "{variable:?}"
             );
         }
-        let charmcraft = variables
-            .iter()
-            .find(|(name, _)| *name == "CHARMTEST_CHARMCRAFT_ARGS");
-        assert_eq!(charmcraft.unwrap().1, "--a\n-b");
+        let value = |wanted: &str| {
+            let found = variables.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(value("CHARMTEST_CHARMCRAFT_ARGS").unwrap(), "--a\n-b");
+        let here = std::env::current_dir().unwrap();
+        let charm = format!("web={}", here.join("Cargo.toml").display());
+        assert_eq!(
+            value("CHARMTEST_CHARM_PATH"),
+            Some(charm),
+            "in any directory"
+        );
     }
 }

@@ -69,7 +69,7 @@ pub use origins::Origins;
 pub use owner::{Owner, OwnerState};
 pub(crate) use ownership::{Claim, Deed, Register};
 pub use ownership::{OWNERSHIP_VERSION, OwnedModel, Title, ownership_dir, read_ownership};
-pub use pack_flags::{PackFlags, PackOptions};
+pub use pack_flags::{CharmPaths, PackFlags, PackOptions};
 pub use profile::{OptionKind, PROFILE_FILE, Profile, ProfileOption, profile_options};
 pub use rerun::NOTHING_FAILED;
 pub use run_flags::{BackendArg, RunFlags};

@@ -1,11 +1,14 @@
-//! The flags that say how `charmcraft` packs.
+//! The flags that say how charms are packed.
 
 use std::ffi::OsString;
+use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
-/// How `charmcraft` packs; pytest-operator's flags of the same names.
+use crate::ops_test::CharmPath;
+
+/// How charms are packed: pytest-operator's flags of the same names, and `--charm-path`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Charm tests")]
 pub struct PackFlags {
@@ -23,6 +26,29 @@ pub struct PackFlags {
         value_delimiter = '\n'
     )]
     pub charmcraft_args: Vec<String>,
+
+    /// A packed charm to use instead of packing the charm of that name; without NAME the file's name says it, up to the first
+    /// `_`. Can be given several times. As a variable: one per line.
+    #[arg(
+        long = "charm-path",
+        value_name = "[NAME=]FILE",
+        env = "CHARMTEST_CHARM_PATH",
+        hide_env_values = true
+    )]
+    pub charm_paths: Vec<CharmPaths>,
+}
+
+/// The value of `--charm-path`: one per line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CharmPaths(Vec<CharmPath>);
+
+impl FromStr for CharmPaths {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        lines.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// How charms are to be packed.
@@ -32,6 +58,8 @@ pub struct PackOptions {
     pub destructive_mode: bool,
     /// More arguments for `charmcraft pack`, each one word of the command.
     pub charmcraft_args: Vec<String>,
+    /// Charms that are packed already.
+    pub charm_paths: Vec<CharmPath>,
 }
 
 impl PackFlags {
@@ -43,6 +71,11 @@ impl PackFlags {
             destructive_mode: self.destructive_mode,
             // A variable with several lines ends with a line break, as CI systems write it.
             charmcraft_args: args.filter(|arg| !arg.is_empty()).cloned().collect(),
+            charm_paths: self
+                .charm_paths
+                .iter()
+                .flat_map(|CharmPaths(paths)| paths.iter().cloned())
+                .collect(),
         }
     }
 
@@ -51,10 +84,14 @@ impl PackFlags {
         let PackOptions {
             destructive_mode,
             charmcraft_args,
+            charm_paths,
         } = self.options();
         let mode = destructive_mode.then(|| "1".into());
         let args = (!charmcraft_args.is_empty()).then(|| charmcraft_args.join("\n").into());
+        let paths: Vec<String> = charm_paths.iter().map(ToString::to_string).collect();
+        let paths = (!paths.is_empty()).then(|| paths.join("\n").into());
         [
+            ("CHARMTEST_CHARM_PATH", paths),
             ("CHARMTEST_DESTRUCTIVE_MODE", mode),
             ("CHARMTEST_CHARMCRAFT_ARGS", args),
         ]

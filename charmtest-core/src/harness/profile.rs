@@ -231,6 +231,7 @@ mod tests {
         for (key, expected) in [
             ("keep-models", Some(OptionKind::Switch)),
             ("charmcraft-args", Some(OptionKind::Texts)),
+            ("charm-path", Some(OptionKind::Texts)),
             ("model-config", Some(OptionKind::Path)),
             ("juju", Some(OptionKind::Path)),
             ("crash-dump-output", Some(OptionKind::Path)),

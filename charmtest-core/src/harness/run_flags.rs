@@ -278,11 +278,9 @@ impl RunFlags {
     }
 
     /// Returns the flags that nobody heeds yet, and whether each is given.
-    fn unsupported(&self) -> [(&'static str, bool); 5] {
+    fn unsupported(&self) -> [(&'static str, bool); 3] {
         let crash_dump = &self.crash_dump;
         [
-            ("--destructive-mode", self.pack.destructive_mode),
-            ("--charmcraft-args", !self.pack.charmcraft_args.is_empty()),
             ("--crash-dump", crash_dump.crash_dump.is_some()),
             (
                 "--crash-dump-output",

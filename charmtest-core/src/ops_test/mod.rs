@@ -4,6 +4,7 @@ mod action;
 mod application;
 mod applications;
 mod build;
+mod charm_resources;
 mod cloud;
 mod config;
 mod constraints;
@@ -15,11 +16,13 @@ mod machines;
 mod model;
 mod offers;
 mod pending_task;
+mod program;
 mod resources;
 mod secrets;
 mod show;
 mod ssh;
 mod storage;
+mod templates;
 mod test;
 mod track;
 mod track_error;
@@ -30,7 +33,13 @@ pub use crate::juju::{Note, Observer};
 pub use action::{Exec, ExecOnUnits, RunAction, RunActionOnUnits};
 pub use application::{Application, Unit};
 pub use applications::{RemoveApplication, RemoveRelation, Trust};
-pub use build::BuildError;
+pub use build::{
+    BuildAll, BuildCharm, BuildCharms, BuildError, BuiltBase, BuiltCharm, CharmPath, Verbosity,
+};
+pub use charm_resources::{
+    BuildResources, CharmInfo, CharmResource, DownloadResources, FileResource, ResourceError,
+    ResourceKind,
+};
 pub use cloud::{AddK8s, ForgetCloud};
 pub use config::ConfigValue;
 pub use constraints::Constraints;
@@ -44,6 +53,7 @@ pub use offers::{
     Consume, CreateOffer, Offer, OfferConnection, OfferEndpoint, RemoveOffer, RemoveSaas,
 };
 pub use pending_task::PendingTask;
+pub use program::NoProgram;
 pub use resources::Resource;
 pub use secrets::{
     AddSecret, RemoveSecret, Secret, SecretAccess, SecretContent, SecretRevision, ShowSecret,
@@ -52,6 +62,9 @@ pub use secrets::{
 pub use show::{ApplicationInfo, Data, Databag, RelationData, UnitData, UnitInfo, UnitRelation};
 pub use ssh::{Scp, Ssh};
 pub use storage::{DetachStorage, RemoveStorage, Storage, StorageAttachment};
+pub use templates::{
+    Bundle, BundleSource, RenderBundle, RenderBundles, RenderCharm, RenderCharms, TemplateError,
+};
 pub use test::{OpsTest, OpsTestParts};
 pub use track::{ForgetModel, TrackModel};
 pub use track_error::TrackError;

@@ -2,7 +2,7 @@
 
 use super::track::Request;
 use super::tracker::{Tracker, Tracking, files_around};
-use super::{BuildError, Model, TrackError, TrackedModel, build};
+use super::{Model, TrackError, TrackedModel};
 use crate::blocking::{block_on, leave};
 use crate::failure::{abort, skip};
 use crate::harness::PackOptions;
@@ -81,6 +81,11 @@ impl OpsTest {
             tracker: Arc::new(Tracker::new(tracking)),
             main: None,
         }
+    }
+
+    /// Returns what it is made of, for the parts of its interface that have files of their own.
+    pub(super) fn parts(&self) -> &Arc<OpsTestParts> {
+        &self.parts
     }
 
     /// Returns an `OpsTest` on another model: its `model()`, `juju(..)`, `run(..)`, `tmp_path()` and names are about that one,
@@ -190,18 +195,6 @@ impl OpsTest {
         // Where it cannot be made, whoever writes into it learns why.
         let _ = std::fs::create_dir_all(&self.parts.tmp_path);
         &self.parts.tmp_path
-    }
-
-    /// Packs the charm in a directory, relative to the package's, and returns the `.charm` file.
-    ///
-    /// It is packed by `cargo-charmtest`, or by `charmcraft` if that is not installed; once in a run for each directory,
-    /// however many tests and modules ask.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such directory, no program that packs, or the program fails.
-    pub async fn build_charm(&self, directory: impl AsRef<Path>) -> Result<PathBuf, BuildError> {
-        build::build_charm(&self.parts, directory.as_ref()).await
     }
 
     /// Returns a `juju` command on the module's model, unchecked; `JUJU_MODEL` says which that is.

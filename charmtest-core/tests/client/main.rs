@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod backend;
+mod build;
 mod entities;
 mod fake;
 mod fast_forward;
