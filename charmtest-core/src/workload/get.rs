@@ -52,19 +52,6 @@ pub struct HttpGet {
     limit: Duration,
 }
 
-impl Clone for WorkloadError {
-    fn clone(&self) -> Self {
-        match self {
-            Self::TimedOut { what, limit, last } => Self::TimedOut {
-                what: what.clone(),
-                limit: *limit,
-                last: last.clone(),
-            },
-            Self::Unsupported(why) => Self::Unsupported(why.clone()),
-        }
-    }
-}
-
 impl HttpGet {
     pub(crate) fn of(unit: Unit, port: u16, path: &str) -> Self {
         let path = http::check_path(path).map(|path| (Peer::Unit(unit), port, path));

@@ -33,7 +33,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const ATTEMPT_LEAST: Duration = Duration::from_secs(3);
 
 /// Why a workload did not do what was waited for.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkloadError {
     /// The time limit is over.

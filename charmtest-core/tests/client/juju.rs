@@ -125,6 +125,33 @@ fn a_failure_shows_the_command_ready_to_paste_and_what_juju_said() {
 }
 
 #[test]
+fn a_failure_begins_with_what_the_caller_says_it_means() {
+    let fake = FakeJuju::new(
+        "[ \"$1\" = ok ] && exit; [ \"$1\" = slow ] && sleep 600; echo no >&2; exit 4",
+    );
+    let said = |call: Call| run(call.fail_msg("the images cannot be built").run());
+    let juju = fake.juju();
+    said(juju.call(["ok"])).unwrap();
+
+    let error = said(juju.call(["x"])).unwrap_err();
+    assert_snapshot!(fake.tidy(&error), @"the images cannot be built: `juju x` failed with exit code 4: no");
+    assert_eq!(
+        (error.code(), error.stderr(), error.task()),
+        (Some(4), Some("no\n"), None)
+    );
+    assert!(error.command().unwrap().ends_with("juju x"));
+
+    let slow = juju.call(["slow"]).timeout(Duration::from_millis(300));
+    let error = said(slow).unwrap_err();
+    assert_snapshot!(fake.tidy(&error), @"the images cannot be built: `juju slow` did not end within 300ms, saying nothing");
+    assert!(error.hint().unwrap().contains(".timeout(..)"));
+
+    let missing = charmtest::juju::Juju::new(fake.path("nosuch"));
+    let error = missing.call(["x"]).fail_msg("no images").run_blocking();
+    assert_snapshot!(fake.tidy(error.unwrap_err()), @"no images: there is no program `nosuch`");
+}
+
+#[test]
 fn a_signal_is_an_exit_code() {
     let fake = FakeJuju::new("kill -TERM $$");
     assert_eq!(run(fake.juju().call(["x"]).run()).unwrap().code, 143);
