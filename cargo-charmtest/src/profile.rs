@@ -206,7 +206,13 @@ fn texts(
         (OptionKind::Switch, DeValue::Boolean(on)) => Ok(vec![on.to_string()]),
         (OptionKind::Switch, _) => Err("true or false"),
         (OptionKind::Texts, DeValue::Array(items)) => {
-            let text = |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().map(str::to_owned);
+            let text = |item: &Spanned<DeValue<'_>>| {
+                let text = item.get_ref().as_str()?;
+                match option.key.as_str() {
+                    CHARM_PATH => place_charm(text, root),
+                    _ => Some(text.to_owned()),
+                }
+            };
             let texts: Option<Vec<String>> = items.iter().map(text).collect();
             texts.ok_or("a list of texts")
         }
@@ -230,6 +236,18 @@ fn texts(
         (OptionKind::Text, DeValue::Integer(number)) => Ok(vec![number.to_string()]),
         (OptionKind::Text, _) => Err("a text or a number"),
     }
+}
+
+/// The option whose values are `[NAME=]FILE`.
+const CHARM_PATH: &str = "charm-path";
+
+/// Makes the file of a `[NAME=]FILE` one below the root of the workspace.
+fn place_charm(text: &str, root: &Path) -> Option<String> {
+    let (name, file) = match text.split_once('=') {
+        Some((name, file)) => (format!("{name}="), file),
+        None => (String::new(), text),
+    };
+    Some(name + root.join(file).to_str()?)
 }
 
 /// Checks a value as the command line would.
@@ -470,6 +488,14 @@ destroy-storage = false
         std::fs::create_dir(root.path().join("tests")).unwrap();
         std::fs::write(root.path().join("tests/model.yaml"), "").unwrap();
         assert_eq!(parse(profiles, root.path(), Some("ci")).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn packed_charms_are_below_the_workspace_too() {
+        let place = |text| place_charm(text, Path::new("/ws")).unwrap();
+        assert_eq!(place("web=charms/web.charm"), "web=/ws/charms/web.charm");
+        assert_eq!(place("web.charm"), "/ws/web.charm");
+        assert_eq!(place("web=/tmp/web.charm"), "web=/tmp/web.charm");
     }
 
     #[test]
