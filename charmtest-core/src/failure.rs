@@ -59,6 +59,32 @@ impl Failure {
         }
     }
 
+    /// Returns a failure of this kind that has no place of its own.
+    pub(crate) fn of_kind(kind: FailureKind, text: String) -> Self {
+        Self {
+            kind,
+            error: text.into(),
+            location: None,
+        }
+    }
+
+    /// Turns the failure of a fixture's function into that of the tests that ask for the fixture.
+    ///
+    /// What asks for something else than a failure stays what it is: a fixture can skip its tests.
+    pub(crate) fn of_fixture(self, name: &str) -> Self {
+        match self.kind {
+            FailureKind::Failed | FailureKind::Errored => {
+                let place = match self.location {
+                    Some(at) if self.kind == FailureKind::Failed => format!("\n  at {at}"),
+                    _ => String::new(),
+                };
+                let text = format!("fixture `{name}` failed: {}{place}", self.full_text());
+                Self::of_kind(FailureKind::Errored, text)
+            }
+            FailureKind::Aborting | FailureKind::Xfailed | FailureKind::Skipped => self,
+        }
+    }
+
     /// Turns the failure into one of the set-up, whatever it was before.
     pub(crate) fn into_setup(self) -> Self {
         Self {

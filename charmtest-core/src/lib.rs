@@ -28,6 +28,7 @@ mod blocking;
 mod diagnose;
 pub mod exit;
 mod failure;
+mod fixture;
 pub mod harness;
 pub mod juju;
 pub mod ops_test;
@@ -37,7 +38,7 @@ pub mod wait;
 pub mod workload;
 
 pub use blocking::Blocking;
-pub use charmtest_macros::{charm_test, module};
+pub use charmtest_macros::{charm_fixture, charm_test, module};
 pub use failure::{Ending, Failure, Result, abort, skip, xfail};
 pub use harness::Context;
 pub use registry::{FromContext, IntoOutcome};
@@ -63,6 +64,10 @@ macro_rules! main {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::failure::Failure;
+    pub use crate::fixture::{
+        Ended, Fixture, FixtureDefinition, FixtureEntry, MakeFuture, Scope, WaitFuture, WaitValue,
+        fixture, fixture_failure,
+    };
     pub use crate::harness::Context;
     pub use crate::registry::{
         BoxFuture, Case, FromContext, IntoOutcome, Marks, ModuleEntry, TestEntry, Xfail,

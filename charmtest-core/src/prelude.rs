@@ -12,4 +12,4 @@ pub use crate::juju::status::{
 pub use crate::juju::{Juju, Status};
 pub use crate::ops_test::{Keep, Model, OpsTest};
 pub use crate::registry::FromContext;
-pub use charmtest_macros::charm_test;
+pub use charmtest_macros::{charm_fixture, charm_test};

@@ -103,7 +103,9 @@ impl Marks {
 
 /// A type that can be a parameter of a charm test.
 ///
-/// `&OpsTest`, `&Model` and `&Juju` are such types. Implement the trait to provide a fixture of your own, built from them:
+/// `&OpsTest`, `&Model` and `&Juju` are such types, and `&T` for what a function under
+/// [`#[charm_fixture]`](crate::charm_fixture) returns. Implement the trait to provide a parameter that is made anew for each
+/// function that asks, built from them:
 ///
 /// ```
 /// use charmtest::prelude::*;
@@ -121,6 +123,7 @@ impl Marks {
     message = "`{Self}` cannot be a parameter of a charm test",
     label = "not a parameter that the harness can provide",
     note = "parameters are taken by reference: `&OpsTest`, `&Model`, `&Juju`",
+    note = "a function under `#[charm_fixture]` that returns a `T` provides `&T`",
     note = "implement `charmtest::FromContext` for `{Self}` to provide a fixture of your own"
 )]
 pub trait FromContext<'a>: Sized {

@@ -250,7 +250,7 @@ fn xfail(setting: &Setting) -> syn::Result<Xfail> {
 }
 
 /// Cuts the options apart at their commas; the last comma may be followed by nothing.
-fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
+pub(crate) fn split_at_commas(tokens: TokenStream, errors: &mut Errors) -> Vec<TokenStream> {
     let mut parts = Vec::new();
     let mut part = TokenStream::new();
     for token in tokens {

@@ -144,7 +144,7 @@ fn shim_definition(test: &Test, shim: &Ident, case: Option<&Case>) -> TokenStrea
 ///
 /// When the type does not fit, rustc complains twice: about the type, and about the call that stands on it. The call begins
 /// where the type begins and ends where it ends, so that both complaints are the same one and rustc shows it once.
-fn made_by_harness(ty: &Type, context: &Ident) -> TokenStream {
+pub(crate) fn made_by_harness(ty: &Type, context: &Ident) -> TokenStream {
     let (first, last) = ends(ty.to_token_stream());
     let open = quote_spanned!(first=> <);
     let method = Ident::new("from_context", last);

@@ -1,4 +1,4 @@
-//! The attribute `#[charm_test]`, which makes a function a charm test.
+//! The attributes `#[charm_test]`, which makes a function a charm test, and `#[charm_fixture]`, which makes one a fixture.
 //!
 //! Test authors use it through the library `charmtest`. It has three layers, all on `proc_macro2` so that they can be tested:
 //! `attr` parses the options, `check` validates the function, `expand` writes the code.
@@ -12,6 +12,7 @@ mod check;
 mod duration;
 mod errors;
 mod expand;
+mod fixture;
 mod item;
 mod setting;
 mod suggest;
@@ -140,4 +141,70 @@ pub fn charm_test(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn module(options: TokenStream) -> TokenStream {
     expand::module(options.into()).into()
+}
+
+/// Makes a function a fixture: tests and other fixtures ask for what it returns by its type, as a parameter `&T`.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/doctest.rs"));
+/// use charmtest::prelude::*;
+///
+/// struct Certificate(String);
+///
+/// #[charm_fixture(scope = "run")]
+/// fn certificate() -> Certificate {
+///     Certificate("made once".to_owned())
+/// }
+///
+/// struct Server {
+///     address: String,
+/// }
+///
+/// #[charm_fixture(scope = "module", teardown = stop)]
+/// async fn server(model: &Model, certificate: &Certificate) -> Result<Server> {
+///     # let _ = (model, &certificate.0);
+///     Ok(Server { address: "10.0.0.1:80".to_owned() })
+/// }
+///
+/// async fn stop(server: &Server) -> Result {
+///     # let _ = &server.address;
+///     Ok(())
+/// }
+///
+/// #[charm_test]
+/// async fn answers(server: &Server) -> Result {
+///     assert!(!server.address.is_empty());
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+///
+/// # The function
+///
+/// It may be `async` or not. It returns a `T` or a `Result<T, E>`, where `E` is `charmtest::Failure` or any error. `T` is a type of
+/// the crate, `Send`, `Sync` and without references, and no two fixtures return the same one: put what is not your own, such as a
+/// `PathBuf` or a `Model`, into a struct (`struct Config(PathBuf);`). Its parameters are those that a charm test may have, other
+/// fixtures included.
+///
+/// A fixture is made when something first asks for it in its scope, and is not tried again there: when it fails, every test
+/// that asks for it is an error with the same cause. A fixture can skip its tests with `charmtest::skip`. Its time counts
+/// against the limit of the test that asks first.
+///
+/// # Options
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `scope = "test"` | The value is for one test, for one attempt if the test is tried again. This is so without the option. |
+/// | `scope = "module"` | The value is for all tests of a module; it ends before the module's model does. |
+/// | `scope = "run"` | The value is for all modules of the test target. It cannot use a model. |
+/// | `teardown = function` | What ends the value: a function, `async` or not, that takes a `&T` and returns nothing or a `Result<(), E>`. It is called when the scope is over, however the tests ended, the newest value first, with `--teardown-timeout` as its time limit. When it fails, the run fails. |
+/// | `crate = "path"` | Where the library is, as for `#[charm_test]`. |
+///
+/// A fixture uses fixtures of its own scope and of longer ones. One that needs itself, or one that ends earlier, is an error.
+///
+/// Under `cargo test`, all modules of a test target are one process, in which a fixture of the scope "run" is made once. Under
+/// `cargo charmtest` and nextest each module is a process of its own, and makes its own: a warning says so.
+#[proc_macro_attribute]
+pub fn charm_fixture(options: TokenStream, item: TokenStream) -> TokenStream {
+    fixture::charm_fixture(options.into(), item.into()).into()
 }

@@ -171,6 +171,25 @@ impl Setting {
             .map_err(|_| self.unsuitable(expected, example))
     }
 
+    /// Returns the value as the path of a function; `example` shows how to write it.
+    pub(crate) fn function(&self, example: &str) -> syn::Result<Path> {
+        Path::parse_mod_style
+            .parse2(self.assigned(example)?.clone())
+            .map_err(|_| self.unsuitable("the name of a function", example))
+    }
+
+    /// Returns the value as one of `words`, by its place among them; `example` shows how to write it.
+    pub(crate) fn word(&self, words: &[&str], example: &str) -> syn::Result<usize> {
+        let value = self.string(example)?.value();
+        words.iter().position(|word| *word == value).ok_or_else(|| {
+            let words = words.join("\", \"");
+            self.fault(format_args!(
+                "`{}` is one of \"{words}\": `{example}`",
+                self.key
+            ))
+        })
+    }
+
     fn string(&self, example: &str) -> syn::Result<LitStr> {
         match self.literal(example)? {
             Some(Lit::Str(literal)) => Ok(literal),

@@ -50,6 +50,8 @@ struct Module {
     models: BTreeMap<String, ModelEnd>,
     /// Clouds that could not be removed.
     clouds: Vec<LeftCloud>,
+    /// What was said of fixtures that could not be torn down.
+    fixtures: Vec<String>,
     /// What is wrong with the module's process although nothing is with its tests.
     trouble: Option<String>,
 }
@@ -111,6 +113,7 @@ impl Report {
             output: VecDeque::new(),
             models: BTreeMap::new(),
             clouds: Vec::new(),
+            fixtures: Vec::new(),
             trouble: None,
         });
         Self {
@@ -248,6 +251,11 @@ impl Report {
                 if self.warned.insert(message.clone()) {
                     self.line(&style::warning(&message));
                 }
+            }
+            Event::FixtureLeft { fixture, of, why } => {
+                let text = format!("fixture `{fixture}` of {of} could not be torn down: {why}");
+                self.line(&style::warning(&text));
+                self.modules[job].fixtures.push(text);
             }
         }
     }
@@ -469,6 +477,7 @@ impl Module {
         let mut ends = self.models.values();
         ends.any(|end| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))
             || !self.clouds.is_empty()
+            || !self.fixtures.is_empty()
     }
 
     fn is_fine(&self) -> bool {

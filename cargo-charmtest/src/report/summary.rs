@@ -57,6 +57,8 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
     lines.extend(titled("to look at what was kept:", kept));
     let clouds = || modules.iter().flat_map(|module| &module.clouds);
     lines.extend(clouds().map(|cloud| style::warning(&cloud.to_string())));
+    let fixtures = modules.iter().flat_map(|module| &module.fixtures);
+    lines.extend(fixtures.map(|text| style::warning(text)));
     let left: Vec<String> = ends
         .iter()
         .filter(|(_, end)| matches!(end, ModelEnd::InUse | ModelEnd::Left(_)))

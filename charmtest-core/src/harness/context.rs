@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::fixtures::{Step, no_model_for};
 use super::module::{ModuleState, Opened};
 use super::progress::Progress;
 use crate::failure::{Failure, Result};
+use crate::fixture::{FixtureCache, Scope};
 use crate::juju::Juju;
 use crate::ops_test::{Model, OpsTest};
 use crate::registry::FromContext;
@@ -18,11 +20,53 @@ use crate::registry::FromContext;
 pub struct Context {
     module: Arc<ModuleState>,
     progress: Arc<Progress>,
+    /// The fixtures of the test.
+    fixtures: Arc<FixtureCache>,
+    /// The fixtures that are being made for one another, the outermost first; none for the test itself.
+    steps: Vec<Step>,
 }
 
 impl Context {
-    pub(super) fn new(module: Arc<ModuleState>, progress: Arc<Progress>) -> Self {
-        Self { module, progress }
+    pub(super) fn new(
+        module: Arc<ModuleState>,
+        progress: Arc<Progress>,
+        fixtures: Arc<FixtureCache>,
+    ) -> Self {
+        Self {
+            module,
+            progress,
+            fixtures,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Returns the context in which a fixture is made.
+    pub(super) fn for_fixture(&self, step: Step) -> Self {
+        let mut steps = self.steps.clone();
+        steps.push(step);
+        Self {
+            module: Arc::clone(&self.module),
+            progress: Arc::clone(&self.progress),
+            fixtures: Arc::clone(&self.fixtures),
+            steps,
+        }
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Returns where the fixtures of a scope are kept.
+    pub(super) fn fixtures(&self, scope: Scope) -> &FixtureCache {
+        match scope {
+            Scope::Test => &self.fixtures,
+            Scope::Module => self.module.fixtures(),
+            Scope::Run => self.module.run().fixtures(),
+        }
     }
 
     /// Returns the full name of the running test, without the target: `relations::build_and_deploy`.
@@ -73,6 +117,9 @@ impl Context {
 
     /// Makes or takes the module's model, whose time does not count against the test's limit.
     pub(super) async fn open(&self) -> Result<&Opened> {
+        if let Some(failure) = no_model_for(&self.steps) {
+            return Err(failure);
+        }
         let _paused = self.progress.pause();
         self.module.open().await
     }

@@ -30,6 +30,7 @@ use super::signals;
 use super::world::World;
 use super::{durations, files, record, rerun, schedule};
 use crate::exit;
+use crate::fixture::{FixtureEntry, Scope};
 use crate::juju::{BackendOptions, kill_all_commands};
 use crate::registry::{ModuleEntry, TestEntry};
 
@@ -197,6 +198,16 @@ fn execute(
             .into_iter()
             .for_each(|message| sink(Event::Warning { message }));
     }
+    if plan.modules.len() > 1 && (is_set("CHARMTEST_EVENTS") || is_set("NEXTEST")) {
+        // Who starts this process starts one for each module.
+        run_fixtures().for_each(|name| {
+            let message = format!(
+                "each module runs in a process of its own, so fixture `{name}` of scope \"run\" is made once per module that asks; \
+                 `cargo test` makes it once"
+            );
+            sink(Event::Warning { message });
+        });
+    }
     let state = RunState::new(world, settings, interrupt.clone(), Box::new(sink));
     thread::scope(|scope| {
         // The scheduler owns the sink: when it ends, however it ends, nobody waits for another verdict.
@@ -286,6 +297,15 @@ fn listed_modules(plan: &Plan, ignored: Ignored) -> Vec<&str> {
         })
         .map(|module| module.name.as_str())
         .collect()
+}
+
+/// Returns the names of the fixtures whose values are for all modules.
+fn run_fixtures() -> impl Iterator<Item = &'static str> {
+    inventory::iter::<FixtureEntry>
+        .into_iter()
+        .map(|entry| entry.definition)
+        .filter(|fixture| fixture.scope == Scope::Run)
+        .map(|fixture| fixture.name)
 }
 
 fn check_modules(wanted: &[String], plan: &Plan, target: &str) -> Result<(), String> {

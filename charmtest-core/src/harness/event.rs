@@ -135,6 +135,15 @@ pub enum Event {
         /// What prevented its removal.
         why: String,
     },
+    /// The tear-down of a fixture failed: what the fixture made may still be there.
+    FixtureLeft {
+        /// The fixture.
+        fixture: String,
+        /// Whose it was: ``test `m::t` ``, ``module `m` `` or `the run`.
+        of: String,
+        /// What went wrong.
+        why: String,
+    },
     /// Something that the user should know and that fails no test.
     Warning {
         /// The text.

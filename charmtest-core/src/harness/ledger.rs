@@ -15,6 +15,8 @@ pub(super) struct Ledger {
     kept: Vec<String>,
     left: Vec<(String, String)>,
     clouds: Vec<LeftCloud>,
+    /// What was said of fixtures that could not be torn down.
+    fixtures: Vec<String>,
     unsuccessful: usize,
     flaky: Vec<String>,
     started: BTreeSet<String>,
@@ -70,6 +72,9 @@ impl Ledger {
             Event::TestStarted { test } => {
                 self.started.insert(test.clone());
             }
+            Event::FixtureLeft { fixture, of, why } => self.fixtures.push(format!(
+                "error: fixture `{fixture}` of {of} could not be torn down: {why}"
+            )),
             Event::TestFinished {
                 test,
                 outcome,
@@ -94,7 +99,10 @@ impl Ledger {
     }
 
     fn leaves_something(&self) -> bool {
-        !(self.left.is_empty() && self.standing.is_empty() && self.clouds.is_empty())
+        !(self.left.is_empty()
+            && self.standing.is_empty()
+            && self.clouds.is_empty()
+            && self.fixtures.is_empty())
     }
 
     /// Returns the exit code of the test binary.
@@ -153,6 +161,7 @@ impl Ledger {
         });
         let flaky = self.flaky.iter().cloned();
         let told = flaky.chain(kept).chain(left).chain(standing).chain(clouds);
+        let told = told.chain(self.fixtures.iter().cloned());
         told.chain(self.advice()).collect()
     }
 

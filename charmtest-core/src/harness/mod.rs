@@ -17,6 +17,7 @@ mod entry;
 mod event;
 mod expression;
 mod files;
+mod fixtures;
 mod flag;
 mod juju_world;
 mod last_failed;
@@ -47,6 +48,8 @@ mod world;
 
 #[cfg(test)]
 mod fake_world;
+#[cfg(test)]
+mod fixture_tests;
 #[cfg(test)]
 mod outcome_tests;
 #[cfg(test)]

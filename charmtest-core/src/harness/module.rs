@@ -8,12 +8,14 @@ use tokio::time::timeout;
 
 use super::duration::format_duration;
 use super::event::Event;
+use super::fixtures;
 use super::model_name;
 use super::plan::Deploying;
 use super::progress::Progress;
 use super::run_state::{Keep, RunState};
 use super::world::{Site, Tenant};
 use crate::failure::{Failure, Result};
+use crate::fixture::FixtureCache;
 use crate::juju::Observer;
 
 /// One module of a run.
@@ -21,6 +23,7 @@ pub(super) struct ModuleState {
     run: Arc<RunState>,
     name: String,
     model: OnceCell<Opened>,
+    fixtures: Arc<FixtureCache>,
     inner: Mutex<Inner>,
 }
 
@@ -86,12 +89,18 @@ impl ModuleState {
             run,
             name: name.to_owned(),
             model: OnceCell::new(),
+            fixtures: Arc::default(),
             inner: Mutex::default(),
         }
     }
 
     pub(super) fn run(&self) -> &Arc<RunState> {
         &self.run
+    }
+
+    /// Returns the fixtures of the module.
+    pub(super) fn fixtures(&self) -> &FixtureCache {
+        &self.fixtures
     }
 
     /// Returns the model if there is one.
@@ -203,8 +212,10 @@ impl ModuleState {
         )))
     }
 
-    /// Ends the module's model as its fate says; never fails, never hangs.
+    /// Ends the module's fixtures, and then its model as its fate says; never fails, never hangs.
     pub(super) async fn tear_down(self: &Arc<Self>, files: TestFiles) {
+        let of = format!("module `{}`", self.name);
+        fixtures::tear_down(&self.fixtures, &self.run, &of).await;
         let Some(model) = self.inner().announced.clone() else {
             return;
         };

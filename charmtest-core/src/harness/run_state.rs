@@ -21,6 +21,7 @@ use super::plan::Deploying;
 use super::signals::Signal;
 use super::world::{BackendReport, World};
 use crate::failure::{Failure, Result};
+use crate::fixture::FixtureCache;
 use crate::juju::BackendKind;
 
 /// How a run goes about its work.
@@ -84,6 +85,7 @@ pub(super) struct RunState {
     pub(super) world: Arc<dyn World>,
     pub(super) settings: Settings,
     pub(super) interrupt: Flag<Signal>,
+    fixtures: Arc<FixtureCache>,
     sink: Box<dyn Fn(Event) + Send + Sync>,
     backend: OnceLock<std::result::Result<BackendReport, String>>,
     /// How many tests have failed.
@@ -105,12 +107,18 @@ impl RunState {
             world,
             settings,
             interrupt,
+            fixtures: Arc::default(),
             sink,
             backend: OnceLock::new(),
             failures: AtomicUsize::new(0),
             warned: Mutex::default(),
             gate: OnceLock::new(),
         }
+    }
+
+    /// Returns the fixtures of the run.
+    pub(super) fn fixtures(&self) -> &Arc<FixtureCache> {
+        &self.fixtures
     }
 
     pub(super) fn emit(&self, event: Event) {

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::context::Context;
 use super::duration::format_duration;
 use super::event::{Event, Evidence, Outcome};
+use super::fixtures;
 use super::flag::{Either, Flag, race};
 use super::module::{ModuleState, TestFiles};
 use super::plan::{Choice, Plan, PlannedModule, PlannedTest, ROOT};
@@ -22,6 +23,7 @@ use super::run_state::{RunState, cores};
 use super::test_thread;
 use super::verdict::{Abort, Stop, TestEnd, Verdict, abort_after, can_try_again, judge};
 use super::world::CaptureRequest;
+use crate::fixture::FixtureCache;
 
 /// How long the evidence of one failure may take to collect, all steps together.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(120);
@@ -45,6 +47,7 @@ pub(super) fn run(plan: &Plan, state: &Arc<RunState>, runtime: &Handle) {
             });
         }
     });
+    runtime.block_on(fixtures::tear_down(state.fixtures(), state, "the run"));
 }
 
 fn has_tests(module: &PlannedModule) -> bool {
@@ -194,7 +197,8 @@ impl<'a> ModuleRun<'a> {
         let limit = treatment.timeout.or(self.run.settings.test_timeout);
         let progress = Arc::new(Progress::start(&test.name, limit));
         self.state.set_current(Arc::clone(&progress));
-        let end = self.run_body(test, &progress).await;
+        let fixtures = Arc::default();
+        let end = self.run_body(test, &progress, &fixtures).await;
         let took = progress.elapsed();
         let signal = self.run.interrupt.get();
         let mut verdict = judge(&end, limit, progress.last_seen(), signal, treatment.xfail);
@@ -206,13 +210,23 @@ impl<'a> ModuleRun<'a> {
             let entry = test.entry;
             verdict.location = Some(format!("{}:{}:{}", entry.file, entry.line, entry.column));
         }
+        fixtures::tear_down(&fixtures, self.run, &format!("test `{}`", test.name)).await;
         (end, verdict, took)
     }
 
     /// Runs the body until it ends, has used up its time, or is interrupted.
-    async fn run_body(&self, test: &PlannedTest, progress: &Arc<Progress>) -> TestEnd {
+    async fn run_body(
+        &self,
+        test: &PlannedTest,
+        progress: &Arc<Progress>,
+        fixtures: &Arc<FixtureCache>,
+    ) -> TestEnd {
         let stop = Flag::new();
-        let context = Context::new(Arc::clone(&self.state), Arc::clone(progress));
+        let context = Context::new(
+            Arc::clone(&self.state),
+            Arc::clone(progress),
+            Arc::clone(fixtures),
+        );
         let sources = Arc::clone(&self.run.settings.sources);
         let mut body = match test_thread::start(test.entry, context, stop.clone(), sources) {
             Ok(body) => body,

@@ -13,7 +13,7 @@ use super::flag::{Either, Flag, race};
 use super::panics::{self, Panic, SourceRoot};
 use crate::blocking::{Departure, belong_to_a_test};
 use crate::failure::{Failure, Result};
-use crate::registry::TestEntry;
+use crate::registry::{BoxFuture, TestEntry};
 
 /// How the body of a test ended.
 #[derive(Debug)]
@@ -26,6 +26,23 @@ pub(super) enum BodyEnd {
     Stopped,
 }
 
+/// What runs on a thread of its own.
+pub(super) trait Work: Send + 'static {
+    /// Does it.
+    fn run(&self) -> BoxFuture<'_>;
+}
+
+struct TestBody {
+    entry: &'static TestEntry,
+    context: Context,
+}
+
+impl Work for TestBody {
+    fn run(&self) -> BoxFuture<'_> {
+        (self.entry.run)(&self.context)
+    }
+}
+
 /// Starts a test. It is dropped at its next await or `block_on` once `stop` is set.
 pub(super) fn start(
     entry: &'static TestEntry,
@@ -33,15 +50,25 @@ pub(super) fn start(
     stop: Flag<()>,
     sources: Arc<SourceRoot>,
 ) -> io::Result<oneshot::Receiver<BodyEnd>> {
+    let name = context.test_name().to_owned();
+    start_work(&name, TestBody { entry, context }, stop, sources)
+}
+
+/// Starts any work. It is dropped at its next await once `stop` is set.
+pub(super) fn start_work(
+    name: &str,
+    work: impl Work,
+    stop: Flag<()>,
+    sources: Arc<SourceRoot>,
+) -> io::Result<oneshot::Receiver<BodyEnd>> {
     let (sender, receiver) = oneshot::channel();
     let runtime = Handle::current();
     thread::Builder::new()
-        .name(context.test_name().to_owned())
+        .name(name.to_owned())
         .spawn(move || {
             panics::record_on_this_thread(sources);
             belong_to_a_test(stop.clone());
-            let body =
-                || runtime.block_on(race(stop.wait(), async { (entry.run)(&context).await }));
+            let body = || runtime.block_on(race(stop.wait(), async { work.run().await }));
             let end = match catch_unwind(AssertUnwindSafe(body)) {
                 Ok(Either::First(())) => BodyEnd::Stopped,
                 Ok(Either::Second(result)) => BodyEnd::Returned(result),

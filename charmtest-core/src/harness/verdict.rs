@@ -6,6 +6,8 @@
 //! | the same after all its retries | failed, timed out | with `abort_on_fail`, after the last attempt |
 //! | the same, and passed when it was tried again | flaky | never |
 //! | something it asked for could not be made | errored | with `abort_on_fail` |
+//! | a fixture it asked for failed, now or for an earlier test | errored | with `abort_on_fail` |
+//! | a fixture it asked for says `skip(..)`, `xfail(..)`, `abort(..)` | as if the test said so | as if the test said so |
 //! | the module's model could not be made | errored | always: nothing in the module has a model |
 //! | `abort(..)` | failed; xfailed under `xfail` | always |
 //! | `skip(..)`, `#[ignore]`, `--no-deploy` | skipped | never |
@@ -14,6 +16,8 @@
 //! | passed in spite of a strict `xfail` | failed | with `abort_on_fail` |
 //! | blocks its thread beyond its time limit | timed out | always: it still runs |
 //! | the run was interrupted | aborted | the rest is skipped |
+//!
+//! The tear-down of a fixture changes no outcome: when it fails, the run does.
 //!
 //! An abort reaches to the end of its module and no further. What it keeps from running is aborted, with the test that
 //! caused it, and a run in which anything was aborted fails.

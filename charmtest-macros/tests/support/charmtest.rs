@@ -7,10 +7,10 @@
 use std::pin::pin;
 use std::task::{self, Poll, Waker};
 
-pub use __private::{Context, Failure, FromContext, IntoOutcome};
+pub use __private::{Context, Failure, FromContext, IntoOutcome, tear_down};
 
 /// The test attribute, exported as the real library does it.
-pub use charmtest_macros::{charm_test, module};
+pub use charmtest_macros::{charm_fixture, charm_test, module};
 
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
@@ -118,6 +118,87 @@ pub mod __private {
         }
     }
 
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub enum Scope {
+        Test,
+        Module,
+        Run,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct FixtureDefinition {
+        pub name: &'static str,
+        pub scope: Scope,
+        pub teardown: bool,
+    }
+
+    #[derive(Debug)]
+    pub struct FixtureEntry {
+        pub definition: FixtureDefinition,
+    }
+
+    inventory::collect!(FixtureEntry);
+
+    pub type MakeFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 'a>>;
+
+    pub trait Fixture: Send + Sync + Sized + 'static {
+        const DEFINITION: FixtureDefinition;
+
+        fn make(cx: &Context) -> MakeFuture<'_, Self>;
+
+        fn tear_down(&self) -> MakeFuture<'_, ()> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    /// Makes a new value each time: keeping them is the library's matter.
+    pub async fn fixture<T: Fixture>(cx: &Context) -> Result<&T, Failure> {
+        T::make(cx).await.map(|value| &*Box::leak(Box::new(value)))
+    }
+
+    pub fn fixture_failure(name: &str, error: impl Into<Failure>) -> Failure {
+        Failure(format!("fixture `{name}` failed: {}", error.into().0))
+    }
+
+    /// Tears a value down, and says what came of it.
+    pub async fn tear_down<T: Fixture>(value: &T) -> Result<(), Failure> {
+        value.tear_down().await
+    }
+
+    pub struct Ended<T>(std::cell::Cell<Option<T>>);
+
+    impl<T> Ended<T> {
+        pub fn new(value: T) -> Self {
+            Self(std::cell::Cell::new(Some(value)))
+        }
+    }
+
+    pub trait WaitFuture {
+        type Output;
+        fn end(self) -> impl Future<Output = Self::Output>;
+    }
+
+    impl<F: Future> WaitFuture for Ended<F> {
+        type Output = F::Output;
+
+        async fn end(self) -> F::Output {
+            self.0.into_inner().unwrap().await
+        }
+    }
+
+    pub trait WaitValue {
+        type Output;
+        fn end(&self) -> impl Future<Output = Self::Output>;
+    }
+
+    impl<T> WaitValue for Ended<T> {
+        type Output = T;
+
+        async fn end(&self) -> T {
+            self.0.take().unwrap()
+        }
+    }
+
     #[diagnostic::on_unimplemented(
         message = "a charm test cannot return `{Self}`",
         label = "a charm test returns nothing or a `Result<(), E>`"
@@ -169,10 +250,14 @@ pub fn run(name: &str) -> Result {
 /// Runs a test. Nothing here ever waits, so one poll has to finish it.
 pub fn run_entry(entry: &__private::TestEntry) -> Result {
     let context = Context { model: Model { name: "lab" } };
-    let test = pin!((entry.run)(&context));
-    match test.poll(&mut task::Context::from_waker(Waker::noop())) {
+    finish((entry.run)(&context))
+}
+
+/// Runs a future to its end. Nothing here ever waits, so one poll has to finish it.
+pub fn finish<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut task::Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
-        Poll::Pending => panic!("`{}` waits", entry.name),
+        Poll::Pending => panic!("it waits"),
     }
 }
 

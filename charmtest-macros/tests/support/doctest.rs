@@ -8,5 +8,5 @@ mod library;
 pub use library::{__private, module};
 
 pub mod prelude {
-    pub use crate::library::{Model, Result, charm_test};
+    pub use crate::library::{Model, Result, charm_fixture, charm_test};
 }
