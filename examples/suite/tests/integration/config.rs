@@ -26,11 +26,26 @@ async fn starts_with_what_was_given_at_deploy(model: &Model) -> Result {
     Ok(())
 }
 
-#[charm_test(order = 2)]
-async fn refuses_what_is_no_option(model: &Model) -> Result {
+#[charm_test(order = 2, cases("apples", two_words = "ripe pears"))]
+async fn counts_what_it_is_told(model: &Model, #[case] word: &str) -> Result {
+    model.set_config("counter", [("word", word)]).await?;
+    model
+        .wait_for_idle()
+        .apps(["counter"])
+        .status("active")
+        .await?;
+    let status = model.status().await?;
+    let unit = status.unit("counter/0").expect("counter/0 is deployed");
+    assert_eq!(unit.workload.message, format!("1 {word}"));
+    Ok(())
+}
+
+/// Not `async`: whatever can be awaited can be waited for with `block_on` as well.
+#[charm_test(order = 3)]
+fn refuses_what_is_no_option(model: &Model) -> Result {
     let error = model
         .set_config("counter", [("colour", "green")])
-        .await
+        .block_on()
         .expect_err("there is no such option");
     assert!(error.to_string().contains("colour"), "{error}");
     Ok(())
