@@ -63,7 +63,9 @@ pub(super) fn details(result: &TestResult) -> String {
     }
     if let Some(evidence) = &result.evidence {
         lines.extend(evidence.highlights.iter().map(|line| format!("| {line}")));
-        lines.push(format!("evidence in {}", evidence.directory));
+        if !evidence.directory.is_empty() {
+            lines.push(format!("evidence in {}", evidence.directory));
+        }
     }
     let indent = " ".repeat(WORD + 1);
     lines

@@ -20,6 +20,16 @@ pub(super) struct Unit {
     message: String,
 }
 
+impl Unit {
+    /// Tells whether the unit may be why a test failed.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "error" | "blocked" | "unknown" | "lost"
+        )
+    }
+}
+
 /// Returns every unit of a status, subordinates after their principals.
 pub(super) fn units(status: &Value) -> Vec<Unit> {
     let applications = status["applications"].as_object();
@@ -51,12 +61,7 @@ fn collect(units: &Value, found: &mut Vec<Unit>) {
 pub(super) fn choose(units: &[Unit], log: &str) -> Vec<String> {
     let mut lines: Vec<String> = units
         .iter()
-        .filter(|unit| {
-            matches!(
-                unit.status.as_str(),
-                "error" | "blocked" | "unknown" | "lost"
-            )
-        })
+        .filter(|unit| unit.is_in_trouble())
         .take(UNIT_LINES)
         .map(|unit| format!("{}: {}: {}", unit.name, unit.status, unit.message))
         .map(|line| line.trim_end_matches([':', ' ']).to_owned())

@@ -200,7 +200,7 @@ impl Outcome {
 /// What was captured when a test failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The directory that holds the captured files.
+    /// The directory that holds the captured files; empty if it could not be made.
     pub directory: String,
     /// The few lines that matter most: units in trouble, the last errors of the log.
     #[serde(default)]

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::event::Evidence;
 use super::module::TestFiles;
-use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, Tenant, World};
+use super::world::{BackendReport, LocalFuture, Site, Tenant, World};
+use crate::diagnose::Capture;
 use crate::failure::Failure;
 use crate::juju::{BackendKind, Juju};
 use crate::ops_test::OpsTest;
@@ -171,10 +172,7 @@ impl Site for FakeSite {
         })
     }
 
-    fn capture<'a>(
-        &'a self,
-        request: CaptureRequest<'a>,
-    ) -> LocalFuture<'a, Result<Evidence, Failure>> {
+    fn capture<'a>(&'a self, request: Capture<'a>) -> LocalFuture<'a, Result<Evidence, Failure>> {
         Box::pin(async move {
             self.world.capture.act("the capture").await?;
             Ok(Evidence {

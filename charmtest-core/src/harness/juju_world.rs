@@ -16,8 +16,8 @@ use super::model_name;
 use super::module::TestFiles;
 use super::ownership::{Claim, Deed, Register, Title, ownership_dir};
 use super::run_state::{Keep, Settings};
-use super::world::{BackendReport, CaptureRequest, LocalFuture, Site, Tenant, World};
-use crate::diagnose;
+use super::world::{BackendReport, LocalFuture, Site, Tenant, World};
+use crate::diagnose::{self, Capture};
 use crate::failure::Failure;
 use crate::juju::{
     Backend, BackendKind, BackendOptions, Juju, ModelName, Transcript, current_controller,
@@ -299,13 +299,15 @@ impl Site for JujuSite {
         Box::pin(async { Ok(self.ops_test.model().has_applications().await?) })
     }
 
-    fn capture<'a>(
-        &'a self,
-        request: CaptureRequest<'a>,
-    ) -> LocalFuture<'a, Result<Evidence, Failure>> {
+    fn capture<'a>(&'a self, request: Capture<'a>) -> LocalFuture<'a, Result<Evidence, Failure>> {
         Box::pin(async move {
             let model = self.ops_test.model();
-            Ok(diagnose::capture(model, request.directory, request.since, request.message).await?)
+            let captured = diagnose::capture(model, request).await;
+            if let Some(problem) = captured.problem {
+                let message = format!("the evidence is not complete: {problem}");
+                (self.ops_test.tracker().tracking().emit)(Event::Warning { message });
+            }
+            Ok(captured.evidence)
         })
     }
 

@@ -22,11 +22,14 @@ use super::progress::Progress;
 use super::run_state::{RunState, cores};
 use super::test_thread;
 use super::verdict::{Abort, Stop, TestEnd, Verdict, abort_after, can_try_again, judge};
-use super::world::CaptureRequest;
+use crate::diagnose::Capture;
 use crate::fixture::FixtureCache;
 
 /// How long the evidence of one failure may take to collect, all steps together.
 const CAPTURE_LIMIT: Duration = Duration::from_secs(120);
+
+/// How much longer it may take to save what was collected within the limit.
+const CAPTURE_GRACE: Duration = Duration::from_secs(30);
 
 /// Runs a plan; returns when every module is done, tear-down included.
 ///
@@ -261,13 +264,19 @@ impl<'a> ModuleRun<'a> {
         if let Some(attempt) = attempt {
             directory.push(format!("attempt-{attempt}"));
         }
-        let request = CaptureRequest {
+        let request = Capture {
             directory: &directory,
             since: progress.started_at(),
             message: verdict.message.as_deref().unwrap_or_default(),
+            limit: CAPTURE_LIMIT,
         };
         let interrupted = self.run.interrupt.wait();
-        let problem = match race(interrupted, timeout(CAPTURE_LIMIT, site.capture(request))).await {
+        let problem = match race(
+            interrupted,
+            timeout(CAPTURE_LIMIT + CAPTURE_GRACE, site.capture(request)),
+        )
+        .await
+        {
             Either::Second(Ok(Ok(evidence))) => return Some(evidence),
             Either::Second(Ok(Err(failure))) => failure.full_text(),
             Either::Second(Err(_)) => {

@@ -1,13 +1,13 @@
 //! What the scheduler needs from the world outside: a backend and models. The scheduler is tested with a fake one.
 
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::event::{Event, Evidence};
 use super::module::TestFiles;
+use crate::diagnose::Capture;
 use crate::failure::Failure;
 use crate::juju::{BackendKind, Juju, Observer};
 use crate::ops_test::OpsTest;
@@ -63,10 +63,7 @@ pub(super) trait Site: Send + Sync {
     fn has_applications(&self) -> LocalFuture<'_, Result<bool, Failure>>;
 
     /// Saves what is known about the model at this moment.
-    fn capture<'a>(
-        &'a self,
-        request: CaptureRequest<'a>,
-    ) -> LocalFuture<'a, Result<Evidence, Failure>>;
+    fn capture<'a>(&'a self, request: Capture<'a>) -> LocalFuture<'a, Result<Evidence, Failure>>;
 
     /// Ends what tests made beside the model, the newest first; never fails, never hangs, and tells of each end itself.
     fn end_tracked(&self, files: TestFiles) -> LocalFuture<'_, ()>;
@@ -79,17 +76,6 @@ pub(super) trait Site: Send + Sync {
 
     /// Removes the files that the tests left in their directory.
     fn remove_files(&self);
-}
-
-/// What to capture, and where to put it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CaptureRequest<'a> {
-    /// The directory for this test; it need not exist.
-    pub(super) directory: &'a Path,
-    /// When the test began.
-    pub(super) since: SystemTime,
-    /// Why the test did not pass.
-    pub(super) message: &'a str,
 }
 
 /// The backend that was selected.

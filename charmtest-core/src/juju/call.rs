@@ -2,7 +2,7 @@
 
 use super::process::Running;
 use super::read::Read;
-use super::shell::command_line;
+use super::shell::{command_line, secret_values};
 use super::{JujuError, Note, Observer, Transcript, TranscriptEntry};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -237,6 +237,11 @@ impl Call {
         if let Some(directory) = &self.cwd {
             command.current_dir(directory);
         }
+        let secrets = secret_values(&self.arguments);
+        if !secrets.is_empty() {
+            self.transcript
+                .learn(|masker| secrets.iter().for_each(|value| masker.learn(value)));
+        }
         let record = Record {
             entry: Some(TranscriptEntry {
                 started: SystemTime::now(),
@@ -266,6 +271,7 @@ impl Call {
             stdout: lossy(raw.stdout),
             stderr: lossy(raw.stderr),
         };
+        self.learn_from(&output.stdout);
         if self.checked && !output.success() {
             return Err(JujuError::failed(self.command_line(), output));
         }
@@ -280,6 +286,19 @@ impl Call {
                 error: Box::new(error),
             },
             None => error,
+        }
+    }
+
+    /// Remembers the secrets that a command printed, so that they are hidden in what is stored.
+    fn learn_from(&self, stdout: &str) {
+        let command = self.arguments.first().and_then(|word| word.to_str());
+        match command {
+            Some("show-secret") => self.transcript.learn(|masker| masker.learn_content(stdout)),
+            // What is asked for by name, and the results of actions.
+            Some("config" | "run" | "run-action" | "show-operation" | "show-task") => {
+                self.transcript.learn(|masker| masker.learn_from(stdout));
+            }
+            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ mod backend;
 mod call;
 mod client;
 mod error;
+mod mask;
 mod names;
 mod observe;
 mod process;
@@ -24,6 +25,7 @@ pub use backend::{Backend, BackendChoice, BackendError, BackendKind, BackendOpti
 pub use call::{Call, Output};
 pub use client::Juju;
 pub use error::JujuError;
+pub use mask::Masker;
 pub use names::{ApplicationName, ModelName, NameError, UnitName};
 pub use observe::{Note, Observer};
 pub use process::kill_all as kill_all_commands;

@@ -2,9 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 
+use super::mask::{HIDDEN, is_secret_name};
+
 /// Returns the command line, quoted for a POSIX shell, with the variables in front.
 ///
-/// The values given to `add-secret` and `update-secret` are hidden: command lines end up in reports.
+/// The values given to `add-secret` and `update-secret`, and to names like `password`, are hidden: command lines end up in
+/// reports.
 pub(super) fn command_line<'a>(
     variables: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
     program: &str,
@@ -15,17 +18,43 @@ pub(super) fn command_line<'a>(
         .map(|(name, value)| format!("{}={}", name.to_string_lossy(), quote(value)))
         .collect();
     words.push(quote(program));
-    let hide = arguments
-        .first()
-        .is_some_and(|command| command == "add-secret" || command == "update-secret");
+    let hide = takes_content(arguments);
     words.extend(arguments.iter().map(|argument| {
         let argument = argument.to_string_lossy();
         match argument.split_once('=') {
-            Some((key, _)) if hide && !key.starts_with('-') => format!("{key}='<hidden>'"),
+            Some((key, value)) if is_hidden(hide, &argument, key, value) => {
+                format!("{key}='{HIDDEN}'")
+            }
             _ => quote(&*argument),
         }
     }));
     words.join(" ")
+}
+
+/// Returns the secret values among the arguments of a command.
+pub(super) fn secret_values(arguments: &[OsString]) -> Vec<String> {
+    let hide = takes_content(arguments);
+    let pairs = arguments.iter().filter_map(|argument| {
+        let argument = argument.to_string_lossy();
+        let (key, value) = argument.split_once('=')?;
+        is_hidden(hide, &argument, key, value).then(|| value.to_owned())
+    });
+    pairs.collect()
+}
+
+/// Tells whether a command takes the content of a secret as `KEY=VALUE`.
+fn takes_content(arguments: &[OsString]) -> bool {
+    arguments
+        .first()
+        .is_some_and(|command| command == "add-secret" || command == "update-secret")
+}
+
+fn is_hidden(content: bool, argument: &str, key: &str, value: &str) -> bool {
+    let key = key.trim_start_matches('-');
+    match content && !argument.starts_with('-') {
+        true => true,
+        false => is_secret_name(key) && !value.starts_with("secret:"),
+    }
 }
 
 /// Returns a word of a command as it can be pasted into a POSIX shell: in quotes, if it needs them.

@@ -1,5 +1,6 @@
 //! What was run.
 
+use super::Masker;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -36,6 +37,7 @@ pub struct Transcript(Arc<Mutex<Entries>>);
 struct Entries {
     newest: VecDeque<TranscriptEntry>,
     file: Option<File>,
+    secrets: Masker,
 }
 
 impl Entries {
@@ -58,6 +60,7 @@ impl Transcript {
         Ok(Self(Arc::new(Mutex::new(Entries {
             newest: VecDeque::new(),
             file: Some(file),
+            secrets: Masker::default(),
         }))))
     }
 
@@ -65,6 +68,16 @@ impl Transcript {
     #[must_use]
     pub fn entries(&self) -> Vec<TranscriptEntry> {
         self.lock().newest.iter().cloned().collect()
+    }
+
+    /// Returns what hides the secrets that the commands of this transcript were given or revealed.
+    #[must_use]
+    pub fn masker(&self) -> Masker {
+        self.lock().secrets.clone()
+    }
+
+    pub(super) fn learn(&self, learn: impl FnOnce(&mut Masker)) {
+        learn(&mut self.lock().secrets);
     }
 
     pub(super) fn push(&self, entry: TranscriptEntry) {

@@ -29,8 +29,11 @@ status)
     case "$*" in *json*) echo '{"applications":{"web":{"units":{"web/0":{"workload-status":{"current":"blocked","message":"no database"}}}}}}' ;; *) echo 'Unit  Workload' ;; esac ;;
 debug-log)
     echo 'unit-web-0: 2001-01-01 00:00:00 ERROR unit.web/0.juju-log long ago'
-    echo 'unit-web-0: 2999-01-01 00:00:00 ERROR unit.web/0.juju-log database missing' ;;
+    echo 'unit-web-0: 2999-01-01 00:00:00 ERROR unit.web/0.juju-log database missing'
+    echo 'unit-web-0: 2999-01-01 00:00:01 INFO unit.web/0.juju-log they say open sesame, api-token=t0' ;;
 sleep) echo $$ > "$here/sleeper.new" && mv "$here/sleeper.new" "$here/sleeper"; exec sleep 600 ;;
+show-status-log) echo '[{"status":"executing","message":"running start hook","since":"2001-01-01T00:00:01Z","type":"juju-unit"}]' ;;
+show-secret) echo '{"s":{"content":{"Data":{"phrase":"open sesame"}}}}' ;;
 show-unit) echo 'ERROR show-unit is broken' >&2; exit 1 ;;
 esac
 "#;
@@ -138,18 +141,54 @@ fn a_failure_leaves_evidence_and_the_model_is_destroyed() {
         ]
     );
     let saved = |name: &str| fs::read_to_string(Path::new(&directory).join(name)).unwrap();
-    assert_eq!(saved("message.txt"), "not ready");
+    assert_eq!(saved("message.txt"), "not ready: <hidden>");
     assert_eq!(saved("status.txt"), "Unit  Workload\n");
     assert!(
         saved("debug-log.txt").contains("database missing")
             && !saved("debug-log.txt").contains("long ago")
     );
+    assert!(
+        saved("debug-log.txt").contains("they say <hidden>, api-token=<hidden>"),
+        "{}",
+        saved("debug-log.txt")
+    );
+    assert_eq!(
+        saved("hooks.txt"),
+        "2001-01-01 00:00:01  web/0  running start hook\n"
+    );
+    assert!(saved("status-log.txt").starts_with("# web/0\n2001-01-01 00:00:01  juju-unit"));
+    for stored in ["commands.txt", "message.txt", "../../commands.jsonl"] {
+        assert!(!saved(stored).contains("sesame"), "{stored}");
+    }
     assert!(saved("show-unit.yaml").starts_with("could not be captured:"));
     assert!(saved("commands.txt").contains("add-model"));
     assert!(
         world
             .read("records/commands.jsonl")
             .contains("destroy-model")
+    );
+    assert_eq!(world.read("model"), "", "the model is destroyed");
+}
+
+#[test]
+fn without_a_place_for_evidence_the_verdict_and_its_highlights_are_told() {
+    let world = World::new();
+    world.write("file", "");
+    let nowhere = world.path().join("file/records");
+    let variables = [("CHARMTEST_RECORD_DIR", nowhere.to_str().unwrap())];
+    let run = world.run(&[], &variables);
+    assert_eq!(run.code, Some(101));
+    assert!(
+        run.stdout.contains("  | web/0: blocked: no database\n")
+            && !run.stdout.contains("  evidence: "),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr
+            .contains("warning: the evidence is not complete: cannot write"),
+        "{}",
+        run.stderr
     );
     assert_eq!(world.read("model"), "", "the model is destroyed");
 }

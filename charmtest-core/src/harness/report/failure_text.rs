@@ -18,7 +18,9 @@ pub(super) fn failure_text(
     for line in &evidence.highlights {
         text.push_str(&format!("\n  | {line}"));
     }
-    text.push_str(&format!("\n  evidence: {}", evidence.directory));
+    if !evidence.directory.is_empty() {
+        text.push_str(&format!("\n  evidence: {}", evidence.directory));
+    }
     text
 }
 
