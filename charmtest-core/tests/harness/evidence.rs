@@ -307,7 +307,7 @@ fn a_charm_is_packed_anew_in_the_next_run_also_with_the_same_record() {
         r#"#!/bin/sh
 echo "$*" >> "$(dirname "$0")/packed"
 touch "$5/hello.charm"
-echo '{"path":"hello.charm"}'
+echo '{"name":"hello","charms":[{"path":"'"$5/hello.charm"'","bases":[{"base":"ubuntu@24.04","architectures":[]}]}]}'
 "#,
     );
     // Processes of one run have one parent: here a shell.
