@@ -11,6 +11,7 @@
 
 pub mod agent;
 mod bundle;
+mod causes;
 mod charm_store;
 mod cli;
 mod client;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use zip::write::SimpleFileOptions;
 
-/// A charm's files by name.
+/// A charm's files by name; a name that ends with `/` is a directory's own entry in the archive.
 pub(crate) type Files = BTreeMap<String, String>;
 
 /// Reads the files of a charm's directory, without directories below it.
@@ -27,6 +27,11 @@ pub(crate) fn read(dir: &Path) -> io::Result<Files> {
 pub(crate) fn pack(files: &Files, archive: &Path) -> io::Result<()> {
     let mut zip = zip::ZipWriter::new(fs::File::create(archive)?);
     for (name, text) in files {
+        if name.ends_with('/') {
+            zip.add_directory(name, SimpleFileOptions::default().unix_permissions(0o755))
+                .map_err(io::Error::other)?;
+            continue;
+        }
         let mode = if is_script(name, text) { 0o755 } else { 0o644 };
         zip.start_file(name, SimpleFileOptions::default().unix_permissions(mode))
             .map_err(io::Error::other)?;
@@ -41,6 +46,10 @@ pub(crate) fn unpack(files: &Files, dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     for (name, text) in files {
         let path = dir.join(name);
+        if name.ends_with('/') {
+            fs::create_dir_all(&path)?;
+            continue;
+        }
         fs::create_dir_all(path.parent().unwrap_or(dir))?;
         fs::write(&path, text)?;
         if is_script(name, text) {

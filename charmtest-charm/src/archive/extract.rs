@@ -15,13 +15,13 @@ impl Archive {
     ///
     /// As Juju does it: modes come from the archive; a known hook in `hooks/` gets its owner's execute bit if that is
     /// missing, nothing else does (a `dispatch` that is not executable stays so); a file `revision` is always there
-    /// afterwards. What stood at a written path is replaced, even by another kind of file, and symlinks below `dir` are
-    /// replaced rather than followed. To upgrade, remove what the previous call returned and this one did not.
+    /// afterwards. What stood at a member's path is replaced, even by another kind of file, and symlinks below `dir` are
+    /// replaced rather than followed.
     ///
     /// # Errors
     ///
-    /// Fails when a member is damaged or larger than declared, or when the file system refuses; `dir` then holds a
-    /// part of the charm.
+    /// Fails when a member is damaged or larger than declared, when a file stands where there has to be a directory that
+    /// is no member itself, or when the file system refuses; `dir` then holds a part of the charm.
     pub fn extract_to(&self, dir: &Path) -> Result<BTreeSet<String>, ArchiveError> {
         let hooks = match self.read_text("metadata.yaml")? {
             Some(text) => Metadata::parse("metadata.yaml", &text)
@@ -89,7 +89,7 @@ impl Archive {
     }
 }
 
-/// Makes the directories above `name`, replacing whatever else stands there.
+/// Makes the directories above `name`. A file that stands there is in the way, as in Juju; a symlink is replaced.
 fn make_parents(
     dir: &Path,
     name: &str,
@@ -101,7 +101,11 @@ fn make_parents(
             continue;
         }
         let path = dir.join(parent);
-        make_directory(&path, 0o755).map_err(|error| io_error("write", &path, error))?;
+        let made = match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => Err(io::ErrorKind::NotADirectory.into()),
+            _ => make_directory(&path, 0o755),
+        };
+        made.map_err(|error| io_error("write", &path, error))?;
     }
     Ok(())
 }

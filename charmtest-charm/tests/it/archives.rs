@@ -84,6 +84,25 @@ fn unpacking_over_an_older_charm_never_writes_through_its_links() {
 }
 
 #[test]
+fn a_file_where_a_directory_has_to_be_is_in_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = dir.path().join("unit");
+    fs::create_dir(&unit).unwrap();
+    fs::write(unit.join("data"), "made by the charm").unwrap();
+    let path = archive(dir.path(), &[File("data/x.txt", 0o644, b"new")]);
+    let error = Archive::open(&path).unwrap().extract_to(&unit).unwrap_err();
+    assert!(
+        chain(&error).contains("not a directory"),
+        "{}",
+        chain(&error)
+    );
+    assert!(unit.join("data").is_file(), "and is left alone");
+    fs::remove_file(unit.join("data")).unwrap();
+    Archive::open(&path).unwrap().extract_to(&unit).unwrap();
+    assert_eq!(fs::read_to_string(unit.join("data/x.txt")).unwrap(), "new");
+}
+
+#[test]
 fn hostile_archives_are_refused() {
     let table: [(&[super::support::Make<'_>], &str); 10] = [
         (&[], "is an empty archive"),

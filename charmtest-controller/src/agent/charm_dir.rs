@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use charmtest_charm::Archive;
 
-/// The list of the files that the charm brought, beside the charm directory.
+/// The list of what the charm's archive names, beside the charm directory.
 const FILE_LIST: &str = "charm-files.json";
 
 /// Why a charm could not be put in place.
@@ -28,8 +28,10 @@ pub(crate) enum UnpackError {
 
 /// Unpacks `archive` into `charm/` below the agent directory `agent`.
 ///
-/// Files of the charm that was there before and that the new one lacks are deleted; files that the charm made itself stay. May be
-/// interrupted at any point and called again: until all is done, the list on disk holds what either charm brought.
+/// What the archive of the charm that was there before names and the new one does not is deleted first (Juju 3.6): a file, or a
+/// directory with all that is in it. Everything else that the charm made stays, and so do directories that the old archive did not
+/// name themselves. May be interrupted at any point and called again: until all is done, the list on disk holds what either charm
+/// brought.
 ///
 /// # Errors
 ///
@@ -43,41 +45,35 @@ pub(crate) fn unpack(archive: &Path, agent: &Path) -> Result<(), UnpackError> {
         })?;
     }
     let archive = Archive::open(archive)?;
-    let mut known = read_list(agent);
-    known.extend(archive.members().keys().cloned());
-    write_list(agent, &known)?;
-    let written = archive.extract_to(&dir)?;
-    // Deepest first, so that directories are empty when their turn comes.
-    for name in known.iter().rev().filter(|name| !written.contains(*name)) {
-        remove(&dir.join(name)).map_err(|source| UnpackError::Io {
-            path: dir.join(name),
-            source,
-        })?;
+    let mut new: BTreeSet<String> = archive.members().keys().cloned().collect();
+    new.insert("revision".to_owned());
+    let old = read_list(agent);
+    write_list(agent, &old.union(&new).cloned().collect())?;
+    for name in old.difference(&new) {
+        let path = dir.join(name);
+        remove(&path).map_err(|source| UnpackError::Io { path, source })?;
     }
-    write_list(agent, &written)
+    archive.extract_to(&dir)?;
+    write_list(agent, &new)
 }
 
-/// Removes a file, or a directory in which nothing is left.
+/// Removes a file, or a directory with all that is in it.
 fn remove(path: &Path) -> io::Result<()> {
-    let is_dir = match fs::symlink_metadata(path) {
-        Ok(found) => found.is_dir(),
-        // Gone already, or what was its directory is a file now.
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        // Gone already, with its directory or before; or what was its directory is a file now.
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ) =>
         {
-            return Ok(());
+            Ok(())
         }
-        Err(error) => return Err(error),
-    };
-    if !is_dir {
-        return fs::remove_file(path);
-    }
-    match fs::remove_dir(path) {
-        // The charm made files in it.
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
         other => other,
     }
 }

@@ -14,8 +14,8 @@ use super::secrets;
 use super::tidy::elect;
 use crate::model::changes::{add_subordinate, forget_excess};
 use crate::model::{
-    AgentStatus, HookFailure, Life, Model, QueuedHook, RelationId, Running, Scope, Status, TaskId,
-    TaskStatus, Timing, Unit, UnitName, Workload,
+    AgentStatus, Conflict, HookFailure, Life, Model, QueuedHook, RelationId, Running, Scope,
+    Status, TaskId, TaskStatus, Timing, Unit, UnitName, Workload,
 };
 use crate::tools::network_settings;
 
@@ -34,12 +34,15 @@ pub(crate) fn is_new(unit: &Unit) -> bool {
     progress.charm.is_none() && !progress.unpacking && !unit.charm_set_status
 }
 
-/// Notes that the charm's files are about to be written.
+/// Notes that the charm's files are about to be written. That takes up a `juju resolved` after an upgrade that failed.
 pub(crate) fn begin_unpack(model: &mut Model, unit: &UnitName, now: Timestamp) {
     let Some(row) = model.units.get_mut(unit) else {
         return;
     };
     row.progress.unpacking = true;
+    if row.progress.conflict.take().is_some() {
+        row.resolved = None;
+    }
     if row.progress.charm.is_none() && !row.charm_set_status {
         row.workload = Status::new(Workload::Waiting, "agent initialising", now);
     }
@@ -65,11 +68,25 @@ pub(crate) fn finish_unpack(model: &mut Model, unit: &UnitName, url: &str, modif
     elect(model, unit.application());
 }
 
-/// Shows that a charm could not be put in place; the agent goes on trying.
-pub(crate) fn fail_unpack(model: &mut Model, unit: &UnitName, now: Timestamp) {
+/// Shows that the files of the charm `url` could not be written over those of an older charm; the agent waits until that is resolved
+/// (Juju 3.6). A first charm that cannot be written is not shown: the agent tries again.
+pub(crate) fn fail_unpack(
+    model: &mut Model,
+    unit: &UnitName,
+    url: &str,
+    modified: u64,
+    now: Timestamp,
+) {
     let Some(row) = model.units.get_mut(unit) else {
         return;
     };
+    if row.progress.charm.is_none() {
+        return;
+    }
+    row.progress.conflict = Some(Conflict {
+        charm: url.to_owned(),
+        modified,
+    });
     row.agent = Status::new(AgentStatus::Error, "upgrade failed", now);
 }
 
@@ -299,8 +316,17 @@ pub(crate) fn finish_task(
     }
 }
 
-/// Takes up what an agent that was killed left behind: its hook runs again, its action has failed.
+/// Says whether an agent that starts finds something that an earlier one left behind, see [`recover`].
+pub(crate) fn is_interrupted(unit: &Unit) -> bool {
+    unit.progress.running.is_some() || unit.progress.conflict.is_some()
+}
+
+/// Takes up what an agent that was killed left behind: its hook runs again, its action has failed, and an upgrade that failed is tried
+/// again (Juju 3.6).
 pub(crate) fn recover(model: &mut Model, unit: &UnitName, now: Timestamp) {
+    if let Some(row) = model.units.get_mut(unit) {
+        row.progress.conflict = None;
+    }
     let Some(running) = model
         .units
         .get(unit)
@@ -365,7 +391,10 @@ pub(crate) fn settle(model: &mut Model, unit: &UnitName, now: Timestamp) {
 pub(crate) fn is_unsettled(unit: &Unit) -> bool {
     let progress = &unit.progress;
     // A principal that has run its last hook shows that until its subordinates are gone as well.
-    let waits = progress.failure.is_some() || progress.queued.is_some() || progress.removed;
+    let waits = progress.failure.is_some()
+        || progress.conflict.is_some()
+        || progress.queued.is_some()
+        || progress.removed;
     !waits && (unit.agent.current != AgentStatus::Idle || unit.resolved.is_some())
 }
 

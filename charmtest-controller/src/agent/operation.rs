@@ -17,7 +17,9 @@ use super::hook::Hook;
 use super::output::{Stream, complain};
 use super::process::{self, Exit, Interrupt, Job, Script, find_script, start_hint};
 use super::processes::{MACHINE_VARIABLE, kill_by_environment, machine_mark};
+use super::resolver;
 use super::worker::{Turn, Worker, cancelled};
+use crate::causes::chain;
 use crate::model::changes::params_at_unit;
 use crate::model::{
     Hub, LogLevel, Model, ModelUuid, State, Task, TaskId, TaskStatus, UnitName, random_hex,
@@ -32,47 +34,66 @@ const RESOLVER: &str = "juju.worker.uniter";
 const LOOP: &str = "juju.worker.uniter.resolver";
 /// The log module of what it says about reboots.
 const REBOOT: &str = "juju.worker.uniter.reboot";
-
-/// How long an agent waits before it tries to unpack a charm again.
-const UNPACK_RETRY: Duration = Duration::from_secs(5);
+/// The log module of what it says about the files of charms.
+const CHARM: &str = "juju.worker.uniter.charm";
+/// The log module of what it says about relations.
+const RELATION: &str = "juju.worker.uniter.relation";
 
 impl Worker {
     /// Puts the charm's files in place.
     pub(super) async fn unpack(&mut self, model: &Model) {
-        let Some(app) = model.applications.get(self.unit.application()) else {
+        let Some(unit) = model.units.get(&self.unit) else {
             return;
         };
-        let Some(row) = model.charms.get(&app.charm) else {
-            complain(&format!(
-                "{}: the charm {} is not in the model",
-                self.unit, app.charm
-            ));
-            return self.pause(UNPACK_RETRY).await;
+        let Some((url, modified)) = resolver::charm_to_unpack(model, unit) else {
+            return;
         };
-        let (url, modified) = (row.url.clone(), app.charm_modified);
+        let retry = self.shared.hub.timing.killed_hook;
+        let Some(row) = model.charms.get(&url) else {
+            complain(&format!(
+                "{}: the charm {url} is not in the model",
+                self.unit
+            ));
+            return self.pause(retry).await;
+        };
+        for (relation, endpoint) in resolver::ignored_relations(model, &self.unit) {
+            self.log.write(
+                LogLevel::Warning,
+                RELATION,
+                format!(
+                    "skipping relation {:?} with unknown endpoint {endpoint:?}",
+                    relation.key()
+                ),
+            );
+        }
         self.commit(commit::begin_unpack).await;
         let archive = self.shared.hub.data.charm(&row.sha256);
         let agent = self.shared.hub.data.agent(&self.model, &self.unit);
+        let first = unit.progress.charm.is_none();
         // The same charm again (a resource changed) needs no unpacking, unless the last one was interrupted.
-        let unit = model.units.get(&self.unit);
-        let in_place = unit.is_some_and(|unit| {
-            unit.progress.charm.as_ref() == Some(&url) && !unit.progress.unpacking
-        });
+        let in_place = unit.progress.charm.as_ref() == Some(&url) && !unit.progress.unpacking;
         if !in_place {
             let unpacking = tokio::task::spawn_blocking(move || {
-                charm_dir::unpack(&archive, &agent).map_err(|error| error.to_string())
+                charm_dir::unpack(&archive, &agent).map_err(|error| chain(&error))
             });
             let done = unpacking
                 .await
                 .unwrap_or_else(|_| Err("the unpacking failed inside the controller".to_owned()));
             if let Err(error) = done {
+                let what = if first { "install" } else { "upgrade" };
                 self.log.write(
                     LogLevel::Error,
-                    OPERATION,
-                    format!("cannot unpack charm {url:?}: {error}"),
+                    CHARM,
+                    format!("cannot {what} charm: {error}"),
                 );
-                self.commit(commit::fail_unpack).await;
-                return self.pause(UNPACK_RETRY).await;
+                self.commit(|model, unit, now| {
+                    commit::fail_unpack(model, unit, &url, modified, now)
+                })
+                .await;
+                if first {
+                    self.pause(retry).await;
+                }
+                return;
             }
         }
         self.commit(|model, unit, _| commit::finish_unpack(model, unit, &url, modified))

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use charmtest_charm::Endpoint;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -15,8 +16,8 @@ use super::secrets;
 use crate::JujuVersion;
 use crate::flags::parse_go_duration;
 use crate::model::{
-    CharmRow, HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress, Resolved,
-    Scope, StorageId, TaskId, TaskStatus, TimeScale, Unit, UnitName,
+    CharmRow, Conflict, HookFailure, Life, Model, Moment, Relation, RelationId, RelationProgress,
+    Resolved, Scope, StorageAttachment, StorageId, TaskId, TaskStatus, TimeScale, Unit, UnitName,
 };
 
 /// What an agent does next.
@@ -101,6 +102,9 @@ fn free_step(model: &Model, unit: &Unit, moment: Moment) -> Step {
     if dying && !progress.installed && progress.failure.is_none() && progress.storage.is_empty() {
         return Step::Remove;
     }
+    if let Some(conflict) = &progress.conflict {
+        return after_conflict(model, unit, conflict);
+    }
     if progress.unpacking || progress.charm.is_none() {
         return Step::Unpack;
     }
@@ -168,13 +172,35 @@ pub(crate) fn jitter(unit: &UnitName, at: Timestamp, percent: i64) -> i64 {
 }
 
 /// Says whether hooks run for `unit` in this relation: its charm declares the endpoint. For the implicit `juju-info`, and for an
-/// endpoint that a newer charm no longer has, none do.
+/// endpoint that only another charm of the application has, none do: a unit that is still to be upgraded has the older charm.
 pub(crate) fn has_hooks(model: &Model, unit: &UnitName, relation: &Relation) -> bool {
     let Some(endpoint) = relation.endpoint_of(unit.application()) else {
         return false;
     };
-    let charm = model.charm_of(unit.application());
+    let own = model
+        .units
+        .get(unit)
+        .and_then(|row| model.charms.get(row.progress.charm.as_ref()?));
+    let charm = own.or_else(|| model.charm_of(unit.application()));
     charm.is_some_and(|row| row.charm.metadata.endpoint(&endpoint.name).is_some())
+}
+
+/// Returns the relations that `unit` takes no part in because its charm has no such endpoint: a newer one may.
+pub(crate) fn ignored_relations<'a>(
+    model: &'a Model,
+    unit: &'a UnitName,
+) -> impl Iterator<Item = (&'a Relation, &'a str)> {
+    let implicit = Endpoint::juju_info();
+    model
+        .relations_of(unit.application())
+        .filter(|relation| !is_going(model, relation))
+        .filter_map(|relation| {
+            let endpoint = relation.endpoint_of(unit.application())?;
+            Some((relation, endpoint.name.as_str()))
+        })
+        .filter(move |(relation, endpoint)| {
+            *endpoint != implicit.name && !has_hooks(model, unit, relation)
+        })
 }
 
 /// Says whether `relation` is going, or an application in it is.
@@ -293,10 +319,39 @@ fn in_turn<'a>(model: &'a Model, unit: &'a Unit) -> impl Iterator<Item = &'a Rel
         .filter(|relation| concerns(model, unit, relation))
 }
 
+/// After an upgrade that could not write its files only `juju resolved`, of either kind, or a later upgrade by force goes on (Juju
+/// 3.6).
+fn after_conflict(model: &Model, unit: &Unit, conflict: &Conflict) -> Step {
+    let app = model.applications.get(unit.name.application());
+    let forced = app.is_some_and(|app| {
+        app.force_charm && (app.charm != conflict.charm || app.charm_modified != conflict.modified)
+    });
+    match unit.resolved.is_some() || forced {
+        true => Step::Unpack,
+        false => Step::Wait { until: None },
+    }
+}
+
+/// Returns the charm that [`Step::Unpack`] puts in place, and the application's change number that goes with it: what the application
+/// has now, or again the charm whose files could not be written, once that is resolved.
+pub(crate) fn charm_to_unpack(model: &Model, unit: &Unit) -> Option<(String, u64)> {
+    let app = model.applications.get(unit.name.application())?;
+    let again = unit.progress.conflict.as_ref();
+    let again =
+        again.filter(|conflict| unit.resolved.is_some() && model.charms.contains(&conflict.charm));
+    Some(match again {
+        Some(conflict) => (conflict.charm.clone(), conflict.modified),
+        None => (app.charm.clone(), app.charm_modified),
+    })
+}
+
 fn after_failure(model: &Model, unit: &Unit, failure: &HookFailure, now: Timestamp) -> Step {
     // Actions still run while a hook is in error.
     if let Some(task) = next_task(model, unit) {
         return Step::Action(task);
+    }
+    if let Some(step) = hookless_storage_step(model, unit, &failure.hook) {
+        return step;
     }
     let app = model.applications.get(unit.name.application());
     if app.is_some_and(|app| app.force_charm) && charm_is_old(model, unit) {
@@ -464,35 +519,62 @@ fn storage_step(model: &Model, unit: &Unit) -> Option<Step> {
             storage: storage.clone(),
         }))
     };
-    // Storage that came with a newer charm waits until the unit has that charm: the older one knows no such hook.
-    let charm = unit.progress.charm.as_ref();
-    let charm = charm.and_then(|url| model.charms.get(url));
-    let is_known = |id: &StorageId| {
-        let declares = |row: &CharmRow| row.charm.metadata.storage.contains_key(id.name());
-        unit.progress.storage.contains(id) || charm.is_none_or(declares)
-    };
-    let attachments = || {
-        let held = model.storage_of(&unit.name);
-        held.filter(|instance| is_known(&instance.id))
-            .filter_map(|instance| Some((&instance.id, instance.attachment.as_ref()?)))
-    };
-    let is_staying = |life: Life| life == Life::Alive && unit.life == Life::Alive;
-    let missing: Vec<StorageId> = attachments()
-        .filter(|(_, held)| is_staying(held.life) && held.location.is_none())
-        .map(|(id, _)| id.clone())
-        .collect();
-    if !missing.is_empty() {
-        return Some(Step::ProvisionStorage(missing));
+    if let Some(step) = provision_step(model, unit) {
+        return Some(step);
     }
-    attachments().find_map(|(id, held)| {
+    attachments(model, unit).find_map(|(id, held)| {
         let seen = unit.progress.storage.contains(id);
-        match (is_staying(held.life), seen) {
+        match (stays(unit, held), seen) {
             (true, false) => Some(hook(StorageEvent::Attached, id)),
             (true, true) => None,
             (false, true) => Some(hook(StorageEvent::Detaching, id)),
             (false, false) => Some(Step::DropStorage(id.clone())),
         }
     })
+}
+
+/// Returns what is done about storage while `failed` waits: the machine makes it, and what goes before its hook ever ran just goes
+/// (Juju 3.6).
+fn hookless_storage_step(model: &Model, unit: &Unit, failed: &Hook) -> Option<Step> {
+    let waits = |id: &StorageId| matches!(failed, Hook::Storage(hook) if hook.storage == *id);
+    let mut attachments = attachments(model, unit);
+    provision_step(model, unit).or_else(|| {
+        attachments
+            .find(|(id, held)| {
+                !stays(unit, held) && !unit.progress.storage.contains(id) && !waits(id)
+            })
+            .map(|(id, _)| Step::DropStorage(id.clone()))
+    })
+}
+
+fn provision_step(model: &Model, unit: &Unit) -> Option<Step> {
+    let missing: Vec<StorageId> = attachments(model, unit)
+        .filter(|(_, held)| stays(unit, held) && held.location.is_none())
+        .map(|(id, _)| id.clone())
+        .collect();
+    (!missing.is_empty()).then_some(Step::ProvisionStorage(missing))
+}
+
+/// The storage that the unit holds, as far as its charm knows of it: what came with a newer charm waits until the unit has that charm,
+/// because the older one knows no such hook.
+fn attachments<'a>(
+    model: &'a Model,
+    unit: &'a Unit,
+) -> impl Iterator<Item = (&'a StorageId, &'a StorageAttachment)> {
+    let charm = unit.progress.charm.as_ref();
+    let charm = charm.and_then(|url| model.charms.get(url));
+    let is_known = move |id: &StorageId| {
+        let declares = |row: &CharmRow| row.charm.metadata.storage.contains_key(id.name());
+        unit.progress.storage.contains(id) || charm.is_none_or(declares)
+    };
+    model
+        .storage_of(&unit.name)
+        .filter(move |instance| is_known(&instance.id))
+        .filter_map(|instance| Some((&instance.id, instance.attachment.as_ref()?)))
+}
+
+fn stays(unit: &Unit, held: &StorageAttachment) -> bool {
+    held.life == Life::Alive && unit.life == Life::Alive
 }
 
 /// Returns the unit's oldest task that has not started.

@@ -368,6 +368,69 @@ fn an_upgrade_runs_upgrade_charm_then_config_changed() {
 }
 
 #[test]
+fn an_upgrade_that_fails_waits_until_it_is_resolved_or_forced() {
+    let wait = Step::Wait { until: None };
+    let name = unit("srv/0");
+    let upgrade_to = |sim: &mut Simulation, revision: u32, force: bool| {
+        let url = format!("local:srv-{revision}");
+        sim.add_charm(&url, "srv", SERVER);
+        let app = sim.model.applications.get_mut("srv").unwrap();
+        app.charm = url;
+        app.charm_modified += 1;
+        app.force_charm = force;
+    };
+    let fail = |sim: &mut Simulation| {
+        let (url, modified) = charm_to_unpack(&sim.model, sim.unit("srv/0")).unwrap();
+        commit::begin_unpack(&mut sim.model, &unit("srv/0"), sim.now);
+        commit::fail_unpack(&mut sim.model, &unit("srv/0"), &url, modified, sim.now);
+    };
+    let mut sim = settled();
+    // By force or not: one attempt.
+    upgrade_to(&mut sim, 1, true);
+    assert_eq!(sim.next("srv/0"), Step::Unpack);
+    fail(&mut sim);
+    let row = sim.unit("srv/0");
+    assert_eq!(row.agent.message, "upgrade failed");
+    assert!(!commit::is_unsettled(row), "the error stays");
+    sim.queue_task("srv/0");
+    sim.model.applications.get_mut("srv").unwrap().trust = true;
+    assert_eq!(sim.next("srv/0"), wait, "neither hooks nor actions");
+    upgrade_to(&mut sim, 2, false);
+    assert_eq!(sim.next("srv/0"), wait);
+
+    for how in [Resolved::Skip, Resolved::Retry] {
+        crate::model::changes::resolve(&mut sim.model, &name, how).unwrap();
+        assert_eq!(sim.next("srv/0"), Step::Unpack);
+        let again = charm_to_unpack(&sim.model, sim.unit("srv/0")).unwrap();
+        assert_eq!(again.0, "local:srv-1", "the one that failed");
+        fail(&mut sim);
+        assert_eq!(sim.unit("srv/0").resolved, None);
+        assert_eq!(sim.next("srv/0"), wait);
+    }
+    // An agent that starts anew tries again, with what the application has now.
+    commit::recover(&mut sim.model, &name, sim.now);
+    assert_eq!(sim.next("srv/0"), Step::Unpack);
+    let newest = charm_to_unpack(&sim.model, sim.unit("srv/0")).unwrap();
+    assert_eq!(newest.0, "local:srv-2");
+    fail(&mut sim);
+
+    upgrade_to(&mut sim, 3, true);
+    assert_eq!(sim.next("srv/0"), Step::Unpack);
+    assert_eq!(
+        sim.settle(),
+        [
+            "srv/0 upgrade-charm",
+            "srv/0 config-changed",
+            "srv/0 action",
+        ]
+    );
+    assert_eq!(
+        sim.unit("srv/0").progress.charm.as_deref(),
+        Some("local:srv-3")
+    );
+}
+
+#[test]
 fn an_interrupted_unpacking_comes_before_everything() {
     let mut sim = settled();
     sim.queue_task("srv/0");
@@ -752,6 +815,59 @@ fn a_failed_storage_hook_is_forgotten_when_its_storage_is_taken_away() {
     changes::detach_storage(&mut sim.model, &id, true, Timestamp::UNIX_EPOCH).unwrap();
     assert!(sim.settle().is_empty());
     assert!(sim.unit("srv/0").progress.failure.is_none());
+}
+
+#[test]
+fn a_failed_hook_holds_only_the_hooks_of_storage_up() {
+    let mut sim = with_storage();
+    sim.model.applications.get_mut("srv").unwrap().trust = true;
+    sim.fail("srv/0");
+    let id = add_storage(&mut sim, "srv/0", "data");
+    assert_eq!(sim.settle(), [] as [&str; 0]);
+    let held = sim.model.storage.get(&id).unwrap().attachment.clone();
+    assert!(held.unwrap().location.is_some(), "its directory is there");
+    changes::detach_storage(&mut sim.model, &id, false, sim.now).unwrap();
+    assert_eq!(sim.next("srv/0"), Step::DropStorage(id.clone()));
+    let seen = StorageId::parse("data/1").unwrap();
+    changes::detach_storage(&mut sim.model, &seen, false, sim.now).unwrap();
+    assert_eq!(sim.settle(), [] as [&str; 0]);
+    let attachment = |sim: &Simulation, id| sim.model.storage.get(id).unwrap().attachment.clone();
+    assert_eq!(attachment(&sim, &id), None);
+    assert!(
+        attachment(&sim, &seen).is_some(),
+        "that one has a hook to run"
+    );
+}
+
+#[test]
+fn an_endpoint_of_a_newer_charm_waits_for_that_charm() {
+    let mut sim = Simulation::new();
+    sim.deploy("srv", "", 1);
+    sim.deploy("cli", "requires: {db: {interface: sql}}", 1);
+    sim.settle();
+    sim.model.applications.get_mut("srv").unwrap().trust = true;
+    sim.fail("srv/0");
+    sim.add_charm("local:srv-1", "srv", SERVER);
+    let app = sim.model.applications.get_mut("srv").unwrap();
+    app.charm = "local:srv-1".to_owned();
+    sim.relate("srv:db", "cli:db");
+    assert_eq!(sim.settle(), ["cli/0 db-relation-created srv"]);
+    let name = unit("srv/0");
+    let ignored: Vec<&str> = ignored_relations(&sim.model, &name)
+        .map(|(_, endpoint)| endpoint)
+        .collect();
+    assert_eq!(ignored, ["db"]);
+    changes::resolve(&mut sim.model, &name, Resolved::Retry).unwrap();
+    assert_eq!(
+        sim.settle_for("srv/0")[..4],
+        [
+            "config-changed",
+            "upgrade-charm",
+            "config-changed",
+            "db-relation-created cli"
+        ]
+    );
+    assert_eq!(ignored_relations(&sim.model, &name).count(), 0);
 }
 
 #[test]

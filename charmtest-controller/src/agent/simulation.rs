@@ -281,9 +281,8 @@ impl Simulation {
                 commit::finish_task(&mut self.model, name, task, end, self.now);
             }
             Step::Unpack => {
+                let (url, modified) = super::resolver::charm_to_unpack(&self.model, row).unwrap();
                 commit::begin_unpack(&mut self.model, name, self.now);
-                let app = self.model.applications.get(name.application()).unwrap();
-                let (url, modified) = (app.charm.clone(), app.charm_modified);
                 commit::finish_unpack(&mut self.model, name, &url, modified);
             }
             Step::EnterScopes => commit::enter_scopes(&mut self.model, name, self.now),

@@ -301,10 +301,12 @@ fn recover(hub: &Hub, state: &State) {
     for (uuid, model) in &state.models {
         Machines::recover(hub, uuid, model);
         for unit in model.units.values() {
-            let Some(running) = &unit.progress.running else {
+            if !commit::is_interrupted(unit) {
                 continue;
-            };
-            kill_by_environment(&[("JUJU_CONTEXT_ID", &running.context)]);
+            }
+            if let Some(running) = &unit.progress.running {
+                kill_by_environment(&[("JUJU_CONTEXT_ID", &running.context)]);
+            }
             let done = transact(hub, uuid, |model, now| {
                 commit::recover(model, &unit.name, now);
                 Ok::<_, std::convert::Infallible>(())

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha384};
 
 use super::command::{Cx, Failure};
 use crate::JujuVersion;
+use crate::causes::chain;
 use crate::model::{ResourceRow, random_hex};
 use crate::paths::DataDir;
 
@@ -347,20 +348,6 @@ fn check_packed(dir: &Path, named: &str) -> Result<(), CharmError> {
 /// Tells about the user's file, not about the copy of it.
 fn about(named: &str, copy: &Path, error: &dyn Error) -> String {
     chain(error).replace(&copy.display().to_string(), named)
-}
-
-/// Joins an error and its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Copies `content` to where its SHA-384 says and returns that and the size.

@@ -56,6 +56,6 @@ pub use table::Table;
 pub use task::{Operation, Task, TaskReceiver, TaskStatus};
 pub use tasks::Tasks;
 pub use unit::{
-    HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running, SecretProgress, Unit,
-    UnitProgress,
+    Conflict, HookFailure, PortRange, QueuedHook, RelationProgress, Resolved, Running,
+    SecretProgress, Unit, UnitProgress,
 };

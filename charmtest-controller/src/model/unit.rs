@@ -109,6 +109,15 @@ impl SecretProgress {
     }
 }
 
+/// An upgrade that could not write its files over those of the older charm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The URL of the newer charm.
+    pub charm: String,
+    /// The application's `charm_modified` at that time.
+    pub modified: u64,
+}
+
 /// What a unit's agent has committed: everything the resolver needs beside the model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitProgress {
@@ -135,6 +144,9 @@ pub struct UnitProgress {
     /// Files of a charm are being written to the charm directory; nothing may run from it until that was finished.
     #[serde(default)]
     pub unpacking: bool,
+    /// The upgrade that could not write its files; the agent does nothing else until that is resolved.
+    #[serde(default)]
+    pub conflict: Option<Conflict>,
     /// The hook that comes next whatever else is due.
     #[serde(default)]
     pub queued: Option<QueuedHook>,

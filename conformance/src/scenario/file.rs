@@ -71,6 +71,9 @@ pub(crate) struct Charm {
 pub(crate) struct Step {
     /// A `juju` command line; words are split as by a shell.
     pub(crate) juju: Option<String>,
+    /// Ends the controller with its agents and what they run, before anything else; it starts again at once.
+    #[serde(default)]
+    pub(crate) restart: bool,
     #[serde(default)]
     pub(crate) stdin: Option<String>,
     #[serde(default)]
@@ -192,6 +195,9 @@ pub(crate) fn parse(text: &str) -> Result<Scenario> {
         if !VERSIONS.contains(&version.as_str()) {
             return Err(format!("no version {version}").into());
         }
+    }
+    if scenario.embedded_only.is_none() && scenario.step.iter().any(|step| step.restart) {
+        return Err("a step with `restart` needs `embedded_only`".into());
     }
     Ok(scenario)
 }
@@ -318,6 +324,7 @@ mod tests {
                 "no version 2.9",
             ),
             ("[[step]]\nonly = '5'\njuju = 'status'", "no version 5"),
+            ("[[step]]\nrestart = true", "needs `embedded_only`"),
         ] {
             let error = parse(&format!("{start}{rest}")).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

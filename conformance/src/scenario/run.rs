@@ -158,6 +158,10 @@ impl Stage {
                 return Ok(vec![format!("units did not come to rest:\n{status}")]);
             }
         }
+        if step.restart {
+            self.juju.stop();
+            self.restless = true;
+        }
         let mut problems = Vec::new();
         if let Some(line) = &step.juju {
             problems.extend(self.command(line, step)?);

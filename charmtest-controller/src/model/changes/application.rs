@@ -89,10 +89,13 @@ pub fn resolve(model: &mut Model, name: &UnitName, how: Resolved) -> Result<(), 
     Ok(())
 }
 
-/// Says whether the unit waits with a failed hook: while the hook runs again the unit is executing, and not in error (Juju 3.6).
+/// Says whether the unit waits with a failed hook or upgrade: while the hook runs again the unit is executing, and not in error (Juju
+/// 3.6).
 fn shows_error(unit: &Unit) -> bool {
+    let progress = &unit.progress;
     let is_running = |running: &Running| running.hook.is_some();
-    unit.progress.failure.is_some() && !unit.progress.running.as_ref().is_some_and(is_running)
+    progress.conflict.is_some()
+        || progress.failure.is_some() && !progress.running.as_ref().is_some_and(is_running)
 }
 
 /// Tells every unit in error how to go on (`juju resolved --all`).
