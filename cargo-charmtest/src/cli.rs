@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use charmtest::harness::{Limit, Profile, RunFlags, ignore_empty_variables};
+use charmtest::harness::{BackendArg, Limit, Profile, RunFlags, ignore_empty_variables};
+use charmtest::juju::ModelName;
 use charmtest_charm::Verbosity;
 use charmtest_controller::JujuVersion;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -64,6 +65,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Save all that Juju tells about a model in one archive, and print its name.
+    CrashDump(CrashDumpArgs),
     /// Run any command with the embedded `juju` first on PATH and a data directory of its own.
     With(WithArgs),
     /// Say what of Juju is not supported.
@@ -333,6 +336,47 @@ pub(crate) struct CleanArgs {
     pub(crate) teardown_timeout: Limit,
 }
 
+/// What `crash-dump` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CrashDumpArgs {
+    /// The model, with its controller if need be [default: the current model].
+    #[arg(short, long, value_name = "NAME", value_parser = ModelName::parse)]
+    pub(crate) model: Option<ModelName>,
+    /// The directory for the archive; it is made if it is not there.
+    #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+    /// What answers as `juju`; auto takes a real controller if there is one.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "BACKEND",
+        default_value_t,
+        env = "CHARMTEST_BACKEND",
+        hide_env_values = true
+    )]
+    pub(crate) backend: BackendArg,
+    /// The `juju` program to use.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "CHARMTEST_JUJU",
+        hide_env_values = true
+    )]
+    pub(crate) juju: Option<PathBuf>,
+    /// How long all of it may take; what there is no time for is named and left out.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(crate) timeout: Limit,
+    /// How to print the result.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: CrashDumpFormat,
+    /// The record of a run whose list of commands goes into the dump.
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Hide these values: a JSON list on standard input.
+    #[arg(long, hide = true)]
+    pub(crate) secrets_from_stdin: bool,
+}
+
 /// What `with` takes.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct WithArgs {
@@ -393,6 +437,15 @@ pub(crate) enum PackFormat {
     Json,
 }
 
+/// How to print where a crash dump is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CrashDumpFormat {
+    /// The path, and on standard error what is missing.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
 /// When to colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorArg {
@@ -440,6 +493,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),
+        Command::CrashDump(args) => commands::crash_dump::main(&args),
         Command::With(args) => commands::with::main(&args),
         Command::Doctor(args) => commands::doctor::main(args.juju_version),
         Command::EmbeddedEnv => commands::embedded_env::main(),

@@ -3,6 +3,7 @@
 pub(crate) mod charm_info;
 pub(crate) mod clean;
 pub(crate) mod controller;
+pub(crate) mod crash_dump;
 pub(crate) mod doctor;
 pub(crate) mod embedded_env;
 pub(crate) mod juju;

@@ -27,7 +27,8 @@ use crate::workspace;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The commands that a filter may have been meant as.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
+    "crash-dump",
     "clean",
     "list",
     "pack",

@@ -246,6 +246,9 @@ impl Report {
                 self.line(&style::warning(&left.to_string()));
                 self.modules[job].clouds.push(left);
             }
+            Event::CrashDump { model, path, .. } => {
+                self.line(&style::heading("Crash dump", &format!("{path} of {model}")));
+            }
             Event::Warning { message } => {
                 // What concerns the whole run is said by every module.
                 if self.warned.insert(message.clone()) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::bed::{Bed, PROGRAM, Said};
+use crate::crash_dump::unpack;
 
 const CHARM: &str = "#!/bin/sh\nstatus-set active \"$(config-get word)\"\n";
 
@@ -290,6 +291,16 @@ fn failures_are_named_with_place_cause_and_evidence() {
             && files.iter().any(|name| name.contains("debug-log")),
         "{files:?}"
     );
+    let dump = said
+        .stderr
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Crash dump "))
+        .unwrap();
+    let (path, model) = dump.split_once(" of ").unwrap();
+    assert!(model.starts_with("embedded:bad-"), "{dump}");
+    let dump = unpack(Path::new(path), bed.path());
+    assert!(dump.join("juju_status.yaml").is_file());
+    assert!(dump.join("charmtest/transcript.jsonl").is_file());
 }
 
 #[test]

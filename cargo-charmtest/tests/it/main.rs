@@ -11,6 +11,7 @@ mod charms;
 mod clean;
 mod clients;
 mod commands;
+mod crash_dump;
 mod durability;
 mod hooks;
 mod life_cycle;

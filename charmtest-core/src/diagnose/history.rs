@@ -1,13 +1,11 @@
 //! What the units did: the history of their states as `juju show-status-log` tells it. Pure.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 /// One state that a unit was in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     since: String,
-    #[serde(rename = "type")]
     kind: String,
     status: String,
     message: String,
@@ -15,7 +13,17 @@ pub(super) struct Entry {
 
 /// Reads `juju show-status-log --format json`, the oldest entry first; what is none leaves nothing.
 pub(super) fn read(text: &str) -> Vec<Entry> {
-    serde_json::from_str(text).unwrap_or_default()
+    let entries: Value = serde_json::from_str(text).unwrap_or_default();
+    let read = |entry: &Value| {
+        let word = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        Entry {
+            since: word("since"),
+            kind: word("type"),
+            status: word("status"),
+            message: word("message"),
+        }
+    };
+    entries.as_array().into_iter().flatten().map(read).collect()
 }
 
 /// Lists the states of one unit.

@@ -1,5 +1,6 @@
 //! Evidence: what is captured from a model at the moment when a test fails.
 
+mod crash_dump;
 mod highlights;
 mod history;
 mod relations;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::harness::{Evidence, Utc};
 use crate::juju::{JujuError, Masker, TranscriptEntry};
 use crate::ops_test::Model;
+pub(crate) use crash_dump::{Afterwards, CrashDumps, Outcomes, is_wanted};
 use highlights::Unit;
 use history::Entry;
 

@@ -94,7 +94,6 @@ impl RunFlags {
     ///
     /// A text that names the option to add, to change or to leave out; it is a usage error.
     pub fn settle(&mut self) -> Result<Vec<String>, String> {
-        self.check_supported()?;
         self.resolve()
     }
 

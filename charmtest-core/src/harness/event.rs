@@ -144,6 +144,15 @@ pub enum Event {
         /// What went wrong.
         why: String,
     },
+    /// A crash dump of a model was made.
+    CrashDump {
+        /// The module.
+        module: String,
+        /// The model.
+        model: String,
+        /// The archive.
+        path: String,
+    },
     /// Something that the user should know and that fails no test.
     Warning {
         /// The text.

@@ -182,6 +182,10 @@ impl Site for FakeSite {
         })
     }
 
+    fn crash_dump(&self, _kept: bool, _: TestFiles) -> LocalFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     fn end_tracked(&self, _: TestFiles) -> LocalFuture<'_, ()> {
         Box::pin(async { self.world.steps.lock().unwrap().push("end_tracked") })
     }

@@ -17,7 +17,7 @@ use super::module::TestFiles;
 use super::ownership::{Claim, Deed, Register, Title, ownership_dir};
 use super::run_state::{Keep, Settings};
 use super::world::{BackendReport, LocalFuture, Site, Tenant, World};
-use crate::diagnose::{self, Capture};
+use crate::diagnose::{self, Afterwards, Capture, CrashDumps, Outcomes};
 use crate::failure::Failure;
 use crate::juju::{
     Backend, BackendKind, BackendOptions, Juju, ModelName, Transcript, current_controller,
@@ -119,6 +119,12 @@ impl JujuWorld {
         Ok(Arc::new(JujuSite {
             ops_test: OpsTest::tracking(parts, tracking),
             releases_storage: settings.destroy_storage == Some(false),
+            crash_dumps: CrashDumps {
+                settings: settings.crash_dump.clone(),
+                program: self.options.program.clone(),
+                record_dir: settings.record_dir.clone(),
+                limit: settings.teardown_timeout,
+            },
             deed,
             files,
         }))
@@ -286,6 +292,7 @@ impl World for JujuWorld {
 struct JujuSite {
     ops_test: OpsTest,
     releases_storage: bool,
+    crash_dumps: CrashDumps,
     deed: Option<Deed>,
     files: Holder,
 }
@@ -308,6 +315,28 @@ impl Site for JujuSite {
                 (self.ops_test.tracker().tracking().emit)(Event::Warning { message });
             }
             Ok(captured.evidence)
+        })
+    }
+
+    fn crash_dump(&self, kept: bool, files: TestFiles) -> LocalFuture<'_, ()> {
+        Box::pin(async move {
+            let outcomes = match files {
+                TestFiles::Keep => Outcomes::Bad,
+                TestFiles::Remove => Outcomes::Good,
+            };
+            // The newest first, as models end.
+            let tracked = self.ops_test.models().into_iter().rev();
+            let tracked = tracked.map(|tracked| (tracked.model, tracked.keep_model));
+            let main = (self.ops_test.model().clone(), kept);
+            for (model, kept) in tracked.chain([main]) {
+                let afterwards = match kept {
+                    true => Afterwards::Kept,
+                    false => Afterwards::Gone,
+                };
+                if diagnose::is_wanted(self.crash_dumps.settings.mode, outcomes, afterwards) {
+                    self.make_crash_dump(&model).await;
+                }
+            }
         })
     }
 
@@ -343,6 +372,25 @@ impl Site for JujuSite {
         }
         // What cannot be removed goes with the rest of cargo's target directory.
         let _ = fs::remove_dir_all(self.ops_test.tmp_path());
+    }
+}
+
+impl JujuSite {
+    async fn make_crash_dump(&self, model: &Model) {
+        let tracking = self.ops_test.tracker().tracking();
+        let name = model.full_name();
+        let dump = self.crash_dumps.make(model).await;
+        for problem in dump.problems {
+            let message = format!("crash dump of model {name}: {problem}");
+            (tracking.emit)(Event::Warning { message });
+        }
+        if let Some(path) = dump.path {
+            (tracking.emit)(Event::CrashDump {
+                module: tracking.module.clone(),
+                model: name.to_owned(),
+                path: path.display().to_string(),
+            });
+        }
     }
 }
 

@@ -57,6 +57,7 @@ mod schedule_tests;
 
 pub use args::ignore_empty_variables;
 pub use context::Context;
+pub(crate) use crash_dump_flags::CrashDumpSettings;
 pub use crash_dump_flags::{CrashDumpFlags, CrashDumpMode};
 pub use describe::{DESCRIBE_VERSION, DescribedModule, DescribedTest, DescribedXfail, Description};
 pub(crate) use duration::format_duration;

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::duration::format_duration;
 use super::event::Event;
 use super::fixtures;
+use super::flag::race;
 use super::model_name;
 use super::plan::Deploying;
 use super::progress::Progress;
@@ -260,6 +261,9 @@ impl ModuleState {
                 }
             }
         };
+        let dumps = site.crash_dump(matches!(fate, Fate::Keep(_)), files);
+        // Whoever interrupts the run wants it to end.
+        race(self.run.interrupt.wait(), dumps).await;
         site.end_tracked(files).await;
         if let Fate::Keep(why) = fate {
             site.keep(why);

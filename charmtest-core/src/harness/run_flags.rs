@@ -270,26 +270,6 @@ impl RunFlags {
         Ok(())
     }
 
-    pub(super) fn check_supported(&self) -> Result<(), String> {
-        match self.unsupported().into_iter().find(|(_, given)| *given) {
-            Some((flag, _)) => Err(format!("{flag} is not supported yet")),
-            None => Ok(()),
-        }
-    }
-
-    /// Returns the flags that nobody heeds yet, and whether each is given.
-    fn unsupported(&self) -> [(&'static str, bool); 3] {
-        let crash_dump = &self.crash_dump;
-        [
-            ("--crash-dump", crash_dump.crash_dump.is_some()),
-            (
-                "--crash-dump-output",
-                crash_dump.crash_dump_output.is_some(),
-            ),
-            ("--crash-dump-args", crash_dump.crash_dump_args.is_some()),
-        ]
-    }
-
     /// Returns which backend is asked for: the name of the embedded controller and a version for it ask for that one.
     #[must_use]
     pub fn backend_choice(&self) -> BackendChoice {

@@ -47,7 +47,6 @@ pub(super) struct Settings {
     /// The directory for files that the tests of a model make; a directory beside the test binary without it.
     pub(super) base_temp: Option<PathBuf>,
     /// When crash dumps are made.
-    #[expect(dead_code, reason = "the flags are refused until they are heeded")]
     pub(super) crash_dump: CrashDumpSettings,
     /// How charms are packed.
     pub(super) pack: PackOptions,

@@ -65,6 +65,10 @@ pub(super) trait Site: Send + Sync {
     /// Saves what is known about the model at this moment.
     fn capture<'a>(&'a self, request: Capture<'a>) -> LocalFuture<'a, Result<Evidence, Failure>>;
 
+    /// Makes crash dumps of the model and of those that tests made beside it, where they are wanted; never fails, and each
+    /// has its time limit.
+    fn crash_dump(&self, kept: bool, files: TestFiles) -> LocalFuture<'_, ()>;
+
     /// Ends what tests made beside the model, the newest first; never fails, never hangs, and tells of each end itself.
     fn end_tracked(&self, files: TestFiles) -> LocalFuture<'_, ()>;
 

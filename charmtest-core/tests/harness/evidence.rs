@@ -57,7 +57,7 @@ impl World {
 
     /// Writes an executable file in another process: one that this process had open could be open in a child of another
     /// thread still, and then it could not be executed.
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let mut writer = Command::new("/bin/sh")
             .args(["-c", r#"cat > "$1" && chmod +x "$1""#, "sh"])
             .arg(self.path().join(name))
@@ -88,7 +88,8 @@ impl World {
             .args(["--backend", "juju", "--juju"])
             .arg(self.path().join("juju"))
             .env("CHARMTEST_RECORD_DIR", self.path().join("records"))
-            .env("XDG_STATE_HOME", self.path().join("state"));
+            .env("XDG_STATE_HOME", self.path().join("state"))
+            .env("CHARMTEST_CRASH_DUMP", "never");
         command
     }
 

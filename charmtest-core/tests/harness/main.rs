@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod binary;
+mod crash_dumps;
 mod evidence;
 mod exit_codes;
 mod lists;

@@ -114,7 +114,8 @@ impl World {
             .args(["--module", module, "--include-ignored"])
             .args(arguments)
             .env("CHARMTEST_RECORD_DIR", self.path().join("runs/7-1"))
-            .env("XDG_STATE_HOME", self.path().join("state"));
+            .env("XDG_STATE_HOME", self.path().join("state"))
+            .env("CHARMTEST_CRASH_DUMP", "never");
         command
     }
 

@@ -107,6 +107,9 @@ impl Desk {
             Event::ModelNamed { module, model } => {
                 lines::note(&format!("model {model} for module {module}"))
             }
+            Event::CrashDump { model, path, .. } => {
+                lines::note(&format!("crash dump of model {model}: {path}"));
+            }
             Event::Warning { message } => lines::note(&format!("warning: {message}")),
             Event::Waiting {
                 test,
