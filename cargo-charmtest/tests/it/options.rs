@@ -35,9 +35,10 @@ mod builds {
 mod waits {
     use super::*;
 
-    /// Goes on when no more tests are to start.
+    /// Says that it runs, and goes on when no more tests are to start.
     #[charm_test(ignore = "for --maxfail")]
     async fn for_the_end() {
+        std::fs::write(std::env::var_os("AFTER").unwrap(), "").unwrap();
         let file = std::env::var_os("CHARMTEST_STOP_FILE").unwrap();
         while !std::path::Path::new(&file).exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -59,6 +60,11 @@ mod alone {
 
     #[charm_test]
     fn breaks() {
+        if let Some(file) = std::env::var_os("AFTER") {
+            while !std::path::Path::new(&file).exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         let broken = std::env::var("BREAK").unwrap_or_default();
         assert!(!broken.contains("alone"), "alone is broken");
     }
@@ -207,12 +213,14 @@ fn a_run_stops_after_enough_failures() {
     );
 
     // A module that runs beside the one that fails ends its test, and starts no other.
-    let said = cargo(
-        &bed,
-        &dir,
-        "charmtest --include-ignored --maxfail 1 --jobs 3",
-        "alone",
-    );
+    let args = "charmtest --include-ignored --maxfail 1 --jobs 3";
+    let args: Vec<&str> = args.split(' ').collect();
+    let said: Said = cargo_command(&bed, &dir, &args)
+        .env("BREAK", "alone")
+        .env("AFTER", dir.join("waits-runs"))
+        .output()
+        .unwrap()
+        .into();
     assert_eq!(said.code, Some(1), "{said:?}");
     let skipped = tests(&said, "SKIP");
     assert!(
