@@ -21,6 +21,7 @@ use charmtest::harness::{
 };
 use clap::Args;
 use clap::builder::Resettable;
+use strsim::levenshtein;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -276,26 +277,11 @@ fn unknown<'a>(
 ) -> Fault {
     let word = key.get_ref();
     let near = known
-        .map(|known| (distance(word, known), known))
+        .map(|known| (levenshtein(word, known), known))
         .min()
         .filter(|(distance, _)| *distance <= word.len().max(6) / 3);
     let hint = near.map_or_else(String::new, |(_, near)| format!("; did you mean `{near}`?"));
     Fault::at(key, format!("there is no {what} `{word}`{hint}"))
-}
-
-/// Returns how many letters have to be put in, left out or replaced to get from one word to the other.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, c) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(c != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 /// Returns the line of an offset, counted from 1.
@@ -496,17 +482,5 @@ destroy-storage = false
         assert_eq!(place("web=charms/web.charm"), "web=/ws/charms/web.charm");
         assert_eq!(place("web.charm"), "/ws/web.charm");
         assert_eq!(place("web=/tmp/web.charm"), "web=/tmp/web.charm");
-    }
-
-    #[test]
-    fn distances_count_letters() {
-        for (from, to, expected) in [
-            ("", "abc", 3),
-            ("abc", "abc", 0),
-            ("abc", "acb", 2),
-            ("keep", "keeps", 1),
-        ] {
-            assert_eq!(distance(from, to), expected, "{from} {to}");
-        }
     }
 }
