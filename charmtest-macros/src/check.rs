@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericParam, Lit, Meta, PatType, Safety, Signature, Type,
+    Attribute, Expr, ExprLit, FnArg, GenericParam, Generics, Lit, Meta, PatType, Signature, Type,
 };
 
 use crate::attr::Options;
@@ -56,7 +56,12 @@ impl Test {
                 }
             })
             .collect();
-        check_signature(&function.signature, errors);
+        function.check_callable(
+            "a charm test",
+            "it talks to Juju when it runs",
+            wrong_generics(&function.signature.generics),
+            errors,
+        );
         let parameters = parameters(&mut function.signature, &options, errors);
         Self {
             function,
@@ -145,50 +150,17 @@ fn ignore(attr: &Attribute, options: &mut Options) -> syn::Result<()> {
     Ok(())
 }
 
-fn check_signature(signature: &Signature, errors: &mut Errors) {
-    if let Some(constness) = &signature.constness {
-        errors.at(
-            constness,
-            "a charm test cannot be `const`: it talks to Juju when it runs; remove `const`",
-        );
-    }
-    if let Safety::Unsafe(keyword) = &signature.safety {
-        errors.at(
-            keyword,
-            "a charm test cannot be `unsafe`: the harness calls it from safe code; use an `unsafe` block inside",
-        );
-    }
-    if let Some(abi) = &signature.abi {
-        errors.at(
-            abi,
-            "a charm test cannot be `extern`: only the harness calls it; remove the ABI",
-        );
-    }
-    let generics = &signature.generics;
+/// Returns what is wrong with the generic parameters of a test.
+fn wrong_generics(generics: &Generics) -> Option<&'static str> {
     let is_lifetime = |param: &GenericParam| matches!(param, GenericParam::Lifetime(_));
     if !generics.params.iter().all(is_lifetime) {
-        errors.at(
-            generics,
+        return Some(
             "a charm test cannot be generic: the harness could not know which type is meant; name the type",
         );
-    } else if !generics.params.is_empty() {
-        errors.at(
-            generics,
-            "a charm test cannot have lifetime parameters; write references without: `&Model`",
-        );
     }
-    if let Some(clause) = &generics.where_clause {
-        errors.at(
-            clause,
-            "a charm test cannot have a `where` clause: it is not generic; remove the clause",
-        );
-    }
-    if let Some(variadic) = &signature.variadic {
-        errors.at(
-            variadic,
-            "a charm test cannot take a variable number of arguments; name each parameter",
-        );
-    }
+    (!generics.params.is_empty()).then_some(
+        "a charm test cannot have lifetime parameters; write references without: `&Model`",
+    )
 }
 
 fn parameters(signature: &mut Signature, options: &Options, errors: &mut Errors) -> Vec<Parameter> {

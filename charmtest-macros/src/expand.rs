@@ -18,14 +18,9 @@ use crate::item::Function;
 pub(crate) fn charm_test(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(Place::Test, options, &mut errors);
-    let function: Function = match syn::parse2(item.clone()) {
+    let function = match Function::under("charm_test", item, &mut errors) {
         Ok(function) => function,
-        Err(error) => {
-            let message = format_args!("`#[charm_test]` belongs on a function: {error}");
-            errors.push(syn::Error::new(error.span(), message));
-            let errors = errors.into_compile_errors();
-            return quote!(#item #errors);
-        }
+        Err(faulty) => return faulty,
     };
     let test = Test::check(function, options, &mut errors);
     let function = &test.function;

@@ -5,9 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{
-    FnArg, GenericArgument, Ident, Path, PathArguments, ReturnType, Safety, Signature, Type,
-};
+use syn::{FnArg, GenericArgument, Ident, Path, PathArguments, ReturnType, Signature, Type};
 
 use crate::attr::split_at_commas;
 use crate::check::find_impl;
@@ -34,14 +32,9 @@ const FOREIGN: [&str; 27] = [
 pub(crate) fn charm_fixture(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(options, &mut errors);
-    let function: Function = match syn::parse2(item.clone()) {
+    let function = match Function::under("charm_fixture", item, &mut errors) {
         Ok(function) => function,
-        Err(error) => {
-            let message = format_args!("`#[charm_fixture]` belongs on a function: {error}");
-            errors.push(syn::Error::new(error.span(), message));
-            let errors = errors.into_compile_errors();
-            return quote!(#item #errors);
-        }
+        Err(faulty) => return faulty,
     };
     let fixture = Fixture::check(function, options, &mut errors);
     let function = &fixture.function;
@@ -139,7 +132,15 @@ impl Fixture {
                 );
             }
         }
-        check_signature(&function.signature, errors);
+        let is_generic = !function.signature.generics.params.is_empty();
+        function.check_callable(
+            "a fixture",
+            "it is made while tests run",
+            is_generic.then_some(
+                "a fixture cannot be generic: tests ask for it by its type; name the types, and write references without lifetimes",
+            ),
+            errors,
+        );
         let parameters = parameters(&function.signature, errors);
         let value = errors.ok(returned(&function.signature));
         Self {
@@ -148,45 +149,6 @@ impl Fixture {
             parameters,
             value,
         }
-    }
-}
-
-fn check_signature(signature: &Signature, errors: &mut Errors) {
-    if let Some(constness) = &signature.constness {
-        errors.at(
-            constness,
-            "a fixture cannot be `const`: it is made while tests run; remove `const`",
-        );
-    }
-    if let Safety::Unsafe(keyword) = &signature.safety {
-        errors.at(
-            keyword,
-            "a fixture cannot be `unsafe`: the harness calls it from safe code; use an `unsafe` block inside",
-        );
-    }
-    if let Some(abi) = &signature.abi {
-        errors.at(
-            abi,
-            "a fixture cannot be `extern`: only the harness calls it; remove the ABI",
-        );
-    }
-    if !signature.generics.params.is_empty() {
-        errors.at(
-            &signature.generics,
-            "a fixture cannot be generic: tests ask for it by its type; name the types, and write references without lifetimes",
-        );
-    }
-    if let Some(clause) = &signature.generics.where_clause {
-        errors.at(
-            clause,
-            "a fixture cannot have a `where` clause: it is not generic; remove the clause",
-        );
-    }
-    if let Some(variadic) = &signature.variadic {
-        errors.at(
-            variadic,
-            "a fixture cannot take a variable number of arguments; name each parameter",
-        );
     }
 }
 
