@@ -1,0 +1,1 @@
+//! Static checks of charms, bundles and their tests.

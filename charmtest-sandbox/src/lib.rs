@@ -1,0 +1,1 @@
+//! The sandbox around a command: how much of the machine it may reach.

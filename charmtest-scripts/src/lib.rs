@@ -1,0 +1,1 @@
+//! The `tests/*.test` scripts of a charm, as the Charm Testing specification wants them.
