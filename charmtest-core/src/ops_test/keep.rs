@@ -30,6 +30,12 @@ impl Keep {
     }
 }
 
+/// Tells whether the storage of a model is destroyed with it: as the test asks, else as the run was asked, else if the run made the
+/// model, since nobody else knows of such storage.
+pub(crate) fn storage_goes(asked: Option<bool>, flag: Option<bool>, was_there: bool) -> bool {
+    asked.or(flag).unwrap_or(!was_there)
+}
+
 impl From<bool> for Keep {
     fn from(keep: bool) -> Self {
         if keep { Self::Always } else { Self::FollowFlag }
@@ -88,5 +94,31 @@ mod tests {
             );
         }
         assert!("sometimes".parse::<Keep>().is_err());
+    }
+
+    /// What the test asks (`destroy_storage(..)`), what the run was asked (`--destroy-storage`), and whether the model was there
+    /// before. pytest-operator (0.43.2) releases storage where nothing is said, and always where the model was there.
+    #[test]
+    fn who_says_what_becomes_of_storage() {
+        const THERE: bool = true;
+        let rows = [
+            (None, None, !THERE, true),
+            (None, Some(true), !THERE, true),
+            (None, Some(false), !THERE, false),
+            (Some(true), Some(false), !THERE, true),
+            (Some(false), Some(true), !THERE, false),
+            (Some(false), None, !THERE, false),
+            (None, None, THERE, false),
+            (None, Some(true), THERE, true),
+            (Some(true), None, THERE, true),
+            (Some(false), Some(true), THERE, false),
+        ];
+        for (asked, flag, there, goes) in rows {
+            assert_eq!(
+                storage_goes(asked, flag, there),
+                goes,
+                "{asked:?}, --destroy-storage: {flag:?}, there before: {there}"
+            );
+        }
     }
 }

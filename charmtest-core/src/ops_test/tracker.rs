@@ -1,5 +1,6 @@
 //! The models and clouds that the tests of a module added to its own model, and how they end.
 
+use super::keep::storage_goes;
 use super::track::Request;
 use super::{CreateModel, Keep, Model, TrackError};
 use crate::harness::{Claim, Deed, Event, Register, Title, format_duration, generate_model_name};
@@ -245,10 +246,8 @@ impl Tracker {
                 if ignored.len() == 1 { "has" } else { "have" }
             ));
         }
-        let destroy_storage = request
-            .destroy_storage
-            .or(self.tracking.destroy_storage)
-            .unwrap_or(false);
+        let flag = self.tracking.destroy_storage;
+        let destroy_storage = storage_goes(request.destroy_storage, flag, true);
         let own = model.uuid() == main.uuid();
         let mut deed = None;
         if !own {
@@ -284,10 +283,8 @@ impl Tracker {
         options: CreateModel,
     ) -> Result<Model, TrackError> {
         let shown = name.to_string();
-        let destroy_storage = request
-            .destroy_storage
-            .or(self.tracking.destroy_storage)
-            .unwrap_or(true);
+        let flag = self.tracking.destroy_storage;
+        let destroy_storage = storage_goes(request.destroy_storage, flag, false);
         let deed = self.claim(juju, &shown, title, destroy_storage);
         let mut tracked = Tracked {
             alias: Some(request.alias.clone()),

@@ -93,6 +93,9 @@ fn everyday_commands() {
         model
             .set_model_config([("update-status-hook-interval", "10s")])
             .await?;
+        model
+            .reset_model_config(&["test-mode", "ftp-proxy"])
+            .await?;
         model.debug_log().await?;
         model
             .debug_log()
@@ -116,6 +119,7 @@ fn everyday_commands() {
     trust --model c:m web
     expose --model c:m web
     model-config --model c:m update-status-hook-interval=10s
+    model-config --model c:m --reset test-mode,ftp-proxy
     debug-log --model c:m --no-tail --replay
     debug-log --model c:m --no-tail --level ERROR --include web/0 --limit 50
     ");

@@ -327,3 +327,25 @@ fn a_real_juju_is_asked_less_often() {
     });
     assert!((2..=4).contains(&fake.calls().len()), "{:?}", fake.calls());
 }
+
+#[test]
+fn errors_may_be_waited_out_and_blocked_may_end_the_wait() {
+    let fake = FakeJuju::with_model(&statuses(&[&web("error", "idle"), &web("active", "idle")]));
+    run(async {
+        let model = fake.model().await;
+        let wait = model.wait_for_idle().ignore_errors();
+        let wait = wait.idle_period(MILLIS(1)).check_freq(MILLIS(1));
+        wait.await.unwrap();
+    });
+    assert!(fake.calls().len() >= 2, "a unit in error is not idle");
+
+    let fake = FakeJuju::with_model(&statuses(&[&web("blocked", "idle")]));
+    run(async {
+        let model = fake.model().await;
+        let wait = model.wait_for_idle().apps(["web"]).idle_period(MILLIS(1));
+        let error = wait.raise_on_blocked().await.unwrap_err();
+        assert_snapshot!(error, @"while waiting for web to be idle: unit web/0 is blocked: m");
+        let wait = model.wait_for_idle().apps(["web"]).idle_period(MILLIS(1));
+        wait.status("blocked").raise_on_blocked().await.unwrap();
+    });
+}
