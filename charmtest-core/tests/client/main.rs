@@ -4,6 +4,7 @@
 
 mod backend;
 mod build;
+mod conditions;
 mod entities;
 mod fake;
 mod fast_forward;

@@ -7,9 +7,9 @@ use crate::sources::{Function, Runs};
 /// file's path. Functions that those tests run may stand beside them.
 pub(crate) type Shown = (&'static str, &'static str, &'static [&'static str]);
 
-/// A behaviour that pytest-operator's own tests assert.
+/// A behaviour of pytest-operator.
 pub(crate) struct Behaviour {
-    /// Its number in the list of them: unit tests `U`, integration tests `I`.
+    /// Its number: `U` for its unit tests, `I` for its integration tests, `A` for when it aborts.
     pub(crate) id: &'static str,
     pub(crate) says: &'static str,
     /// The tests that show the same here.
@@ -63,16 +63,24 @@ pub(crate) fn check(rows: &[Row], claims: &[Shown], sources: &[Function]) -> Vec
     faults
 }
 
-/// Says which behaviours lack a test, and which numbers of the list are not there.
-pub(crate) fn check_behaviours(behaviours: &[Behaviour], sources: &[Function]) -> Vec<String> {
-    let numbers = (1..=23)
-        .map(|number| format!("U{number}"))
-        .chain((1..=10).map(|number| format!("I{number}")));
+/// Says which behaviours lack a test, and whether the list goes from 1 to the last number of each letter.
+pub(crate) fn check_behaviours(
+    behaviours: &[Behaviour],
+    lists: &[(&str, usize)],
+    sources: &[Function],
+) -> Vec<String> {
+    let numbers = lists
+        .iter()
+        .flat_map(|(letter, last)| (1..=*last).map(move |number| format!("{letter}{number}")));
     let wanted: Vec<String> = numbers.collect();
     let listed: Vec<&str> = behaviours.iter().map(|behaviour| behaviour.id).collect();
     let mut faults = Vec::new();
     if listed != wanted {
-        faults.push(format!("the list goes {}", listed.join(" ")));
+        faults.push(format!(
+            "the list goes {}, not {}",
+            listed.join(" "),
+            wanted.join(" ")
+        ));
     }
     for behaviour in behaviours {
         let Behaviour {
@@ -235,8 +243,10 @@ mod tests {
             tests,
             otherwise,
         };
-        let faults = |behaviour| check_behaviours(&[behaviour], &sources)[1..].to_vec();
+        let faults = |behaviour| check_behaviours(&[behaviour], &[("U", 1)], &sources);
         assert!(faults(behaviour(&["x.rs::shows"], None)).is_empty());
+        let short = check_behaviours(&[behaviour(&[], Some("no"))], &[("U", 2)], &sources);
+        assert_eq!(short, ["the list goes U1, not U1 U2"]);
         assert!(faults(behaviour(&[], Some("not here"))).is_empty());
         assert_eq!(
             faults(behaviour(&[], None)),

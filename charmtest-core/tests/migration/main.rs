@@ -1,6 +1,7 @@
 //! The proof of [the migration guide](../../../docs/migration.md): each row of it, and each behaviour that pytest-operator's own
 //! tests assert, is shown by a test that is named here. A row without a test fails, as does an entry without a row.
 
+mod aborts;
 mod behaviours;
 mod claims;
 mod page;
@@ -31,7 +32,11 @@ fn each_row_of_the_guide_is_shown_by_a_test() {
 #[test]
 fn each_behaviour_of_pytest_operator_is_shown_by_a_test_or_has_a_reason() {
     let sources = sources::read(&workspace());
-    let faults = claims::check_behaviours(behaviours::BEHAVIOURS, &sources);
+    let lists = [
+        claims::check_behaviours(behaviours::BEHAVIOURS, &[("U", 23), ("I", 10)], &sources),
+        claims::check_behaviours(aborts::ABORTS, &[("A", 15)], &sources),
+    ];
+    let faults = lists.concat();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -346,7 +346,11 @@ const MODEL: Rows = &[
     ),
     (
         "`all_active`",
-        &["client/status.rs::conditions_have_the_truth_table_of_jubilant"],
+        &[
+            "client/conditions.rs::all_and_any_are_those_of_jubilant_in_each_state",
+            "client/conditions.rs::agents_are_idle_as_for_jubilant_in_each_state",
+            "client/status.rs::conditions_have_the_truth_table_of_jubilant",
+        ],
     ),
     (
         "`model.get_status()`",
