@@ -142,7 +142,8 @@ pub(crate) fn cargo_command(bed: &Bed, dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn cargo(bed: &Bed, dir: &Path, args: &[&str]) -> Said {
+/// Runs cargo in the author's crate.
+pub(crate) fn cargo(bed: &Bed, dir: &Path, args: &[&str]) -> Said {
     cargo_command(bed, dir, args).output().unwrap().into()
 }
 

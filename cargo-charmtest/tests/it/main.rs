@@ -17,6 +17,7 @@ mod hooks;
 mod life_cycle;
 mod ops_test;
 mod options;
+mod outcomes;
 mod plugins;
 mod random;
 mod readme;
