@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use charmtest::harness::{BackendArg, Limit, Profile, RunFlags, ignore_empty_variables};
+use charmtest::harness::{
+    BackendArg, Limit, Profile, RunFlags, ignore_empty_variables, parse_program,
+};
 use charmtest::juju::ModelName;
 use charmtest_charm::Verbosity;
 use charmtest_controller::JujuVersion;
@@ -125,7 +127,7 @@ pub(crate) struct RunArgs {
     /// How to list.
     #[arg(long, hide = true, value_name = "FORMAT")]
     pub(crate) format: Option<ListFormat>,
-    /// The same as --jobs, which wins.
+    /// The same as --jobs.
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) test_threads: Option<NonZeroUsize>,
 }
@@ -231,6 +233,17 @@ pub(crate) struct CargoArgs {
 }
 
 impl CargoArgs {
+    /// Returns those that select all packages and targets of the same workspace.
+    pub(crate) fn of_all(&self) -> Self {
+        Self {
+            packages: Vec::new(),
+            exclude: Vec::new(),
+            tests: Vec::new(),
+            workspace: true,
+            ..self.clone()
+        }
+    }
+
     /// Returns the options that decide what is built, as cargo spells them; `profile` is the flag that names a profile.
     pub(crate) fn options(&self, profile: &str) -> Vec<OsString> {
         let mut args: Vec<OsString> = Vec::new();
@@ -360,7 +373,8 @@ pub(crate) struct CrashDumpArgs {
         long,
         value_name = "PATH",
         env = "CHARMTEST_JUJU",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = parse_program
     )]
     pub(crate) juju: Option<PathBuf>,
     /// How long all of it may take; what there is no time for is named and left out.
@@ -381,7 +395,7 @@ pub(crate) struct CrashDumpArgs {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct WithArgs {
     /// Keep the models (and the data directory) instead of destroying them at the end.
-    #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) keep_models: bool,
     #[command(flatten)]
     pub(crate) version: JujuVersionArgs,
@@ -693,6 +707,20 @@ mod tests {
             ]
         );
         assert!(options("charmtest --test it -p x").is_empty());
+    }
+
+    #[test]
+    fn the_juju_of_a_crash_dump_means_the_same_everywhere() {
+        let juju = |path: &str| {
+            let line = format!("charmtest crash-dump --juju {path}");
+            match parse(&line).unwrap().command {
+                Some(Command::CrashDump(args)) => args.juju.unwrap(),
+                other => panic!("not taken as `crash-dump`: {other:?}"),
+            }
+        };
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(juju("bin/juju"), here.join("bin/juju"));
+        assert_eq!(juju("juju"), PathBuf::from("juju"));
     }
 
     #[test]

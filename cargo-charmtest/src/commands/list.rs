@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use charmtest::harness::Description;
+use charmtest::harness::{Description, UnknownWords};
 
 use crate::cli::{ListArgs, ListFormat};
 use crate::error::{Error, Kind, Result};
@@ -18,14 +18,17 @@ use crate::workspace::{self, TestBinary};
 /// Fails as building and describing the tests does.
 pub(crate) fn main(mut args: ListArgs) -> Result<u8> {
     choose_color(args.tests.output.color);
-    let warnings = args.tests.flags.settle();
+    let warnings = args.tests.flags.settle(None);
     let mut notes = warnings.map_err(|why| Error::new(Kind::Usage, why))?;
     let again = Again::take(&mut args.tests.flags);
-    let binaries = workspace::test_binaries(&args.tests)?;
+    let found = workspace::test_binaries(&args.tests)?;
+    notes.extend(workspace::unknown_words(&args.tests.flags, &found));
+    let binaries = found.binaries;
     let named = |binary: &TestBinary| Description {
         // As cargo knows it; a binary itself knows only the name of its crate, which has `_` for `-`.
         target: binary.executable.target.clone(),
         modules: Vec::new(),
+        unknown_words: UnknownWords::default(),
         ..binary.description.clone()
     };
     let mut descriptions: Vec<Description> = binaries.iter().map(named).collect();

@@ -46,7 +46,7 @@ const COMMANDS: [&str; 9] = [
 /// Fails on wrong usage, when nothing is selected, when the build fails, and when there is no backend.
 pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     choose_color(args.tests.output.color);
-    let warnings = args.tests.flags.settle();
+    let warnings = args.tests.flags.settle(args.test_threads);
     for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
         say(&format!("warning: {warning}"));
     }
@@ -57,13 +57,16 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         cargo,
         output,
     } = &args.tests;
-    let binaries = workspace::test_binaries(&args.tests)?;
-    for binary in &binaries {
+    let found = workspace::test_binaries(&args.tests)?;
+    for binary in &found.binaries {
         for warning in &binary.description.warnings {
             say(&format!("warning: {}: {warning}", binary.executable.id()));
         }
     }
-    let mut plan = ModulePlan::all(binaries);
+    for warning in workspace::unknown_words(flags, &found) {
+        say(&format!("warning: {warning}"));
+    }
+    let mut plan = ModulePlan::all(found.binaries);
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
     }
@@ -156,6 +159,11 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     };
     let interrupted = scheduler::run(&plan, run);
     report.finish();
+    if interrupted.is_none() {
+        for warning in flags.charms_without_effect(report.prebuilt()) {
+            say(&format!("warning: {warning}"));
+        }
+    }
     for warning in again::enter(report.results()) {
         say(&format!("warning: {warning}"));
     }
@@ -241,7 +249,7 @@ fn jobs(args: &RunArgs, backend: BackendKind) -> usize {
     if flags.model.is_some() {
         return 1;
     }
-    let asked = flags.jobs.or(args.test_threads).map(NonZeroUsize::get);
+    let asked = flags.jobs.map(NonZeroUsize::get);
     asked.unwrap_or_else(|| match backend {
         BackendKind::Juju => 1,
         BackendKind::Embedded => thread::available_parallelism().map_or(1, NonZeroUsize::get),

@@ -100,6 +100,8 @@ pub(crate) struct Report {
     backend_named: bool,
     interrupted: bool,
     warned: BTreeSet<String>,
+    /// The files of charms that were packed before and taken.
+    prebuilt: BTreeSet<String>,
 }
 
 impl Report {
@@ -124,6 +126,7 @@ impl Report {
             backend_named: false,
             interrupted: false,
             warned: BTreeSet::new(),
+            prebuilt: BTreeSet::new(),
         }
     }
 
@@ -248,6 +251,9 @@ impl Report {
             }
             Event::CrashDump { model, path, .. } => {
                 self.line(&style::heading("Crash dump", &format!("{path} of {model}")));
+            }
+            Event::PrebuiltCharm { file } => {
+                self.prebuilt.insert(file);
             }
             Event::Warning { message } => {
                 // What concerns the whole run is said by every module.
@@ -413,6 +419,11 @@ impl Report {
             ran.map(|(name, result)| (&module.plan, name.to_owned(), result.outcome))
         });
         results.collect()
+    }
+
+    /// Returns the files of charms that were packed before and taken.
+    pub(crate) fn prebuilt(&self) -> &BTreeSet<String> {
+        &self.prebuilt
     }
 
     /// Says something that the user should know.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use charmtest::harness::{DESCRIBE_VERSION, Description, RunFlags};
+use charmtest::harness::{DESCRIBE_VERSION, Description, Known, RunFlags, UnknownWords};
 use charmtest_controller::JujuVersion;
 
 use crate::cli::{SelectArgs, TestsArgs};
@@ -40,6 +40,15 @@ pub(crate) struct TestBinary {
     pub(crate) description: Description,
 }
 
+/// The test binaries of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct TestBinaries {
+    /// Each with its tests.
+    pub(crate) binaries: Vec<TestBinary>,
+    /// Whether they are all of the workspace.
+    pub(crate) known: Known,
+}
+
 impl Executable {
     /// Returns the name of the binary in reports, `package::target`.
     pub(crate) fn id(&self) -> String {
@@ -66,9 +75,14 @@ impl Executable {
 /// # Errors
 ///
 /// Fails when there is no workspace, when it has no charm tests, when the build fails, and when a binary does not answer.
-pub(crate) fn test_binaries(args: &TestsArgs) -> Result<Vec<TestBinary>> {
+pub(crate) fn test_binaries(args: &TestsArgs) -> Result<TestBinaries> {
     let metadata = targets::metadata(&args.cargo)?;
     let candidates = targets::candidates(&metadata, &args.cargo)?;
+    let all = targets::candidates(&metadata, &args.cargo.of_all());
+    let known = match all.is_ok_and(|all| all == candidates) {
+        true => Known::All,
+        false => Known::Some,
+    };
     let built = build::build(&metadata, &args.cargo, &args.output, &candidates)?;
     let mut binaries = Vec::new();
     for built in built {
@@ -90,7 +104,21 @@ pub(crate) fn test_binaries(args: &TestsArgs) -> Result<Vec<TestBinary>> {
             });
         }
     }
-    Ok(binaries)
+    Ok(TestBinaries { binaries, known })
+}
+
+/// Returns the warnings about words of `-k` and `-m` that mean no test of any of the binaries.
+pub(crate) fn unknown_words(
+    flags: &RunFlags,
+    TestBinaries { binaries, known }: &TestBinaries,
+) -> Vec<String> {
+    let unknown = binaries
+        .iter()
+        .map(|binary| &binary.description.unknown_words);
+    let unknown = unknown
+        .cloned()
+        .reduce(|ours, theirs: UnknownWords| ours.in_both(&theirs));
+    flags.warn_of(&unknown.unwrap_or_default(), *known)
 }
 
 impl From<build::Built<'_>> for Executable {

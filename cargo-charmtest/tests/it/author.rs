@@ -168,6 +168,22 @@ fn a_crate_of_its_own_works_with_cargo_charmtest_and_with_cargo_test() {
     assert!(said.stderr.contains("Backend embedded"), "{said:?}");
     assert!(said.stderr.contains("2 charm tests: 2 passed"), "{said:?}");
 
+    // A charm that is packed already is taken, and one that nobody builds is named.
+    let said = cargo(&bed, &dir, &["charmtest", "pack", "charm"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let file = dir.join(said.stdout.trim());
+    fs::copy(&file, dir.join("db.charm")).unwrap();
+    let taken = file.display().to_string();
+    let other = format!("db={}", dir.join("db.charm").display());
+    let paths = ["charmtest", "--charm-path", &taken, "--charm-path", &other];
+    let said = cargo(&bed, &dir, &paths);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let warning = format!(
+        "warning: --charm-path {other} had no effect: no test that ran built the charm `db`"
+    );
+    assert!(said.stderr.contains(&warning), "{said:?}");
+    assert_eq!(said.stderr.matches("had no effect").count(), 1, "{said:?}");
+
     let said = cargo(&bed, &dir, &["test"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.stdout.contains("test good::deploys"), "{said:?}");

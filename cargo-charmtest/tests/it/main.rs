@@ -3,6 +3,7 @@
 
 mod author;
 mod bad_input;
+mod bad_options;
 mod bed;
 mod bundle;
 mod charm_store;

@@ -288,6 +288,34 @@ fn options_without_effect_are_refused_before_anything_is_built() {
 }
 
 #[test]
+fn what_had_no_effect_is_named_for_all_targets_together() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-unused");
+    // `slow` and `alone` mean tests of one target each, `slwo` and `aloen` of none.
+    let said = cargo(&bed, &dir, "charmtest list -k alone -m slow", "");
+    assert!(!said.stderr.contains("warning:"), "{said:?}");
+    let list = ["charmtest", "list", "-k", "not aloen", "-m", "not slwo"];
+    let said: Said = cargo_command(&bed, &dir, &list).output().unwrap().into();
+    for warning in [
+        "warning: -k: no test has in its name or tags `aloen`",
+        "warning: -m: no test has the tag `slwo`",
+    ] {
+        assert_eq!(said.stderr.matches(warning).count(), 1, "{said:?}");
+    }
+
+    let file = dir.join("web_amd64.charm");
+    fs::write(&file, "").unwrap();
+    let unused = format!("--charm-path {}", file.display());
+    let warning =
+        format!("warning: {unused} had no effect: no test that ran built the charm `web`");
+    for line in ["charmtest fine", "test --test second -- fine"] {
+        let said = cargo(&bed, &dir, &format!("{line} {unused}"), "");
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(said.stderr.matches(&warning).count(), 1, "{said:?}");
+    }
+}
+
+#[test]
 fn profiles_give_what_nobody_else_gives() {
     let bed = Bed::bare();
     let dir = suite(&bed, "options-profile");

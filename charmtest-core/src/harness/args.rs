@@ -81,7 +81,7 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "PATH")]
     pub(super) logfile: Option<PathBuf>,
 
-    /// The same as --jobs, which wins.
+    /// The same as --jobs.
     #[arg(
         long,
         value_name = "N",
@@ -139,6 +139,7 @@ mod tests {
     use clap::{Args, CommandFactory};
 
     use super::*;
+    use crate::harness::{ProfileOption, profile_options};
     use crate::juju::BackendChoice;
 
     fn parse(line: &str) -> Result<TestArgs, clap::Error> {
@@ -187,6 +188,22 @@ mod tests {
             ("--model-config nosuch.yaml", "--model-config"),
             ("--model-config src", "directory"),
             ("--model-alias=", "one word"),
+            ("--controller=", "one word"),
+            ("--cloud=", "one word"),
+            ("--juju=", "--juju"),
+            ("--keep-models=perhaps", "--keep-models"),
+            ("--no-deploy=perhaps", "--no-deploy"),
+            ("--last-failed=perhaps", "--last-failed"),
+            ("--failed-first=perhaps", "--failed-first"),
+            ("--destructive-mode=perhaps", "--destructive-mode"),
+            ("--no-crash-dump=perhaps", "--no-crash-dump"),
+            ("--charmcraft-args", "a value is required"),
+            ("--basetemp Cargo.toml", "--basetemp"),
+            (
+                "--crash-dump-output Cargo.toml/dumps",
+                "--crash-dump-output",
+            ),
+            ("--teardown-timeout soon", "`soon` is not a duration"),
             ("--destroy-storage=perhaps", "--destroy-storage"),
             ("--crash-dump sometimes", "on-failure"),
             ("--crash-dump-args 'a", "is not closed"),
@@ -200,6 +217,11 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert_eq!(error.exit_code(), i32::from(crate::exit::USAGE), "{line}");
             assert!(error.to_string().contains(text), "{line}: {error}");
+        }
+        for ProfileOption { flag, .. } in profile_options() {
+            let mut lines = cases.iter().map(|(line, _)| line);
+            let is_here = |line: &&str| line.split([' ', '=']).next() == Some(&*flag);
+            assert!(lines.any(is_here), "no wrong value of {flag} is tried");
         }
     }
 
@@ -250,10 +272,7 @@ mod tests {
                 "--controller prod --model prod:web",
                 Ok((BackendChoice::Auto, "prod")),
             ),
-            (
-                "--controller prod --model test:web",
-                Err("name two controllers"),
-            ),
+            ("--controller prod --model test:web", Err("is on another")),
             (
                 "--backend embedded --model prod:web",
                 Err("has one controller"),

@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use super::words::{Words, absolute};
+use super::words::{Words, future_directory};
 
 /// When a crash dump of a model is made, and how; pytest-operator's flags of the same names.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -23,11 +23,11 @@ pub struct CrashDumpFlags {
     pub crash_dump: Option<CrashDumpMode>,
 
     /// The same as --crash-dump never, which replaces it; it wins over --crash-dump.
-    #[arg(long, env = "CHARMTEST_NO_CRASH_DUMP", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CHARMTEST_NO_CRASH_DUMP", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub no_crash_dump: bool,
 
     /// The directory for crash dumps.
-    #[arg(long, value_name = "DIR", env = "CHARMTEST_CRASH_DUMP_OUTPUT", hide_env_values = true, value_parser = absolute,
+    #[arg(long, value_name = "DIR", env = "CHARMTEST_CRASH_DUMP_OUTPUT", hide_env_values = true, value_parser = future_directory,
           value_hint = clap::ValueHint::DirPath)]
     pub crash_dump_output: Option<PathBuf>,
 

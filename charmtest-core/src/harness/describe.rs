@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::unknown_words::UnknownWords;
+
 /// The version of the description that this crate writes.
 pub const DESCRIBE_VERSION: u32 = 1;
 
@@ -19,6 +21,9 @@ pub struct Description {
     /// What is wrong with the suite and keeps nothing from running.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Words of the selection that mean none of the target's tests.
+    #[serde(default, skip_serializing_if = "UnknownWords::is_empty")]
+    pub unknown_words: UnknownWords,
 }
 
 /// One module of a [`Description`].

@@ -1,6 +1,10 @@
 //! Options that would have no effect beside others: refused or warned about, never swallowed.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+
 use super::crash_dump_flags::CrashDumpMode;
+use super::origins::Origin;
 use super::run_flags::RunFlags;
 
 /// An option that has no effect beside another one.
@@ -90,14 +94,14 @@ impl RunFlags {
     /// An option that another one of the same or of a weaker origin leaves without effect is refused. One of a weaker origin
     /// (a profile, a variable) gives way to the stronger one with a warning. Returns the warnings.
     ///
+    /// `test_threads` is the value of `--test-threads`, libtest's name for `--jobs`. As the variable `RUST_TEST_THREADS`, which is
+    /// for tests of any kind, it is weaker than all options.
+    ///
     /// # Errors
     ///
     /// A text that names the option to add, to change or to leave out; it is a usage error.
-    pub fn settle(&mut self) -> Result<Vec<String>, String> {
-        self.resolve()
-    }
-
-    fn resolve(&mut self) -> Result<Vec<String>, String> {
+    pub fn settle(&mut self, test_threads: Option<NonZeroUsize>) -> Result<Vec<String>, String> {
+        self.take_test_threads(test_threads)?;
         self.check()?;
         let mut warnings = self.notes();
         for rule in &RULES {
@@ -115,6 +119,24 @@ impl RunFlags {
         }
         self.crash_dump.no_crash_dump = false;
         Ok(warnings)
+    }
+
+    /// Takes `--test-threads` as `--jobs`.
+    fn take_test_threads(&mut self, test_threads: Option<NonZeroUsize>) -> Result<(), String> {
+        const NAME: &str = "test_threads";
+        let is_flag = |id: &str| self.origins.of(id) == Origin::Flag;
+        match test_threads {
+            Some(_) if is_flag(NAME) && is_flag("jobs") => Err(
+                "--test-threads has no effect beside --jobs, which means the same; leave one of them out"
+                    .to_owned(),
+            ),
+            Some(_) if is_flag(NAME) => {
+                self.jobs = test_threads;
+                self.origins.rename("jobs", NAME);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes in the options that are accepted for the sake of scripts, and returns what is said about them.
@@ -136,6 +158,21 @@ impl RunFlags {
             }
         }
         notes
+    }
+}
+
+impl RunFlags {
+    /// Returns a warning for each charm of `--charm-path` that no test took, once all tests have run; `taken` are the files
+    /// that were taken.
+    #[must_use]
+    pub fn charms_without_effect(&self, taken: &BTreeSet<String>) -> Vec<String> {
+        let option = self.origins.spelled("charm_paths");
+        let left = self.pack.not_taken(taken).into_iter();
+        left.map(|charm| {
+            let name = charm.charm();
+            format!("{option} {charm} had no effect: no test that ran built the charm `{name}`")
+        })
+        .collect()
     }
 }
 
@@ -196,14 +233,17 @@ mod tests {
 
     /// Resolves a command line; `profile` are values of a profile.
     fn resolved(line: &str, profile: &[(&'static str, &'static str)]) -> (RunFlags, String) {
-        let mut command = RunFlags::augment_args(clap::Command::new("t"));
+        let threads = clap::Arg::new("test_threads").long("test-threads");
+        let threads = threads.value_parser(clap::value_parser!(NonZeroUsize));
+        let mut command = RunFlags::augment_args(clap::Command::new("t")).arg(threads);
         for (id, value) in profile {
             command = command.mut_arg(id, |arg| arg.default_value(*value));
         }
         let words = std::iter::once("t").chain(line.split_whitespace());
         let matches = command.try_get_matches_from(words).unwrap();
         let mut flags = RunFlags::from_arg_matches(&matches).unwrap();
-        let said = match flags.resolve() {
+        let threads = matches.get_one("test_threads").copied();
+        let said = match flags.settle(threads) {
             Ok(warnings) => format!("ok: {}", warnings.join("\n")),
             Err(error) => format!("error: {error}"),
         };
@@ -234,6 +274,18 @@ mod tests {
                 "error: --jobs has no effect beside --model: modules that share a model run one after another",
             ),
             (
+                "--model m --test-threads 2",
+                "error: --test-threads has no effect beside --model: modules that share a model run one after another",
+            ),
+            (
+                "--jobs 2 --test-threads 3",
+                "error: --test-threads has no effect beside --jobs, which means the same",
+            ),
+            (
+                "--controller c1 --model c2:m",
+                "error: --controller is c1 and --model c2:m is on another; leave one of them out",
+            ),
+            (
                 "-x --maxfail 3",
                 "error: --maxfail has no effect beside --exitfirst: --exitfirst stops after the first failure",
             ),
@@ -257,6 +309,8 @@ mod tests {
             ("--model m --cloud aws", "ok: "),
             ("--model m --model-config Cargo.toml", "ok: "),
             ("--model m --jobs 1", "ok: "),
+            ("--model m --test-threads 1", "ok: "),
+            ("--controller c1 --model c1:m", "ok: "),
             ("--model m --destroy-storage", "ok: "),
             ("-x --maxfail 1", "ok: "),
         ];
@@ -285,6 +339,55 @@ mod tests {
         assert!(
             said.starts_with("error: `destroy-storage` in the profile"),
             "{said}"
+        );
+    }
+
+    #[test]
+    fn test_threads_are_jobs() {
+        let jobs = |line: &str, profile: &[_]| {
+            let (flags, said) = resolved(line, profile);
+            assert_eq!(said, "ok: ", "{line}");
+            flags.jobs.map(NonZeroUsize::get)
+        };
+        assert_eq!(jobs("--test-threads 3", &[]), Some(3));
+        assert_eq!(jobs("--test-threads 3", &[("jobs", "2")]), Some(3));
+        // What the user says now wins over a profile, and is not given up for it.
+        let (flags, said) = resolved("--model m", &[("jobs", "2")]);
+        assert!(
+            said.starts_with("ok: `jobs` in the profile has no effect"),
+            "{said}"
+        );
+        assert_eq!(flags.jobs, None);
+    }
+
+    #[test]
+    fn a_packed_charm_that_nobody_takes_is_named_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let [web, db] = ["web_amd64.charm", "db_amd64.charm"].map(|name| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            path.to_str().unwrap().to_owned()
+        });
+        let (flags, _) = resolved(&format!("--charm-path {web} --charm-path k={db}"), &[]);
+        let said = |taken: &[&String]| {
+            let taken = taken.iter().map(|&file| file.clone()).collect();
+            flags.charms_without_effect(&taken)
+        };
+        let why = |charm: &str, name: &str| {
+            format!("--charm-path {charm} had no effect: no test that ran built the charm `{name}`")
+        };
+        let unused = why(&format!("k={db}"), "k");
+        assert_eq!(said(&[]), [why(&web, "web"), unused.clone()]);
+        assert_eq!(said(&[&web]), [unused]);
+        assert_eq!(said(&[&db, &web]), [""; 0]);
+    }
+
+    #[test]
+    fn two_controllers_are_named_as_they_were_given() {
+        let (_, said) = resolved("--model c2:m", &[("controller", "c1")]);
+        assert_eq!(
+            said,
+            "error: `controller` in the profile is c1 and --model c2:m is on another; leave one of them out"
         );
     }
 

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::args::{FormatArg, TestArgs, ignore_empty_variables};
 use super::event::Event;
 use super::flag::Flag;
-use super::juju_world::JujuWorld;
+use super::juju_world::{JujuWorld, TRANSCRIPT_FILE};
 use super::last_failed::{Base, LastFailed};
 use super::ledger::Ledger;
 use super::panics::SourceRoot;
@@ -27,6 +27,7 @@ use super::report::plain::{self, Style};
 use super::rerun::Rerun;
 use super::run_state::{Keep, RunState, Settings};
 use super::signals;
+use super::unknown_words::Known;
 use super::world::World;
 use super::{durations, files, record, rerun, schedule};
 use crate::exit;
@@ -73,7 +74,7 @@ fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<Test
             Answer::Unread(why) => unread = Some(why),
         }
     }
-    let settled = args.run.settle();
+    let settled = args.run.settle(args.test_threads);
     args.warnings = settled.map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
     args.warnings.extend(unread);
     if let Some(path) = &args.logfile {
@@ -112,6 +113,9 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     if let Some(rerun) = rerun(args) {
         warnings.extend(rerun::apply(&mut plan, rerun, &record));
     }
+    if !is_set("CHARMTEST_DESCRIBE") {
+        warnings.extend(args.run.warn_of(plan.unknown_words(), Known::Some));
+    }
     if args.list {
         list(args, &plan, package, target);
         return exit::SUCCESS;
@@ -131,17 +135,31 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     let settings = settings(args, target, file);
     let world = JujuWorld::new(backend_options(args), settings.clone());
     let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let record_dir = settings.record_dir.clone();
+    let world: Arc<dyn World> = Arc::new(world);
     let code = execute(
         args,
         &plan,
         &warnings,
         settings,
-        Arc::new(world),
+        Arc::clone(&world),
         &runtime,
         &ledger,
     );
+    let lost = world.juju().and_then(|juju| juju.transcript().lost());
+    if let Some(lost) = lost {
+        let message = format!(
+            "{} is not complete: {lost}",
+            record_dir.join(TRANSCRIPT_FILE).display()
+        );
+        match is_set("CHARMTEST_EVENTS") {
+            true => lines::event(&Event::Warning { message }),
+            false => lines::note(&format!("warning: {message}")),
+        }
+    }
     if !is_set("CHARMTEST_EVENTS") {
-        close(args, &lock(&ledger), &record);
+        let interrupted = [exit::INTERRUPTED, exit::TERMINATED].contains(&code);
+        close(args, &lock(&ledger), &record, interrupted);
     }
     // A test that blocks its thread, or a task that a test spawned, must not keep the process.
     runtime.shutdown_background();
@@ -227,12 +245,16 @@ fn execute(
 }
 
 /// Says what is left to say after the report, and keeps what failed for the next run.
-fn close(args: &TestArgs, ledger: &Ledger, record: &LastFailed) {
+fn close(args: &TestArgs, ledger: &Ledger, record: &LastFailed, interrupted: bool) {
     let mut closing = Vec::new();
     if let Some(limit) = args.run.durations {
         closing.extend(durations::lines(&ledger.durations(), limit));
     }
     closing.extend(ledger.closing_lines());
+    if !interrupted {
+        let unused = args.run.charms_without_effect(ledger.prebuilt());
+        closing.extend(unused.iter().map(|unused| format!("warning: {unused}")));
+    }
     if let Err(error) = record.enter(&ledger.outcomes()) {
         closing.push(format!(
             "warning: --last-failed will not know of this run: {error}"

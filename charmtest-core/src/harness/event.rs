@@ -153,6 +153,11 @@ pub enum Event {
         /// The archive.
         path: String,
     },
+    /// A charm that was packed before the run was taken for one that a test builds.
+    PrebuiltCharm {
+        /// The file.
+        file: String,
+    },
     /// Something that the user should know and that fails no test.
     Warning {
         /// The text.

@@ -25,15 +25,17 @@ impl Expression {
     /// Returns whether the expression selects a test with this full name and these tags.
     #[must_use]
     pub fn matches(&self, name: &str, tags: &[&str]) -> bool {
-        let Some(root) = &self.root else {
-            return true;
-        };
-        let mut haystacks = vec![name.to_lowercase()];
-        haystacks.extend(tags.iter().map(|tag| tag.to_lowercase()));
-        root.holds(&|word| {
-            let word = word.to_lowercase();
-            haystacks.iter().any(|haystack| haystack.contains(&word))
-        })
+        let root = self.root.as_ref();
+        root.is_none_or(|root| root.holds(&|word| is_part_of(word, name, tags)))
+    }
+
+    /// Returns the words.
+    pub(super) fn words(&self) -> Vec<&str> {
+        let mut words = Vec::new();
+        if let Some(root) = &self.root {
+            root.collect_words(&mut words);
+        }
+        words
     }
 }
 
@@ -50,6 +52,11 @@ impl TagExpression {
     pub fn matches(&self, tags: &[&str]) -> bool {
         let root = self.0.root.as_ref();
         root.is_none_or(|root| root.holds(&|word| tags.contains(&word)))
+    }
+
+    /// Returns the tags that are named.
+    pub(super) fn words(&self) -> Vec<&str> {
+        self.0.words()
     }
 }
 
@@ -77,6 +84,24 @@ impl Node {
             Self::Or(left, right) => left.holds(word) || right.holds(word),
         }
     }
+
+    fn collect_words<'a>(&'a self, words: &mut Vec<&'a str>) {
+        match self {
+            Self::Word(word) => words.push(word),
+            Self::Not(inner) => inner.collect_words(words),
+            Self::And(left, right) | Self::Or(left, right) => {
+                left.collect_words(words);
+                right.collect_words(words);
+            }
+        }
+    }
+}
+
+/// Returns whether `word` is part of a test's full name or of one of its tags, whatever the case.
+pub(super) fn is_part_of(word: &str, name: &str, tags: &[&str]) -> bool {
+    let word = word.to_lowercase();
+    let mut haystacks = std::iter::once(name).chain(tags.iter().copied());
+    haystacks.any(|haystack| haystack.to_lowercase().contains(&word))
 }
 
 impl fmt::Display for Expression {

@@ -24,6 +24,9 @@ use crate::juju::{
 };
 use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts, Tracking};
 
+/// The file of the record that lists every command of the run.
+pub(super) const TRANSCRIPT_FILE: &str = "commands.jsonl";
+
 /// Models of a real Juju or of the embedded controller.
 #[derive(Debug)]
 pub(super) struct JujuWorld {
@@ -60,7 +63,7 @@ impl JujuWorld {
     /// Opens the file that lists every command of the run.
     fn open_transcript(&self) -> io::Result<Transcript> {
         fs::create_dir_all(&self.settings.record_dir)?;
-        Transcript::to_file(self.settings.record_dir.join("commands.jsonl"))
+        Transcript::to_file(self.settings.record_dir.join(TRANSCRIPT_FILE))
     }
 
     fn backend(&self) -> Result<&Arc<Backend>, Failure> {

@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     clouds: Vec<LeftCloud>,
     /// What was said of fixtures that could not be torn down.
     fixtures: Vec<String>,
+    /// The files of charms that were packed before and taken.
+    prebuilt: BTreeSet<String>,
     unsuccessful: usize,
     flaky: Vec<String>,
     started: BTreeSet<String>,
@@ -69,6 +71,9 @@ impl Ledger {
                 controller: controller.clone(),
                 why: why.clone(),
             }),
+            Event::PrebuiltCharm { file } => {
+                self.prebuilt.insert(file.clone());
+            }
             Event::TestStarted { test } => {
                 self.started.insert(test.clone());
             }
@@ -117,6 +122,11 @@ impl Ledger {
             return exit::TEST_FAILED;
         }
         exit::SUCCESS
+    }
+
+    /// Returns the files of charms that were packed before and taken.
+    pub(super) fn prebuilt(&self) -> &BTreeSet<String> {
+        &self.prebuilt
     }
 
     /// Returns how long the tests took that were started.

@@ -41,6 +41,7 @@ mod run_state;
 mod schedule;
 mod signals;
 mod test_thread;
+mod unknown_words;
 mod utc;
 mod verdict;
 mod words;
@@ -76,7 +77,8 @@ pub use ownership::{OWNERSHIP_VERSION, OwnedModel, Title, ownership_dir, read_ow
 pub use pack_flags::{CharmPaths, PackFlags, PackOptions};
 pub use profile::{OptionKind, PROFILE_FILE, Profile, ProfileOption, profile_options};
 pub use rerun::NOTHING_FAILED;
-pub use run_flags::{BackendArg, RunFlags};
+pub use run_flags::{BackendArg, RunFlags, parse_program};
 pub use run_state::enough_failures;
+pub use unknown_words::{Known, UnknownWords};
 pub(crate) use utc::Utc;
 pub use words::{Words, WordsError};

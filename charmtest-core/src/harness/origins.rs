@@ -22,25 +22,42 @@ pub(super) enum Origin {
 
 /// Where the values of all options come from, by the options' identifiers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origins(BTreeMap<String, Origin>);
+pub struct Origins {
+    of: BTreeMap<String, Origin>,
+    /// Options that were given by another name, with the identifier of that name.
+    renamed: BTreeMap<&'static str, &'static str>,
+}
 
 impl Origins {
     pub(super) fn of(&self, id: &str) -> Origin {
-        self.0.get(id).copied().unwrap_or_default()
+        self.of.get(id).copied().unwrap_or_default()
+    }
+
+    /// Notes that an option was given by another name.
+    pub(super) fn rename(&mut self, id: &'static str, name: &'static str) {
+        self.of.insert(id.to_owned(), self.of(name));
+        self.renamed.insert(id, name);
     }
 
     /// Returns an option's name as its user wrote it: `--cloud`, `CHARMTEST_CLOUD`, or `cloud` in the profile.
     pub(super) fn spelled(&self, id: &str) -> String {
+        if let Some(name) = self.renamed.get(id) {
+            return format!("--{}", name.replace('_', "-"));
+        }
         let command = RunFlags::augment_args(Command::new("options"));
         let arg = command.get_arguments().find(|arg| arg.get_id() == id);
-        let long = arg.and_then(|arg| arg.get_long()).unwrap_or(id);
+        let flag = match arg.map(|arg| (arg.get_long(), arg.get_short())) {
+            Some((Some(long), _)) => format!("--{long}"),
+            Some((None, Some(short))) => format!("-{short}"),
+            _ => format!("--{id}"),
+        };
         let variable = arg
             .and_then(clap::Arg::get_env)
             .map(|name| name.to_string_lossy());
         match (self.of(id), variable) {
             (Origin::Profile, Some(variable)) => format!("`{}` in the profile", key_of(&variable)),
             (Origin::Variable, Some(variable)) => variable.into_owned(),
-            _ => format!("--{long}"),
+            _ => flag,
         }
     }
 }
@@ -66,7 +83,10 @@ impl FromArgMatches for Origins {
             };
             Some((id.as_str().to_owned(), origin))
         };
-        Ok(Self(matches.ids().filter_map(origin).collect()))
+        Ok(Self {
+            of: matches.ids().filter_map(origin).collect(),
+            renamed: BTreeMap::new(),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -1,10 +1,11 @@
 //! The flags that say how charms are packed.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::str::FromStr;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 
 use crate::ops_test::CharmPath;
 
@@ -13,7 +14,7 @@ use crate::ops_test::CharmPath;
 #[command(next_help_heading = "Charm tests")]
 pub struct PackFlags {
     /// Let `charmcraft pack` build on this machine instead of in a container.
-    #[arg(long, env = "CHARMTEST_DESTRUCTIVE_MODE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CHARMTEST_DESTRUCTIVE_MODE", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub destructive_mode: bool,
 
     /// One more argument for `charmcraft pack`; can be given several times. As a variable: one argument per line.
@@ -77,6 +78,13 @@ impl PackFlags {
                 .flat_map(|CharmPaths(paths)| paths.iter().cloned())
                 .collect(),
         }
+    }
+
+    /// Returns the charms of `--charm-path` that nobody took; `taken` are the files that were.
+    pub(super) fn not_taken(&self, taken: &BTreeSet<String>) -> Vec<CharmPath> {
+        let mut given = self.options().charm_paths;
+        given.retain(|charm| !taken.contains(&charm.file().display().to_string()));
+        given
     }
 
     /// Returns the flags as variables of the environment.

@@ -6,9 +6,10 @@ use std::path::Path;
 use super::describe::{
     DESCRIBE_VERSION, DescribedModule, DescribedTest, DescribedXfail, Description,
 };
-use super::expression::{Expression, TagExpression};
+use super::expression::{Expression, TagExpression, is_part_of};
 use super::marks::Treatment;
 use super::progress::millis;
+use super::unknown_words::UnknownWords;
 use crate::registry::{Marks, ModuleEntry, TestEntry};
 
 /// The module of the tests in the root of a target. A keyword, so that no other module can have this name.
@@ -73,6 +74,8 @@ pub(super) struct Plan {
     pub(super) modules: Vec<PlannedModule>,
     /// What is wrong with the suite and keeps nothing from running.
     faults: Vec<String>,
+    /// Words of the selection that mean none of the tests.
+    unknown_words: UnknownWords,
 }
 
 /// One module of a [`Plan`].
@@ -148,7 +151,21 @@ impl Plan {
             })
             .collect();
         modules.sort_by_key(|module| module.name != ROOT);
-        Self { modules, faults }
+        let unknown_words = match selection.modules[..] {
+            [] => unknown_words(&modules, selection),
+            [..] => UnknownWords::default(),
+        };
+        Self {
+            modules,
+            faults,
+            unknown_words,
+        }
+    }
+
+    /// Returns the words of `-k` and `-m` that mean none of the tests, whatever else selects. A plan of some modules knows
+    /// of none.
+    pub(super) fn unknown_words(&self) -> &UnknownWords {
+        &self.unknown_words
     }
 
     /// Returns all tests in plan order.
@@ -184,6 +201,7 @@ impl Plan {
                 .filter(|module| !module.tests.is_empty())
                 .collect(),
             warnings: self.faults.clone(),
+            unknown_words: self.unknown_words.clone(),
         }
     }
 }
@@ -334,6 +352,25 @@ fn is_file(filter: &str, file: &str) -> bool {
     }
     let file = Path::new(file);
     file.ends_with(filter) || (filter.is_absolute() && filter.ends_with(file))
+}
+
+fn unknown_words(modules: &[PlannedModule], selection: &Selection) -> UnknownWords {
+    let tests = || modules.iter().flat_map(|module| &module.tests);
+    let is_named =
+        |word: &str| tests().any(|test| is_part_of(word, &test.name, &test.treatment.tags));
+    let is_tag = |word: &str| tests().any(|test| test.treatment.marks().contains(&word));
+    let without = |words: Option<Vec<&str>>, means_one: &dyn Fn(&str) -> bool| {
+        let words = words.into_iter().flatten();
+        let unknown = words.filter(|word| !means_one(word));
+        unknown.map(str::to_owned).collect()
+    };
+    UnknownWords {
+        filter: without(
+            selection.expression.as_ref().map(Expression::words),
+            &is_named,
+        ),
+        tags: without(selection.tags.as_ref().map(TagExpression::words), &is_tag),
+    }
 }
 
 fn missing_base(module: &PlannedModule) -> Option<String> {
@@ -639,6 +676,36 @@ pub(super) mod tests {
             ..Selection::default()
         };
         assert_eq!(running(&module), ["relations_hold"]);
+    }
+
+    #[test]
+    fn words_that_mean_no_test_are_known() {
+        let unknown = |filter: &str, tags: &str, modules: &[&str]| {
+            let selection = Selection {
+                expression: Some(filter.parse().unwrap()),
+                tags: Some(tags.parse().unwrap()),
+                modules: modules.iter().map(|&module| module.to_owned()).collect(),
+                // What else selects has no say: the tests are there.
+                ..filtered(&["relations_hold"])
+            };
+            let unknown = plan(&selection).unknown_words().clone();
+            let joined = |words: BTreeSet<String>| words.into_iter().collect::<Vec<_>>().join(" ");
+            (joined(unknown.filter), joined(unknown.tags))
+        };
+        let pair = |filter: &str, tags: &str| (filter.to_owned(), tags.to_owned());
+        assert_eq!(unknown("", "", &[]), pair("", ""));
+        assert_eq!(unknown("DEPLOY and slo", "not slow", &[]), pair("", ""));
+        assert_eq!(unknown("not deplyo", "not slo", &[]), pair("deplyo", "slo"));
+        assert_eq!(
+            unknown(
+                "first or (zig and not zag)",
+                "slow or zig or (zig and abort_on_fail)",
+                &[]
+            ),
+            pair("zag zig", "zig")
+        );
+        // A process for one module does not see the others.
+        assert_eq!(unknown("typo", "typo", &["relations"]), pair("", ""));
     }
 
     #[test]

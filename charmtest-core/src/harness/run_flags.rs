@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use clap::builder::{BoolishValueParser, FalseyValueParser};
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use super::crash_dump_flags::CrashDumpFlags;
@@ -14,7 +14,7 @@ use super::duration::Limit;
 use super::expression::{Expression, TagExpression};
 use super::origins::Origins;
 use super::pack_flags::PackFlags;
-use super::words::{absolute, readable_file};
+use super::words::{absolute, future_directory, one_word, readable_file};
 use crate::juju::{BackendChoice, ModelName, NameError};
 
 /// What the embedded controller calls itself.
@@ -48,7 +48,7 @@ pub struct RunFlags {
     pub model: Option<ModelName>,
 
     /// The name that tests use for the module's own model [default: main].
-    #[arg(long, value_name = "ALIAS", env = "CHARMTEST_MODEL_ALIAS", hide_env_values = true, value_parser = parse_alias)]
+    #[arg(long, value_name = "ALIAS", env = "CHARMTEST_MODEL_ALIAS", hide_env_values = true, value_parser = one_word)]
     pub model_alias: Option<String>,
 
     /// A YAML file with the configuration for a module's own model when it is made.
@@ -57,7 +57,7 @@ pub struct RunFlags {
     pub model_config: Option<PathBuf>,
 
     /// Keep the models instead of destroying them at the end.
-    #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CHARMTEST_KEEP_MODELS", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub keep_models: bool,
 
     /// Destroy the storage of a model with it; false releases it. Without: destroyed with a model that the run made,
@@ -67,7 +67,7 @@ pub struct RunFlags {
     pub destroy_storage: Option<bool>,
 
     /// Skip the tests under `skip_if_deployed`: the model already holds what they deploy. Needs --model.
-    #[arg(long, env = "CHARMTEST_NO_DEPLOY", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CHARMTEST_NO_DEPLOY", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub no_deploy: bool,
 
     /// The Juju controller to use.
@@ -75,7 +75,8 @@ pub struct RunFlags {
         long,
         value_name = "NAME",
         env = "CHARMTEST_CONTROLLER",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = one_word
     )]
     pub controller: Option<String>,
 
@@ -84,7 +85,8 @@ pub struct RunFlags {
         long,
         value_name = "NAME",
         env = "CHARMTEST_CLOUD",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = one_word
     )]
     pub cloud: Option<String>,
 
@@ -161,11 +163,11 @@ pub struct RunFlags {
     pub maxfail: Option<usize>,
 
     /// Run only the tests that failed in the last run; all, if none did.
-    #[arg(long, visible_alias = "lf", env = "CHARMTEST_LAST_FAILED", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, visible_alias = "lf", env = "CHARMTEST_LAST_FAILED", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub last_failed: bool,
 
     /// Run the modules with tests that failed in the last run first.
-    #[arg(long, visible_alias = "ff", env = "CHARMTEST_FAILED_FIRST", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, visible_alias = "ff", env = "CHARMTEST_FAILED_FIRST", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub failed_first: bool,
 
     /// Show the N slowest tests at the end; 0 for all.
@@ -178,7 +180,7 @@ pub struct RunFlags {
     pub durations: Option<usize>,
 
     /// The directory below which the tests' files are; what is in it already is left alone.
-    #[arg(long, value_name = "DIR", env = "CHARMTEST_BASETEMP", hide_env_values = true, value_parser = absolute,
+    #[arg(long, value_name = "DIR", env = "CHARMTEST_BASETEMP", hide_env_values = true, value_parser = future_directory,
           value_hint = clap::ValueHint::DirPath)]
     pub basetemp: Option<PathBuf>,
 
@@ -254,12 +256,13 @@ impl RunFlags {
                     .to_owned(),
             );
         }
-        let named = self.model.as_ref().and_then(ModelName::controller);
-        if let (Some(asked), Some(named)) = (self.controller.as_deref(), named)
-            && asked != named
+        if let (Some(asked), Some(model)) = (self.controller.as_deref(), &self.model)
+            && model.controller().is_some_and(|named| named != asked)
         {
+            let spelled = |id| self.origins.spelled(id);
+            let (controller, named) = (spelled("controller"), spelled("model"));
             return Err(format!(
-                "--controller {asked} and --model {named}:... name two controllers; leave one of them out"
+                "{controller} is {asked} and {named} {model} is on another; leave one of them out"
             ));
         }
         if self.teardown_timeout.duration().is_none() {
@@ -405,10 +408,16 @@ impl RunFlags {
     }
 }
 
-/// Makes a path absolute: it is used in other directories than the one it was written in. A bare name is searched on PATH.
-fn parse_program(text: &str) -> std::io::Result<PathBuf> {
-    match text.contains(std::path::MAIN_SEPARATOR) {
-        true => std::path::absolute(text),
+/// Reads the value of `--juju`: makes a path absolute, since it is used in other directories than the one it was written in. A
+/// bare name is searched on PATH.
+///
+/// # Errors
+///
+/// Fails on an empty path, and where there is no current directory.
+pub fn parse_program(text: &str) -> std::io::Result<PathBuf> {
+    match text.is_empty() || text.contains(std::path::MAIN_SEPARATOR) {
+        // Of an empty path it says what is wrong.
+        true => absolute(text),
         false => Ok(PathBuf::from(text)),
     }
 }
@@ -425,12 +434,4 @@ fn parse_series(text: &str) -> Result<String, String> {
 
 fn parse_model(text: &str) -> Result<ModelName, NameError> {
     ModelName::parse(text)
-}
-
-/// Reads the alias of the main model: any word.
-fn parse_alias(text: &str) -> Result<String, String> {
-    match text.is_empty() || text.contains(char::is_whitespace) {
-        true => Err("an alias is one word".to_owned()),
-        false => Ok(text.to_owned()),
-    }
 }

@@ -93,6 +93,25 @@ pub(super) fn absolute(text: &str) -> std::io::Result<PathBuf> {
     std::path::absolute(text)
 }
 
+/// Makes the path of a directory absolute that is there or can be made.
+pub(super) fn future_directory(text: &str) -> std::io::Result<PathBuf> {
+    let path = absolute(text)?;
+    // A path below a file is told as such when it is looked at.
+    match path.metadata() {
+        Ok(found) if !found.is_dir() => Err(std::io::ErrorKind::NotADirectory.into()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Err(error),
+        _ => Ok(path),
+    }
+}
+
+/// Reads a name: one word.
+pub(super) fn one_word(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.contains(char::is_whitespace) {
+        true => Err("a name is one word".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Makes the path of a file absolute that has to be there.
 pub(super) fn readable_file(text: &str) -> std::io::Result<PathBuf> {
     let path = std::path::absolute(text)?;

@@ -37,6 +37,8 @@ pub struct Transcript(Arc<Mutex<Entries>>);
 struct Entries {
     newest: VecDeque<TranscriptEntry>,
     file: Option<File>,
+    /// How many commands are not in the file, and why the first is not.
+    lost: Option<(usize, io::Error)>,
     secrets: Masker,
 }
 
@@ -54,12 +56,13 @@ impl Transcript {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened. Later failures to write are ignored: they must not fail a test.
+    /// If the file cannot be opened. Later failures to write fail nothing; [`lost`](Self::lost) tells of them.
     pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self(Arc::new(Mutex::new(Entries {
             newest: VecDeque::new(),
             file: Some(file),
+            lost: None,
             secrets: Masker::default(),
         }))))
     }
@@ -70,21 +73,34 @@ impl Transcript {
         self.lock().newest.iter().cloned().collect()
     }
 
+    /// Says how many commands are not in the file, and why; nothing if all of them are.
+    #[must_use]
+    pub fn lost(&self) -> Option<String> {
+        let entries = self.lock();
+        let (count, error) = entries.lost.as_ref()?;
+        let plural = if *count == 1 { "" } else { "s" };
+        Some(format!(
+            "{count} command{plural} could not be written to it: {error}"
+        ))
+    }
+
     /// Returns what hides the secrets that the commands of this transcript were given or revealed.
     #[must_use]
     pub fn masker(&self) -> Masker {
         self.lock().secrets.clone()
     }
 
-    pub(super) fn learn(&self, learn: impl FnOnce(&mut Masker)) {
+    pub(crate) fn learn(&self, learn: impl FnOnce(&mut Masker)) {
         learn(&mut self.lock().secrets);
     }
 
     pub(super) fn push(&self, entry: TranscriptEntry) {
         let mut entries = self.lock();
-        if let Some(file) = &mut entries.file {
+        if let Some(file) = &mut entries.file
             // One write per line, so that processes can share the file.
-            let _ = file.write_all(line(&entry).as_bytes());
+            && let Err(error) = file.write_all(line(&entry).as_bytes())
+        {
+            entries.lost.get_or_insert((0, error)).0 += 1;
         }
         if entries.repeats(&entry) {
             entries.newest.pop_back();

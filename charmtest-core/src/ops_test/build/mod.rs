@@ -10,6 +10,7 @@ mod prebuilt;
 
 use super::program::{Program, answer};
 use super::{Charm, OpsTest, OpsTestParts, awaitable};
+use crate::harness::Event;
 use cache::{Place, place_name};
 use choice::Wanted;
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,17 @@ pub struct BuildCharm {
     options: Options,
     verbosity: Option<Verbosity>,
     wanted: Wanted,
+    emit: Emit,
+}
+
+/// Who hears which charms were not packed.
+#[derive(Clone)]
+struct Emit(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl fmt::Debug for Emit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Emit(..)")
+    }
 }
 
 /// What decides which files packing makes.
@@ -203,6 +215,10 @@ impl BuildCharm {
         };
         let place_name = place_name(&directory, &self.options);
         let prebuilt = prebuilt::of(&self.parts.pack.charm_paths, &directory)?;
+        for file in &prebuilt {
+            let file = file.display().to_string();
+            (self.emit.0)(Event::PrebuiltCharm { file });
+        }
         let mut packed = if prebuilt.is_empty() {
             let place = Place::take(&self.parts, &place_name, &directory, LIMIT).await?;
             match place.packed() {
@@ -379,6 +395,7 @@ impl OpsTest {
             },
             verbosity: None,
             wanted: Wanted::default(),
+            emit: Emit(Arc::clone(&self.tracker().tracking().emit)),
         }
     }
 

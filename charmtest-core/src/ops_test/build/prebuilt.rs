@@ -25,7 +25,7 @@ impl CharmPath {
 
     /// Returns the name of the charm that the file stands for: the one that was given, else what the file is called up to the
     /// first `_`, as charmcraft calls it.
-    fn charm(&self) -> &str {
+    pub(crate) fn charm(&self) -> &str {
         let stem = self.file.file_stem().and_then(|stem| stem.to_str());
         let stem = stem.unwrap_or_default();
         let by_file = stem.split_once('_').map_or(stem, |(name, _)| name);
