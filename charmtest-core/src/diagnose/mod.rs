@@ -66,11 +66,15 @@ pub(crate) async fn capture(model: &Model, request: Capture<'_>) -> Captured {
     };
     let (texts, highlights) = collection.collect(&request).await;
 
-    let mut masker = model.juju().transcript().masker();
-    texts
-        .iter()
-        .filter(|(name, _)| !name.contains("log"))
-        .for_each(|(_, text)| masker.learn_from(text));
+    // What is learned here hides secrets in all that the run still stores and tells, not only in these files.
+    let transcript = model.juju().transcript();
+    transcript.learn(|masker| {
+        texts
+            .iter()
+            .filter(|(name, _)| !name.contains("log"))
+            .for_each(|(_, text)| masker.learn_from(text));
+    });
+    let masker = transcript.masker();
     let problem = save(request.directory, &texts, &masker).err();
     Captured {
         evidence: Evidence {
@@ -218,22 +222,25 @@ fn left_out(units: &[Unit]) -> String {
     }
 }
 
-/// Writes all files, as many as can be written; the error names the first that cannot, and says how many there are.
+/// Writes all files, as many as can be written; the error names those that cannot.
 fn save(directory: &Path, texts: &[(String, String)], masker: &Masker) -> Result<(), String> {
     let cannot =
         |path: &Path, error: io::Error| format!("cannot write {}: {error}", path.display());
     fs::create_dir_all(directory).map_err(|error| cannot(directory, error))?;
-    let mut problems = texts.iter().filter_map(|(name, text)| {
+    let mut lost = texts.iter().filter_map(|(name, text)| {
         let path = directory.join(name);
-        let written = fs::write(&path, masker.mask(text));
-        written.err().map(|error| cannot(&path, error))
+        let error = fs::write(&path, masker.mask(text)).err()?;
+        // Half a file takes the room that others need.
+        let _ = fs::remove_file(&path);
+        Some((name, cannot(&path, error)))
     });
-    let Some(first) = problems.next() else {
+    let Some((_, first)) = lost.next() else {
         return Ok(());
     };
-    match problems.count() {
-        0 => Err(first),
-        more => Err(format!("{first}, and {more} more of {} files", texts.len())),
+    let others: Vec<&str> = lost.map(|(name, _)| name.as_str()).collect();
+    match others.is_empty() {
+        true => Err(first),
+        false => Err(format!("{first}; nor {}", others.join(", "))),
     }
 }
 
@@ -309,7 +316,7 @@ mod tests {
             problem.contains("b.txt: No space left on device"),
             "{problem}"
         );
-        assert!(problem.ends_with("and 1 more of 4 files"), "{problem}");
+        assert!(problem.ends_with("; nor d.txt"), "{problem}");
         let saved = fs::read_to_string(directory.path().join("c.txt")).unwrap();
         assert_eq!(saved, "password: <hidden>\n");
     }

@@ -209,6 +209,10 @@ impl<'a> ModuleRun<'a> {
             let attempt = (treatment.retries > 0).then_some(attempt);
             verdict.evidence = self.capture(&progress, &verdict, attempt).await;
         }
+        // After the capture, which learns of secrets too.
+        if let (Some(message), Some(juju)) = (&mut verdict.message, self.run.world.juju()) {
+            *message = juju.transcript().masker().mask(message);
+        }
         if verdict.location.is_none() && !verdict.outcome.is_success() {
             let entry = test.entry;
             verdict.location = Some(format!("{}:{}:{}", entry.file, entry.line, entry.column));

@@ -14,6 +14,7 @@ use crate::signals::interrupt_until_it_ends;
 
 /// Knows one model at a time, by the file `model`; notes its arguments in `calls`.
 const JUJU: &str = r#"#!/bin/sh
+ulimit -S -f unlimited
 here=$(dirname "$0")
 echo "$*" >> "$here/calls"
 case "$1" in
@@ -28,6 +29,7 @@ destroy-model)
 status)
     case "$*" in *json*) echo '{"applications":{"web":{"units":{"web/0":{"workload-status":{"current":"blocked","message":"no database"}}}}}}' ;; *) echo 'Unit  Workload' ;; esac ;;
 debug-log)
+    cat "$here/long-log" 2>/dev/null
     echo 'unit-web-0: 2001-01-01 00:00:00 ERROR unit.web/0.juju-log long ago'
     echo 'unit-web-0: 2999-01-01 00:00:00 ERROR unit.web/0.juju-log database missing'
     echo 'unit-web-0: 2999-01-01 00:00:01 INFO unit.web/0.juju-log they say open sesame, api-token=t0' ;;
@@ -82,7 +84,7 @@ impl World {
         finish(&mut command)
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = command();
         command
             .args(["--backend", "juju", "--juju"])
@@ -169,6 +171,29 @@ fn a_failure_leaves_evidence_and_the_model_is_destroyed() {
             .contains("destroy-model")
     );
     assert_eq!(world.read("model"), "", "the model is destroyed");
+}
+
+#[test]
+fn no_report_tells_a_secret_that_a_failure_holds() {
+    for arguments in [&[][..], &["--format", "json"], &["--logfile", "report.txt"]] {
+        let world = World::new();
+        let logfile = world.path().join("report.txt");
+        let place = |argument: &&str| match *argument {
+            "report.txt" => logfile.to_str().unwrap().to_owned(),
+            argument => argument.to_owned(),
+        };
+        let arguments: Vec<String> = arguments.iter().map(place).collect();
+        for variables in [&[][..], &[("CHARMTEST_EVENTS", "stdout")]] {
+            let run = world.run(
+                &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+                variables,
+            );
+            assert_eq!(run.code, Some(101), "{}", run.stderr);
+            let told = format!("{}{}", run.stdout, world.read("report.txt"));
+            assert!(told.contains("not ready: <hidden>"), "{told}");
+            assert!(!told.contains("sesame"), "{told}");
+        }
+    }
 }
 
 #[test]
