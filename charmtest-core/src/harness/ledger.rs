@@ -151,10 +151,11 @@ impl Ledger {
 
     /// Returns the lines about flaky tests, and about models and clouds that are still there with the commands that remove them.
     pub(super) fn closing_lines(&self) -> Vec<String> {
+        let juju = self.juju.unwrap_or("juju");
         let kept = self
             .kept
             .iter()
-            .map(|model| format!("model {model} was kept"));
+            .map(|model| format!("model {model} was kept; `{juju} status -m {model}` shows it"));
         let left = self
             .left
             .iter()
@@ -346,7 +347,7 @@ mod tests {
         assert_eq!(lines(&[named(), destroyed()]), [""; 0]);
         assert_eq!(
             lines(&[named(), kept(), named(), kept()]),
-            ["model m-abcd was kept"]
+            ["model m-abcd was kept; `juju status -m m-abcd` shows it"]
         );
         let advice = [
             "to remove what was left: `cargo charmtest clean`, or",

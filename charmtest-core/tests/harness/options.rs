@@ -80,3 +80,37 @@ fn a_weaker_option_gives_way_and_is_named() {
     assert!(run.stderr.contains(warning), "{}", run.stderr);
     assert_eq!(run.code, Some(101), "the tests ran: {}", run.stderr);
 }
+
+#[test]
+fn a_new_model_is_made_where_the_user_wants_it() {
+    let added = |options: &[&str]| {
+        let world = World::new();
+        world.run(options, &[]);
+        let calls = world.read("calls");
+        let added = calls.lines().find(|call| call.starts_with("add-model"));
+        let words: Vec<&str> = added.unwrap().split(' ').collect();
+        assert!(words[2].starts_with("evidence-"), "{words:?}");
+        words[3..].join(" ")
+    };
+    assert_eq!(added(&[]), "");
+    assert_eq!(added(&["--cloud", "aws/eu"]), "aws/eu");
+    assert_eq!(
+        added(&["--controller", "prod", "--cloud", "aws"]),
+        "aws --controller prod"
+    );
+    assert_eq!(added(&["--controller", "prod"]), "--controller prod");
+}
+
+#[test]
+fn a_model_that_is_kept_is_named_with_the_command_that_shows_it() {
+    let world = World::new();
+    let run = world.run(&["--keep-models"], &[]);
+    let model = world.read("model");
+    assert!(!model.is_empty(), "it is still there");
+    let shown = format!(
+        "model {0} was kept; `juju status -m {0}` shows it",
+        model.trim()
+    );
+    assert!(run.stderr.contains(&shown), "{}", run.stderr);
+    assert!(!world.read("calls").contains("destroy-model"));
+}

@@ -25,6 +25,7 @@ const OPTIONS: Rows = &[
         "`--controller`, `--cloud`",
         &[
             "client/backend.rs::a_named_controller_or_cloud_calls_for_a_real_juju",
+            "harness/options.rs::a_new_model_is_made_where_the_user_wants_it",
             "harness/options.rs::options_for_a_new_model_are_named_when_it_was_there",
         ],
     ),
@@ -47,6 +48,7 @@ const OPTIONS: Rows = &[
         &[
             "it/author.rs::a_kept_model_is_found_again",
             "harness/schedule_tests.rs::kept_models_stay",
+            "harness/options.rs::a_model_that_is_kept_is_named_with_the_command_that_shows_it",
         ],
     ),
     (
@@ -106,6 +108,7 @@ const OPTIONS: Rows = &[
         "`--juju-controller`",
         &[
             "client/backend.rs::a_named_controller_or_cloud_calls_for_a_real_juju",
+            "harness/options.rs::a_new_model_is_made_where_the_user_wants_it",
             "harness/options.rs::options_for_a_new_model_are_named_when_it_was_there",
         ],
     ),
@@ -189,7 +192,7 @@ const MARKERS: Rows = &[
     (
         "`@pytest.mark.slow`",
         &[
-            "harness/lists.rs::list_for_editors_obeys_filters",
+            "harness/expression.rs::expressions_select_by_name_and_tag",
             "fixture/main.rs::first",
         ],
     ),
