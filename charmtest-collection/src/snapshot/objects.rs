@@ -1,0 +1,189 @@
+//! Reading objects of a git repository: one process for as many as are wanted.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use super::git::{Git, Watchdog};
+use crate::digest::{Digest, hex};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::tree::{FileKind, Tree, TreeEntry};
+
+/// A `git cat-file --batch`.
+pub(super) struct Objects {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    watchdog: Option<Watchdog>,
+}
+
+/// One object.
+pub(super) struct Object {
+    pub(super) id: String,
+    kind: String,
+    bytes: Vec<u8>,
+}
+
+/// Who made a commit, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CommitInfo {
+    pub(super) id: String,
+    pub(super) author: String,
+    pub(super) subject: String,
+}
+
+impl Objects {
+    /// Starts reading; `command` is a call of git that knows its repository.
+    pub(super) fn open(git: &Git, mut command: Command) -> Result<Self> {
+        command
+            .args(["cat-file", "--batch"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| git.not_started(&error))?;
+        let watchdog = Watchdog::of(&child, git.limit);
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::Git("git has no standard streams".to_owned()));
+        };
+        Ok(Self {
+            child,
+            stdin: Some(stdin),
+            stdout: BufReader::new(stdout),
+            watchdog: Some(watchdog),
+        })
+    }
+
+    /// Returns an object by its name, if there is one.
+    pub(super) fn get(&mut self, name: &str) -> Result<Option<Object>> {
+        if name.contains('\n') {
+            return Ok(None);
+        }
+        self.ask(name).map_err(|error| {
+            Error::Git(format!("`git cat-file --batch`, asked for {name}: {error}"))
+        })
+    }
+
+    fn ask(&mut self, name: &str) -> std::io::Result<Option<Object>> {
+        if let Some(stdin) = &mut self.stdin {
+            stdin.write_all(format!("{name}\n").as_bytes())?;
+            stdin.flush()?;
+        }
+        let mut header = String::new();
+        self.stdout.read_line(&mut header)?;
+        let words: Vec<&str> = header.trim_end().rsplitn(3, ' ').collect();
+        let [size, kind, id] = words.as_slice() else {
+            if header.is_empty() {
+                return Err(std::io::Error::other("it ended"));
+            }
+            return Ok(None);
+        };
+        let Ok(size) = size.parse::<usize>() else {
+            return Ok(None);
+        };
+        let mut bytes = vec![0; size + 1];
+        self.stdout.read_exact(&mut bytes)?;
+        bytes.pop();
+        Ok(Some(Object {
+            id: (*id).to_owned(),
+            kind: (*kind).to_owned(),
+            bytes,
+        }))
+    }
+
+    /// Returns the id of the tree of `subdir` in `root`, a commit or a tree, if there is one.
+    pub(super) fn tree_id(&mut self, root: &str, subdir: &str) -> Result<Option<String>> {
+        let name = match subdir {
+            "" => format!("{root}^{{tree}}"),
+            subdir => format!("{root}:{subdir}"),
+        };
+        let object = self.get(&name)?;
+        Ok(object
+            .filter(|object| object.kind == "tree")
+            .map(|object| object.id))
+    }
+
+    /// Returns what a commit says.
+    pub(super) fn commit(&mut self, id: &str) -> Result<Option<CommitInfo>> {
+        let object = self.get(id)?.filter(|object| object.kind == "commit");
+        Ok(object.map(|object| {
+            let text = String::from_utf8_lossy(&object.bytes);
+            let (head, message) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let author = head.lines().find_map(|line| line.strip_prefix("author "));
+            // The name and the address; after them come the time and its zone.
+            let author = author.and_then(|author| author.rsplitn(3, ' ').nth(2));
+            CommitInfo {
+                id: object.id,
+                author: author.unwrap_or_default().to_owned(),
+                subject: message.lines().next().unwrap_or_default().to_owned(),
+            }
+        }))
+    }
+
+    /// Puts a whole tree into the store.
+    pub(super) fn import(&mut self, tree: &str, store: &Store) -> Result<Digest> {
+        let mut entries = Vec::new();
+        self.import_into(tree, "", store, &mut entries)?;
+        let tree = Tree::new(entries).map_err(Error::Git)?;
+        store.put_tree(&tree)
+    }
+
+    fn import_into(
+        &mut self,
+        tree: &str,
+        prefix: &str,
+        store: &Store,
+        entries: &mut Vec<TreeEntry>,
+    ) -> Result<()> {
+        let missing = |id: &str| Error::Git(format!("the git object {id} is not there"));
+        let object = self.get(tree)?.ok_or_else(|| missing(tree))?;
+        let lines = parse_tree(&object.bytes, tree.len() / 2)
+            .ok_or_else(|| Error::Git(format!("the git tree {tree} is not understood")))?;
+        for (mode, name, id) in lines {
+            let path = format!("{prefix}{name}");
+            let kind = match mode.as_str() {
+                "40000" => {
+                    self.import_into(&id, &format!("{path}/"), store, entries)?;
+                    continue;
+                }
+                "100755" => FileKind::Executable,
+                "120000" => FileKind::Link,
+                "160000" => {
+                    return Err(Error::Git(format!(
+                        "{path} is a git submodule, which cannot be recorded; put its files into the charm"
+                    )));
+                }
+                _ => FileKind::File,
+            };
+            let object = self.get(&id)?.ok_or_else(|| missing(&id))?;
+            let sha256 = store.put(&object.bytes)?;
+            entries.push(TreeEntry { path, kind, sha256 });
+        }
+        Ok(())
+    }
+}
+
+/// Takes the content of a tree object apart: mode, name and id of each line.
+fn parse_tree(mut bytes: &[u8], id_length: usize) -> Option<Vec<(String, String, String)>> {
+    let mut lines = Vec::new();
+    while !bytes.is_empty() {
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        let mode = std::str::from_utf8(bytes.get(..space)?).ok()?;
+        let name = std::str::from_utf8(bytes.get(space + 1..end)?).ok()?;
+        let id = bytes.get(end + 1..end + 1 + id_length)?;
+        lines.push((mode.to_owned(), name.to_owned(), hex(id)));
+        bytes = &bytes[end + 1 + id_length..];
+    }
+    Some(lines)
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        if let Some(watchdog) = self.watchdog.take() {
+            let _ = self.child.kill();
+            watchdog.end();
+        }
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,285 @@
+//! A charm's files, as a list that has a digest.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// What a path of a tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// A file.
+    File,
+    /// A file that may be executed.
+    Executable,
+    /// A symbolic link; its content is its target.
+    Link,
+}
+
+/// One path of a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeEntry {
+    /// The path below the charm's directory, with `/`.
+    pub path: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// The digest of its content.
+    pub sha256: Digest,
+}
+
+/// What gets each content that is read, with its digest.
+pub type Keep<'a> = &'a mut dyn FnMut(&Digest, &[u8]) -> Result<(), String>;
+
+/// All files of a charm in byte order of their paths. Empty directories do not count, as in git.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree(Vec<TreeEntry>);
+
+impl Tree {
+    /// Makes a tree of entries in any order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a path leaves the tree, appears twice, or lies below one that is no directory.
+    pub fn new(mut entries: Vec<TreeEntry>) -> Result<Self, String> {
+        entries.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+        let mut paths = std::collections::HashSet::new();
+        for entry in &entries {
+            let path = entry.path.as_str();
+            let wrong =
+                |part: &str| matches!(part, "" | "." | ".." | ".git") || part.contains('\0');
+            if path.split('/').any(wrong) {
+                return Err(format!("`{}` is no path of a charm", path.escape_debug()));
+            }
+            if !paths.insert(path) {
+                return Err(format!("`{path}` is there twice"));
+            }
+        }
+        for entry in &entries {
+            let path = entry.path.as_str();
+            let mut parents = path.match_indices('/').map(|(end, _)| &path[..end]);
+            if let Some(parent) = parents.find(|parent| paths.contains(parent)) {
+                return Err(format!(
+                    "`{path}` lies below `{parent}`, which is no directory"
+                ));
+            }
+        }
+        Ok(Self(entries))
+    }
+
+    /// Returns the entries in byte order of their paths.
+    #[must_use]
+    pub fn entries(&self) -> &[TreeEntry] {
+        &self.0
+    }
+
+    /// Returns the entry of a path.
+    #[must_use]
+    pub fn entry(&self, path: &str) -> Option<&TreeEntry> {
+        let found = self
+            .0
+            .binary_search_by(|entry| entry.path.as_bytes().cmp(path.as_bytes()));
+        found.ok().map(|index| &self.0[index])
+    }
+
+    /// Returns the text whose digest names the tree: one line per entry, `KIND SHA256 PATH`.
+    #[must_use]
+    pub fn manifest(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        for entry in &self.0 {
+            let kind = match entry.kind {
+                FileKind::File => "file",
+                FileKind::Executable => "exec",
+                FileKind::Link => "link",
+            };
+            text.extend_from_slice(kind.as_bytes());
+            text.push(b' ');
+            text.extend_from_slice(entry.sha256.as_str().as_bytes());
+            text.push(b' ');
+            text.extend_from_slice(entry.path.as_bytes());
+            // Not a new line: a path may hold one.
+            text.push(0);
+        }
+        text
+    }
+
+    /// Returns the digest of the tree.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.manifest())
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `bytes` is not a manifest, or one of a tree that cannot be.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "not the manifest of a tree")?;
+        let mut entries = Vec::new();
+        for line in text.split_terminator('\0') {
+            let mut words = line.splitn(3, ' ');
+            let (Some(kind), Some(sha256), Some(path)) = (words.next(), words.next(), words.next())
+            else {
+                return Err("not the manifest of a tree".to_owned());
+            };
+            let kind = match kind {
+                "file" => FileKind::File,
+                "exec" => FileKind::Executable,
+                "link" => FileKind::Link,
+                other => return Err(format!("`{other}` is no kind of file")),
+            };
+            entries.push(TreeEntry {
+                path: path.to_owned(),
+                kind,
+                sha256: Digest::parse(sha256)?,
+            });
+        }
+        Self::new(entries)
+    }
+
+    /// Reads a directory; `keep` gets each content with its digest, and `.git` is left out wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when something cannot be read, is neither file, directory nor link, or has a name that is not UTF-8.
+    pub fn read(directory: &Path, keep: Keep<'_>) -> Result<Self, String> {
+        let mut entries = Vec::new();
+        read_into(directory, "", keep, &mut entries)?;
+        Self::new(entries)
+    }
+}
+
+fn read_into(
+    directory: &Path,
+    prefix: &str,
+    keep: Keep<'_>,
+    entries: &mut Vec<TreeEntry>,
+) -> Result<(), String> {
+    let unread =
+        |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    for item in fs::read_dir(directory).map_err(|error| unread(directory, error))? {
+        let item = item.map_err(|error| unread(directory, error))?;
+        let file = item.path();
+        let Some(name) = item.file_name().to_str().map(str::to_owned) else {
+            return Err(format!("the name of {} is not UTF-8", file.display()));
+        };
+        if name == ".git" {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        let kind = item.file_type().map_err(|error| unread(&file, error))?;
+        if kind.is_dir() {
+            read_into(&file, &format!("{path}/"), keep, entries)?;
+            continue;
+        }
+        let (kind, bytes) = if kind.is_symlink() {
+            let target = fs::read_link(&file).map_err(|error| unread(&file, error))?;
+            (FileKind::Link, target.as_os_str().as_bytes().to_vec())
+        } else if kind.is_file() {
+            let about = item.metadata().map_err(|error| unread(&file, error))?;
+            // As git does: what its owner may execute.
+            let kind = match about.permissions().mode() & 0o100 {
+                0 => FileKind::File,
+                _ => FileKind::Executable,
+            };
+            (kind, fs::read(&file).map_err(|error| unread(&file, error))?)
+        } else {
+            return Err(format!(
+                "{} is neither a file nor a directory nor a link",
+                file.display()
+            ));
+        };
+        let sha256 = Digest::of(&bytes);
+        keep(&sha256, &bytes)?;
+        entries.push(TreeEntry { path, kind, sha256 });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str) -> TreeEntry {
+        TreeEntry {
+            path: path.to_owned(),
+            kind: FileKind::File,
+            sha256: Digest::of(path.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_manifest_says_all_of_a_tree() {
+        let mut link = entry("a b\n");
+        link.kind = FileKind::Link;
+        let tree = Tree::new(vec![entry("z"), entry("a/c"), entry("a.b"), link]).unwrap();
+        let paths: Vec<&str> = tree
+            .entries()
+            .iter()
+            .map(|entry| entry.path.as_str())
+            .collect();
+        assert_eq!(paths, ["a b\n", "a.b", "a/c", "z"]);
+        assert_eq!(Tree::parse(&tree.manifest()).unwrap(), tree);
+        assert!(tree.entry("a/c").is_some() && tree.entry("a").is_none());
+    }
+
+    #[test]
+    fn paths_stay_in_the_tree() {
+        for paths in [
+            &["../x"][..],
+            &["/x"],
+            &["a//b"],
+            &["a/./b"],
+            &[".git/config"],
+            &["a/.git"],
+            &[""],
+            &["x", "x"],
+            &["x", "x/y"],
+            &["x", "x/y/z", "x-1"],
+        ] {
+            let entries = paths.iter().map(|path| entry(path)).collect();
+            assert!(Tree::new(entries).is_err(), "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn what_counts_is_path_bit_target_and_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir_all(at("hooks/empty")).unwrap();
+        fs::write(at("hooks/install"), "x").unwrap();
+        let read = || {
+            Tree::read(directory.path(), &mut |_, _| Ok(()))
+                .unwrap()
+                .digest()
+        };
+        let mut seen = vec![read()];
+        let mut new = |what: &str| {
+            let now = read();
+            assert!(!seen.contains(&now), "{what}");
+            seen.push(now);
+        };
+        fs::write(at("hooks/install"), "y").unwrap();
+        new("bytes");
+        fs::set_permissions(at("hooks/install"), fs::Permissions::from_mode(0o755)).unwrap();
+        new("bit");
+        std::os::unix::fs::symlink("a", at("link")).unwrap();
+        new("link");
+        fs::remove_file(at("link")).unwrap();
+        std::os::unix::fs::symlink("b", at("link")).unwrap();
+        new("target");
+        fs::rename(at("link"), at("link2")).unwrap();
+        new("path");
+        let before = read();
+        fs::create_dir_all(at(".git")).unwrap();
+        fs::write(at(".git/HEAD"), "x").unwrap();
+        fs::create_dir_all(at("more")).unwrap();
+        assert_eq!(read(), before, ".git and empty directories do not count");
+    }
+}

@@ -1,0 +1,753 @@
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::bisect::Finding;
+use crate::disk::Disk;
+use crate::job::Variant;
+use crate::replay::Replay;
+use crate::reviews::Review;
+use crate::snapshot::Facts;
+use crate::world::Files;
+
+/// A world in which the text of a test is its verdict: `pass`, `fail`, `infra`, `infra-once`, or `with NAME`, which fails if a charm of
+/// that name has a file `bad`.
+#[derive(Default)]
+struct Toy {
+    level: u8,
+    said: Vec<String>,
+    ran: Vec<String>,
+    backed_off: u32,
+    interrupt_after: Option<usize>,
+    moment: Cell<u32>,
+}
+
+impl World for Toy {
+    fn facts(&self, files: &dyn Files) -> Result<Option<Facts>, String> {
+        let Some(metadata) = files
+            .read("metadata.yaml")
+            .map_err(|error| error.to_string())?
+        else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&metadata).into_owned();
+        let name = text.lines().find_map(|line| line.strip_prefix("name: "));
+        let scripts = files.paths().into_iter().filter(|path| {
+            path.starts_with("tests/") && path.ends_with(".test") && files.is_executable(path)
+        });
+        Ok(Some(Facts {
+            name: name.ok_or("no name")?.to_owned(),
+            scripts: scripts.map(str::to_owned).collect(),
+            ..Facts::default()
+        }))
+    }
+
+    fn facts_version(&self) -> String {
+        "1".to_owned()
+    }
+
+    fn now(&self) -> String {
+        self.moment.set(self.moment.get() + 1);
+        format!("moment {}", self.moment.get())
+    }
+
+    fn sandbox_level(&self, _: &Variant) -> u8 {
+        self.level
+    }
+
+    fn run(
+        &mut self,
+        work: Work<'_>,
+        report: &mut dyn FnMut(Outcome) -> Result<()>,
+    ) -> Result<Ended> {
+        for job in work.jobs {
+            if self.interrupt_after == Some(self.ran.len()) {
+                return Ok(Ended::Interrupted);
+            }
+            let read = |key: &Key, path: &str| -> Result<Option<String>> {
+                let Some(entry) = work.delta.snapshot.get(key) else {
+                    return Ok(None);
+                };
+                let tree = work.store.tree(&entry.content)?;
+                let Some(file) = tree.entry(path) else {
+                    return Ok(None);
+                };
+                let bytes = work.store.get(&file.sha256)?;
+                Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+            };
+            let text = match job.test.as_str() {
+                "deploy" => Some("pass".to_owned()),
+                test => read(&job.key, &format!("tests/{test}"))?,
+            };
+            let text = text.unwrap_or_default();
+            let mut deployed = BTreeSet::from([job.key.charm.clone()]);
+            let verdict = match text.as_str() {
+                "pass" => Verdict::Pass,
+                "fail" => Verdict::Fail,
+                "skip" => Verdict::Skip,
+                "infra" => Verdict::Infra,
+                "infra-once" if work.attempt == 0 => Verdict::Infra,
+                "infra-once" => Verdict::Pass,
+                text => {
+                    let name = text.strip_prefix("with ").unwrap_or_default();
+                    deployed.insert(name.to_owned());
+                    let key = Key::new(&job.key.base, name, &job.key.branch);
+                    if read(&key, "bad")?.is_some() {
+                        Verdict::Fail
+                    } else {
+                        Verdict::Pass
+                    }
+                }
+            };
+            self.ran.push(job.id());
+            let mut outcome = Outcome::new(job, verdict, None);
+            outcome.deployed = deployed;
+            report(outcome)?;
+        }
+        Ok(Ended::Completed)
+    }
+
+    fn back_off(&mut self, _: u32) -> bool {
+        self.backed_off += 1;
+        true
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said.push(line.to_owned());
+    }
+}
+
+/// A directory with sources and a state.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn charm(&self, directory: &str, tests: &[(&str, &str)]) {
+        let name = directory.rsplit('/').next().unwrap();
+        self.write(
+            &format!("{directory}/metadata.yaml"),
+            &format!("name: {name}\n"),
+        );
+        for (test, text) in tests {
+            self.write(&format!("{directory}/tests/{test}.test"), text);
+        }
+    }
+
+    fn git(&self, directory: &str, args: &str) {
+        let mut command = Command::new("git");
+        command.current_dir(self.path(directory)).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        command.args([
+            "-c",
+            "user.name=Author",
+            "-c",
+            "user.email=a@example.com",
+            "-c",
+            "init.defaultBranch=main",
+        ]);
+        let output = command.args(args.split_whitespace()).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{args}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn commit(&self, directory: &str) {
+        self.git(directory, "add -A");
+        self.git(directory, "commit -q -m Message");
+    }
+
+    fn collection(&self, text: &str) -> Collection {
+        let defaults = if text.contains("[defaults]") {
+            String::new()
+        } else {
+            "[defaults]\ntrust = 'official'\nsettle-ms = 1\n".to_owned()
+        };
+        Collection::parse(&self.path("charms.toml"), &format!("{defaults}{text}")).unwrap()
+    }
+
+    fn state(&self) -> State {
+        State::new(&self.path("state"))
+    }
+
+    fn pass_on(&self, state: &State, collection: &Collection, toy: &mut Toy) -> Result<Pass> {
+        let mut watcher = Watcher {
+            state,
+            git: Git::default(),
+            world: toy,
+            generic: vec!["deploy".to_owned()],
+            more: BTreeMap::new(),
+            tools: BTreeMap::new(),
+        };
+        watcher.pass(collection)
+    }
+
+    fn pass(&self, collection: &Collection) -> Pass {
+        self.pass_on(&self.state(), collection, &mut Toy::default())
+            .unwrap()
+    }
+
+    fn last(&self) -> (DeltaRecord, Delta) {
+        let record = self.state().find("last").unwrap();
+        let delta = self.state().delta(&record).unwrap();
+        (record, delta)
+    }
+}
+
+const ALL: &str = "[[charm]]\npath = 'charms/*'\n";
+
+#[test]
+fn r22_nothing_changed_is_no_delta() {
+    let place = Place::new();
+    place.charm("charms/a", &[("1", "pass")]);
+    let collection = place.collection(ALL);
+    assert_eq!(place.pass(&collection).tested.len(), 1);
+    let second = place.pass(&collection);
+    assert!(second.tested.is_empty() && second.problems.is_empty());
+    assert_eq!(place.state().deltas().unwrap().len(), 1);
+    place.charm("charms/a", &[("1", "fail")]);
+    let third = place.pass(&collection);
+    assert_eq!(third.tally.to_string(), "1 pass, 1 fail");
+    assert_eq!(
+        place.pass(&collection).tested,
+        [],
+        "what is red is not tested again"
+    );
+}
+
+#[test]
+fn r23_a_commit_a_branch_and_a_removal_are_one_delta() {
+    let place = Place::new();
+    for name in ["a", "b", "c"] {
+        let directory = format!("repos/{name}");
+        place.charm(&directory, &[("1", "pass")]);
+        place.git(&directory, "init -q");
+        place.commit(&directory);
+    }
+    place.charm("charms/plain", &[]);
+    let sources = |names: &[&str]| {
+        let sources = names.iter().map(|name| {
+            format!("[[charm]]\ngit = 'repos/{name}'\nbranches = ['main', 'release/*']\n")
+        });
+        place.collection(&(sources.collect::<String>() + ALL))
+    };
+    place.pass(&sources(&["a", "b", "c"]));
+    assert!(place.pass(&sources(&["a", "b", "c"])).tested.is_empty());
+    place.charm("repos/a", &[("1", "skip")]);
+    place.commit("repos/a");
+    place.git("repos/b", "branch release/1");
+    let pass = place.pass(&sources(&["a", "b"]));
+    assert_eq!(pass.tested.len(), 1);
+    let (_, delta) = place.last();
+    let changes: Vec<String> = delta
+        .changes
+        .iter()
+        .map(|change| format!("{} {}", change.kind, change.key))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "changed ubuntu@24.04:a:main",
+            "added ubuntu@24.04:b:release/1",
+            "removed ubuntu@24.04:c:main"
+        ]
+    );
+    let to = delta.changes[0].to.as_ref().unwrap();
+    assert_eq!(to.origin.author.as_deref(), Some("Author <a@example.com>"));
+    assert_eq!(to.origin.subject.as_deref(), Some("Message"));
+    assert_ne!(
+        delta.changes[0].from.as_ref().unwrap().origin.commit,
+        to.origin.commit
+    );
+
+    // Another commit with the same content is no change, and is not looked at for ever.
+    place.git("repos/a", "commit -q --amend --allow-empty -m Other");
+    assert!(place.pass(&sources(&["a", "b"])).tested.is_empty());
+    // A branch that is gone, and a repository that does not answer.
+    place.git("repos/b", "branch -D release/1");
+    fs::rename(place.path("repos/a"), place.path("repos/away")).unwrap();
+    let pass = place.pass(&sources(&["a", "b"]));
+    assert_eq!(pass.problems.len(), 1, "{:?}", pass.problems);
+    let (_, delta) = place.last();
+    let changes: Vec<String> = delta
+        .changes
+        .iter()
+        .map(|change| format!("{} {}", change.kind, change.key))
+        .collect();
+    assert_eq!(changes, ["removed ubuntu@24.04:b:release/1"]);
+    assert!(
+        delta
+            .snapshot
+            .get(&Key::new("ubuntu@24.04", "a", "main"))
+            .is_some()
+    );
+}
+
+#[test]
+fn r24_what_was_recorded_is_tested_again_though_its_source_is_gone() {
+    let place = Place::new();
+    place.charm("repo", &[("1", "pass"), ("2", "fail")]);
+    place.git("repo", "init -q");
+    place.commit("repo");
+    let collection =
+        place.collection("[[charm]]\ngit = 'repo'\n[resolve]\nother = 'other.charm'\n");
+    place.write("other.charm", "packed");
+    place.pass(&collection);
+    let (record, delta) = place.last();
+    place.charm("repo", &[("1", "fail")]);
+    place.git("repo", "add -A");
+    place.git("repo", "commit -q --amend -m Forced");
+    fs::remove_dir_all(place.path("repo")).unwrap();
+    fs::remove_file(place.path("other.charm")).unwrap();
+    let state = place.state();
+    let verdicts = |outcomes: &[Outcome]| -> Vec<(String, Verdict)> {
+        outcomes
+            .iter()
+            .map(|outcome| (outcome.job.clone(), outcome.verdict))
+            .collect()
+    };
+    let recorded = verdicts(&state.outcomes(&record).unwrap());
+    let replay = Replay::open(&state, record.clone()).unwrap();
+    let previous = state.previous(&delta.plan[0].key).unwrap();
+    let (_, outcomes, _) = replay.run(&mut Toy::default(), &[]).unwrap();
+    assert_eq!(verdicts(&outcomes), recorded);
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.trigger == Trigger::Replay)
+    );
+    let (_, one, _) = replay
+        .run(&mut Toy::default(), &["repo/1.test".to_owned()])
+        .unwrap();
+    assert_eq!(one.len(), 1);
+    replay
+        .run(&mut Toy::default(), &["no/such".to_owned()])
+        .unwrap_err();
+    assert_eq!(
+        state.previous(&delta.plan[0].key).unwrap(),
+        previous,
+        "a replay promotes nothing"
+    );
+    assert_eq!(state.outcomes(&record).unwrap().len(), recorded.len());
+    let now = BTreeMap::from([("juju".to_owned(), "4.0".to_owned())]);
+    assert_eq!(replay.differences(&now)[0].now.as_deref(), Some("4.0"));
+
+    // Elsewhere, from one file.
+    let archive = place.path("delta.tar");
+    crate::export(&state, &record, &archive).unwrap();
+    let elsewhere = State::new(&place.path("elsewhere"));
+    let imported = crate::import(&elsewhere, &archive).unwrap();
+    let replay = Replay::open(&elsewhere, imported).unwrap();
+    assert_eq!(
+        verdicts(&replay.run(&mut Toy::default(), &[]).unwrap().1),
+        recorded
+    );
+    let mut bytes = fs::read(&archive).unwrap();
+    let packed = bytes
+        .windows(6)
+        .position(|window| window == b"packed")
+        .unwrap();
+    bytes[packed] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    crate::import(&State::new(&place.path("third")), &archive).unwrap_err();
+
+    // One flipped byte in any object, and in the delta.
+    let mut files: Vec<PathBuf> = state
+        .store()
+        .objects()
+        .unwrap()
+        .iter()
+        .map(|object| state.store().path(object))
+        .collect();
+    files.push(record.file());
+    for file in files {
+        let whole = fs::read(&file).unwrap();
+        let mut bytes = whole.clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&file, bytes).unwrap();
+        let error = Replay::open(&state, record.clone())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(&*file.to_string_lossy()), "{error}");
+        fs::write(&file, whole).unwrap();
+    }
+    Replay::open(&state, record).unwrap();
+}
+
+#[test]
+fn r26_an_approval_is_of_one_version() {
+    let place = Place::new();
+    place.charm("charms/a", &[("1", "pass")]);
+    let collection = place.collection(&format!(
+        "[defaults]\nsettle-ms = 1\nrequired-sandbox = 3\n{ALL}"
+    ));
+    let mut toy = Toy::default();
+    let pass = place
+        .pass_on(&place.state(), &collection, &mut toy)
+        .unwrap();
+    assert_eq!(pass.tally.to_string(), "2 refused");
+    assert_eq!(toy.ran, <[String; 0]>::default());
+    assert!(place.pass(&collection).tested.is_empty());
+    let approve = || {
+        let head = place.state().head().unwrap();
+        let entry = &head.snapshot.entries()[0];
+        let review = Review {
+            charm: entry.key.charm.clone(),
+            tree: entry.tree.clone(),
+            content: entry.content.clone(),
+            who: "me".to_owned(),
+            date: "today".to_owned(),
+            note: None,
+        };
+        place.state().approve(review).unwrap();
+    };
+    approve();
+    let pass = place.pass(&collection);
+    assert_eq!(pass.tally.to_string(), "2 pass");
+    assert!(
+        place
+            .state()
+            .previous(&Key::new("ubuntu@24.04", "a", "-"))
+            .unwrap()
+            .is_some()
+    );
+    assert!(place.pass(&collection).tested.is_empty());
+    place.charm("charms/a", &[("1", "fail")]);
+    assert_eq!(place.pass(&collection).tally.to_string(), "2 refused");
+    let mut boxed = Toy {
+        level: 3,
+        ..Toy::default()
+    };
+    let pass = place
+        .pass_on(&place.state(), &collection, &mut boxed)
+        .unwrap();
+    assert_eq!(
+        pass.tally.to_string(),
+        "1 pass, 1 fail",
+        "the sandbox has the level that is required"
+    );
+}
+
+#[test]
+fn r27_a_matrix_of_two_by_two_gives_four_result_sets() {
+    let place = Place::new();
+    place.charm("charms/a", &[("1", "pass")]);
+    let collection = place.collection(&format!(
+        "{ALL}[matrix]\njuju = ['3.6', '4.0']\nsandbox = ['off', '1']\n"
+    ));
+    let pass = place.pass(&collection);
+    assert_eq!(pass.tally.to_string(), "8 pass");
+    let outcomes = place.state().outcomes(&pass.tested[0]).unwrap();
+    let sets: BTreeSet<String> = outcomes
+        .iter()
+        .map(|outcome| format!("{:?}", outcome.variant))
+        .collect();
+    assert_eq!(sets.len(), 4);
+}
+
+#[test]
+fn the_last_good_version_is_that_of_the_delta_before_and_red_ones_never_become_it() {
+    let place = Place::new();
+    let collection = place.collection(ALL);
+    let key = Key::new("ubuntu@24.04", "a", "-");
+    let mut contents = Vec::new();
+    for (text, good_before) in [
+        ("pass", None),
+        ("fail", Some(0)),
+        ("skip", Some(0)),
+        ("infra", Some(2)),
+        ("pass", Some(2)),
+    ] {
+        place.charm("charms/a", &[("1", text)]);
+        place.pass(&collection);
+        let (_, delta) = place.last();
+        contents.push(delta.snapshot.entries()[0].content.clone());
+        let before = delta
+            .previous
+            .get(&key.to_string())
+            .map(|previous| &previous.content);
+        assert_eq!(
+            before,
+            good_before.map(|index: usize| &contents[index]),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        place.state().index().unwrap().charms[&key.to_string()].green,
+        Some(place.last().1.id)
+    );
+}
+
+#[test]
+fn what_is_around_a_test_is_tried_again_and_not_for_ever() {
+    let place = Place::new();
+    place.charm("charms/a", &[("1", "infra-once"), ("2", "infra")]);
+    let collection = place.collection(ALL);
+    let mut toy = Toy::default();
+    let pass = place
+        .pass_on(&place.state(), &collection, &mut toy)
+        .unwrap();
+    assert_eq!(pass.tally.to_string(), "2 pass, 1 infra");
+    assert_eq!(toy.backed_off, 2);
+    let outcomes = place.state().outcomes(&pass.tested[0]).unwrap();
+    let attempts: Vec<(&str, u32)> = outcomes
+        .iter()
+        .map(|outcome| (outcome.test.as_str(), outcome.attempt))
+        .collect();
+    assert_eq!(
+        attempts,
+        [
+            ("deploy", 0),
+            ("1.test", 0),
+            ("2.test", 0),
+            ("1.test", 1),
+            ("2.test", 1),
+            ("2.test", 2)
+        ]
+    );
+    assert!(place.pass(&collection).tested.is_empty());
+}
+
+#[test]
+fn a_directory_that_is_written_to_does_not_count_yet() {
+    let place = Place::new();
+    place.charm("charms/a", &[]);
+    place.charm("charms/b", &[]);
+    let collection = place.collection(ALL);
+    let stop = AtomicBool::new(false);
+    let path = place.path("charms/a/file");
+    std::thread::scope(|scope| {
+        fs::write(&path, "0").unwrap();
+        scope.spawn(|| {
+            let mut number = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                number += 1;
+                let other = path.with_extension("new");
+                fs::write(&other, number.to_string()).unwrap();
+                fs::rename(&other, &path).unwrap();
+            }
+        });
+        let pass = place.pass(&collection);
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(pass.problems.len(), 1);
+        let (_, delta) = place.last();
+        assert_eq!(delta.snapshot.entries().len(), 1);
+    });
+    place.pass(&collection);
+    assert_eq!(place.last().1.snapshot.entries().len(), 2);
+}
+
+#[test]
+fn a_work_tree_counts_with_its_changes_and_without_what_git_ignores() {
+    let place = Place::new();
+    place.charm("repo/charms/a", &[("1", "pass")]);
+    place.charm("repo/charms/b", &[]);
+    place.write("repo/.gitignore", "*.pyc\n");
+    place.git("repo", "init -q -b topic");
+    place.commit("repo");
+    let collection = place.collection("[[charm]]\npath = 'repo/charms/*'\n");
+    place.pass(&collection);
+    let (_, delta) = place.last();
+    let keys: Vec<String> = delta
+        .snapshot
+        .entries()
+        .iter()
+        .map(|entry| entry.key.to_string())
+        .collect();
+    assert_eq!(keys, ["ubuntu@24.04:a:topic", "ubuntu@24.04:b:topic"]);
+    let objects = || {
+        let output = Command::new("git")
+            .args(["count-objects"])
+            .current_dir(place.path("repo"))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let before = objects();
+    place.write("repo/charms/a/x.pyc", "x");
+    assert!(place.pass(&collection).tested.is_empty());
+    place.write("repo/charms/a/x.py", "x");
+    place.pass(&collection);
+    let (_, delta) = place.last();
+    assert_eq!(delta.changes.len(), 1);
+    let state = place.state();
+    let tree = state
+        .store()
+        .tree(&delta.changes[0].to.as_ref().unwrap().content)
+        .unwrap();
+    let paths: Vec<&str> = tree
+        .entries()
+        .iter()
+        .map(|entry| entry.path.as_str())
+        .collect();
+    assert_eq!(paths, ["metadata.yaml", "tests/1.test", "x.py"]);
+    assert_eq!(objects(), before, "the repository stays as it is");
+    // A commit of what counts already changes nothing.
+    place.commit("repo");
+    assert!(place.pass(&collection).tested.is_empty());
+}
+
+#[test]
+fn the_guilty_change_is_found() {
+    let place = Place::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        place.charm(&format!("charms/{name}"), &[]);
+    }
+    place.charm("charms/z", &[("1", "with c")]);
+    let collection = place.collection(ALL);
+    place.pass(&collection);
+    for name in ["a", "b", "c", "d", "e"] {
+        place.write(&format!("charms/{name}/bad"), "x");
+    }
+    place.pass(&collection);
+    let (record, delta) = place.last();
+    let state = place.state();
+    let replay = Replay::open(&state, record).unwrap();
+    let mut toy = Toy::default();
+    let Finding::Guilty(guilty) = replay.bisect(&mut toy).unwrap() else {
+        panic!("it was not red before");
+    };
+    let names: Vec<&str> = guilty
+        .iter()
+        .map(|index| delta.changes[*index].key.charm.as_str())
+        .collect();
+    assert_eq!(names, ["c"]);
+    assert!(toy.ran.iter().all(|job| job == "ubuntu@24.04:z:-/1.test"));
+    assert_eq!(state.find("last").unwrap().seq, 2, "it is no delta");
+}
+
+#[test]
+fn what_is_dropped_is_what_nobody_needs() {
+    let place = Place::new();
+    let collection = place.collection(ALL);
+    for text in ["pass", "fail", "fail\n", "fail\n\n"] {
+        place.charm("charms/a", &[("1", text)]);
+        place.pass(&collection);
+    }
+    let state = place.state();
+    let before = state.store().objects().unwrap().len();
+    let dropped = crate::gc(&state, 1).unwrap();
+    assert_eq!(dropped.deltas.len(), 3);
+    // Of the second version its test and its list of files: the first is the last good version, the third what the fourth changed.
+    assert_eq!(dropped.objects, 2);
+    assert_eq!(state.store().objects().unwrap().len(), before - 2);
+    Replay::open(&state, state.find("last").unwrap()).unwrap();
+    assert!(place.pass(&collection).tested.is_empty());
+    place.charm("charms/a", &[("1", "skip")]);
+    assert_eq!(place.pass(&collection).tally.to_string(), "1 pass, 1 skip");
+}
+
+/// What a run leaves that counts: verdicts of each delta, and what is good.
+fn results(state: &State) -> Vec<String> {
+    let mut lines = Vec::new();
+    for record in state.deltas().unwrap() {
+        let outcomes = state.outcomes(&record).unwrap();
+        for outcome in results::latest(&outcomes).values() {
+            lines.push(format!("{} {} {}", record.id, outcome.job, outcome.verdict));
+        }
+        assert!(record.is_done());
+        lines.push(fs::read_to_string(record.path.join("junit.xml")).unwrap());
+    }
+    let head = state.head().unwrap();
+    for entry in head.snapshot.entries() {
+        lines.push(format!("{:?}", state.previous(&entry.key).unwrap()));
+    }
+    lines.push(format!("{:?}", state.index().unwrap()));
+    lines
+}
+
+#[test]
+fn a_watcher_that_dies_at_any_moment_leaves_a_state_from_which_the_next_goes_on() {
+    let place = Place::new();
+    let collection = place.collection(ALL);
+    let versions = [("pass", "fail"), ("fail", "infra-once")];
+    let write = |version: (&str, &str)| {
+        place.charm("charms/a", &[("1", version.0), ("2", "skip")]);
+        place.charm("charms/b", &[("1", version.1)]);
+    };
+    let undisturbed = State::new(&place.path("undisturbed"));
+    for version in versions {
+        write(version);
+        place
+            .pass_on(&undisturbed, &collection, &mut Toy::default())
+            .unwrap();
+    }
+    let expected = results(&undisturbed);
+    let mut deaths = 0;
+    for steps in 0.. {
+        let root = place.path(&format!("killed-{steps}"));
+        let mut survived = true;
+        for version in versions {
+            write(version);
+            let dying = State::on(&root, Disk::failing_after(steps));
+            survived &= place
+                .pass_on(&dying, &collection, &mut Toy::default())
+                .is_ok();
+            place
+                .pass_on(&State::new(&root), &collection, &mut Toy::default())
+                .unwrap();
+        }
+        assert_eq!(results(&State::new(&root)), expected, "after {steps} steps");
+        fs::remove_dir_all(&root).unwrap();
+        if survived {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 20, "{deaths} moments");
+}
+
+#[test]
+fn an_interrupted_delta_goes_on_where_it_was() {
+    let place = Place::new();
+    place.charm("charms/a", &[("1", "pass"), ("2", "pass")]);
+    let collection = place.collection(ALL);
+    let mut toy = Toy {
+        interrupt_after: Some(1),
+        ..Toy::default()
+    };
+    let pass = place
+        .pass_on(&place.state(), &collection, &mut toy)
+        .unwrap();
+    assert!(pass.interrupted);
+    // What changes meanwhile waits for the next delta.
+    place.charm("charms/b", &[]);
+    let mut toy = Toy::default();
+    let pass = place
+        .pass_on(&place.state(), &collection, &mut toy)
+        .unwrap();
+    assert_eq!(
+        pass.tested
+            .iter()
+            .map(|record| record.seq)
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    assert_eq!(
+        toy.ran[..2],
+        ["ubuntu@24.04:a:-/1.test", "ubuntu@24.04:a:-/2.test"]
+    );
+}

@@ -1,0 +1,82 @@
+//! What a watcher asks of the one who calls it.
+
+use std::path::Path;
+
+use crate::delta::{Delta, Trigger};
+use crate::error::Result;
+use crate::job::Job;
+use crate::results::Outcome;
+use crate::snapshot::{Entry, Facts};
+use crate::store::Store;
+use crate::watcher::Ended;
+
+/// A charm's files, wherever they are.
+pub trait Files {
+    /// Returns the paths of all files, in byte order.
+    fn paths(&self) -> Vec<&str>;
+
+    /// Says whether a path is a file that may be executed.
+    fn is_executable(&self, path: &str) -> bool;
+
+    /// Returns the content of a file, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is there and cannot be read.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// Work for a [`World`]: jobs of one delta in one variant.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// The delta.
+    pub delta: &'a Delta,
+    /// What to test, in this order.
+    pub jobs: &'a [Job],
+    /// The charms of the collection that may run; what is not among them must not be deployed by any test.
+    pub allowed: &'a [&'a Entry],
+    /// Where the contents of all charms are.
+    pub store: &'a Store,
+    /// Where logs and dumps go; paths in outcomes are relative to it.
+    pub directory: &'a Path,
+    /// Why the jobs run.
+    pub trigger: Trigger,
+    /// How often these jobs have been tried before.
+    pub attempt: u32,
+}
+
+/// What the watcher does not know: charms, tests, time, people.
+pub trait World {
+    /// Says what a charm's files tell of it; `None` when they are no charm.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a text when they are a charm that cannot be understood.
+    fn facts(&self, files: &dyn Files) -> Result<Option<Facts>, String>;
+
+    /// Returns the version of [`World::facts`]; when it changes, everything is asked again.
+    fn facts_version(&self) -> String;
+
+    /// Returns the time, in the form of RFC 3339.
+    fn now(&self) -> String;
+
+    /// Returns the sandbox level that tests and hooks run at in a variant, for the gate of trust.
+    fn sandbox_level(&self, variant: &crate::job::Variant) -> u8;
+
+    /// Tests `work` and hands on each outcome as soon as there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `report` fails, with its error, and when nothing can be tested at all; jobs without an outcome are tried again.
+    fn run(
+        &mut self,
+        work: Work<'_>,
+        report: &mut dyn FnMut(Outcome) -> Result<()>,
+    ) -> Result<Ended>;
+
+    /// Waits before jobs are tried again for the `attempt`-th time; says whether to go on.
+    fn back_off(&mut self, attempt: u32) -> bool;
+
+    /// Tells the user something.
+    fn say(&mut self, line: &str);
+}
