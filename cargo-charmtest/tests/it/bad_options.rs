@@ -76,7 +76,7 @@ fn a_wrong_value_is_refused_wherever_it_is_given() {
             Some(value) => format!("{flag}={value}"),
             None => flag.clone(),
         };
-        let said = charmtest(&bed, &dir, None, &[argument.clone()]);
+        let said = charmtest(&bed, &dir, None, std::slice::from_ref(&argument));
         assert_refused(said, &argument, &[&flag]);
 
         // An empty variable counts as not set.

@@ -23,5 +23,6 @@ mod plugins;
 mod random;
 mod readme;
 mod secrets;
+mod signals;
 mod storage;
 mod subordinate;
