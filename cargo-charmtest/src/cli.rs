@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use charmtest::generic::{Generic, Require};
 use charmtest::harness::{
     BackendArg, Limit, Profile, RunFlags, ignore_empty_variables, parse_program,
 };
@@ -17,6 +18,7 @@ use crate::commands;
 use crate::error::Error;
 use crate::profile;
 use crate::report::{heading, say};
+use crate::suite::{self, SUITE_COMMAND};
 
 /// `cargo charmtest`, as cargo calls it: `cargo-charmtest charmtest ...`.
 #[derive(Parser, Debug)]
@@ -54,6 +56,8 @@ enum Command {
     List(ListArgs),
     /// Pack a charm as `charmcraft pack` would, and print the name of the file.
     Pack(PackArgs),
+    /// Run the generic tests of charms, which no author wrote: deploy, scale, relate, upgrade, remove and more.
+    Generic(GenericArgs),
     /// Destroy the models of runs that ended without doing so, as when they were killed.
     Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
@@ -130,6 +134,63 @@ pub(crate) struct RunArgs {
     /// The same as --jobs.
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) test_threads: Option<NonZeroUsize>,
+}
+
+/// How the tests of a suite that is made at run time are run and told of.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct SuiteArgs {
+    #[command(flatten)]
+    pub(crate) flags: RunFlags,
+    /// Fail also when tests were skipped.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) fail_on_skip: bool,
+    /// List the tests instead of running them.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) list: bool,
+    /// Show the output of passing tests too.
+    #[arg(
+        long = "nocapture",
+        visible_alias = "no-capture",
+        help_heading = "Output"
+    )]
+    pub(crate) no_capture: bool,
+    /// Print only what went wrong and the summary.
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// When to colour the output.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "CARGO_TERM_COLOR",
+        hide_env = true,
+        default_value = "auto",
+        help_heading = "Output"
+    )]
+    pub(crate) color: ColorArg,
+}
+
+/// What `generic` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct GenericArgs {
+    /// The charms: directories or `.charm` files. A relation is tested with one of them if it has the endpoint for it.
+    #[arg(value_name = "CHARM", default_value = ".")]
+    pub(crate) charms: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) generic: GenericSelectArgs,
+    #[command(flatten)]
+    pub(crate) suite: SuiteArgs,
+}
+
+/// Which generic tests, and what they demand.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Generic tests")]
+pub(crate) struct GenericSelectArgs {
+    /// Only these generic tests, separated by commas.
+    #[arg(long = "generic", value_name = "IDS", value_delimiter = ',')]
+    pub(crate) ids: Vec<Generic>,
+    /// What units must come to: settled takes blocked and waiting with a note, active does not.
+    #[arg(long, value_name = "STATUS", default_value_t)]
+    pub(crate) require: Require,
 }
 
 /// What `list` takes.
@@ -485,6 +546,12 @@ impl ColorArg {
 
 /// Runs the command line `args` (without the program's own name).
 pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
+    // The arguments of a test binary are no concern of this command line.
+    if let [_, command, rest @ ..] = &args[..]
+        && command == SUITE_COMMAND
+    {
+        return suite::main(rest.to_vec());
+    }
     let Charmtest { command, run } = match parse_with_profile(args) {
         Ok(charmtest) => charmtest,
         Err(WrongArgs::Line(error)) => {
@@ -503,6 +570,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Run(args) if args.list => commands::list::main(args.into()),
         Command::Run(args) => commands::run::main(args),
         Command::List(args) => commands::list::main(args),
+        Command::Generic(args) => commands::generic::main(args),
         Command::Pack(args) => commands::pack::main(&args),
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
@@ -533,19 +601,24 @@ enum WrongArgs {
 /// Understands a command line, with the values of its profile for what it does not give.
 fn parse_with_profile(args: Vec<OsString>) -> Result<Charmtest, WrongArgs> {
     let plain = parse(args.clone(), &Profile::default()).map_err(WrongArgs::Line)?;
-    let (tests, runs) = match &plain.command {
-        None => (&plain.run.tests, !plain.run.list),
-        Some(Command::Run(run)) => (&run.tests, !run.list),
-        Some(Command::List(list)) => (&list.tests, false),
+    let of_tests = |tests: &TestsArgs| {
+        let manifest = tests.cargo.manifest_path.clone();
+        (tests.flags.profile.clone(), manifest, tests.output.quiet)
+    };
+    let of_suite = |suite: &SuiteArgs| (suite.flags.profile.clone(), None, suite.quiet);
+    let ((name, manifest, quiet), runs) = match &plain.command {
+        None => (of_tests(&plain.run.tests), !plain.run.list),
+        Some(Command::Run(run)) => (of_tests(&run.tests), !run.list),
+        Some(Command::List(list)) => (of_tests(&list.tests), false),
+        Some(Command::Generic(args)) => (of_suite(&args.suite), !args.suite.list),
         Some(_) => return Ok(plain),
     };
-    let name = tests.flags.profile.as_deref();
-    let manifest = tests.cargo.manifest_path.as_deref();
-    let profile = profile::read(name, manifest).map_err(WrongArgs::Profile)?;
+    let name = name.as_deref();
+    let profile = profile::read(name, manifest.as_deref()).map_err(WrongArgs::Profile)?;
     let Some(file) = &profile.file else {
         return Ok(plain);
     };
-    if runs && !tests.output.quiet {
+    if runs && !quiet {
         let name = name.unwrap_or(profile::DEFAULT);
         let text = format!("{name} of {}", file.display());
         say(&heading("Profile", &text));

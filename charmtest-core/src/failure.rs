@@ -47,6 +47,10 @@ pub(crate) enum FailureKind {
     Skipped,
     /// Something that the test stands on could not be set up.
     Errored,
+    /// A policy does not let the test run.
+    Refused,
+    /// What the test requires of the machine is not there.
+    Unmet,
 }
 
 impl Failure {
@@ -57,6 +61,32 @@ impl Failure {
             kind: FailureKind::Errored,
             ..Self::from(error.into())
         }
+    }
+
+    /// Returns the failure of a test that a policy does not let run, as a charm's that nobody reviewed: the test counts as
+    /// refused, which is no pass.
+    ///
+    /// ```
+    /// # use charmtest::{Failure, Result};
+    /// fn may_run(is_reviewed: bool) -> Result {
+    ///     if !is_reviewed {
+    ///         return Err(Failure::refused("nobody has reviewed this charm"));
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::of_kind(FailureKind::Refused, why.into())
+    }
+
+    /// Returns the failure of a test that requires what this machine does not have and cannot get, as a package: the test
+    /// counts as unmet, which is no pass.
+    ///
+    /// `why` says what is required, and what to do about it.
+    #[must_use]
+    pub fn unmet(why: impl Into<String>) -> Self {
+        Self::of_kind(FailureKind::Unmet, why.into())
     }
 
     /// Returns a failure of this kind that has no place of its own.
@@ -81,7 +111,20 @@ impl Failure {
                 let text = format!("fixture `{name}` failed: {}{place}", self.full_text());
                 Self::of_kind(FailureKind::Errored, text)
             }
-            FailureKind::Aborting | FailureKind::Xfailed | FailureKind::Skipped => self,
+            FailureKind::Aborting
+            | FailureKind::Xfailed
+            | FailureKind::Skipped
+            | FailureKind::Refused
+            | FailureKind::Unmet => self,
+        }
+    }
+
+    /// Puts what was being done in front of the text.
+    pub(crate) fn under(self, what: &str) -> Self {
+        let text = format!("{what}: {}", self.full_text());
+        Self {
+            error: text.into(),
+            ..self
         }
     }
 

@@ -29,6 +29,7 @@ mod diagnose;
 pub mod exit;
 mod failure;
 mod fixture;
+pub mod generic;
 pub mod harness;
 pub mod juju;
 pub mod ops_test;
@@ -70,7 +71,7 @@ pub mod __private {
     };
     pub use crate::harness::Context;
     pub use crate::registry::{
-        BoxFuture, Case, FromContext, IntoOutcome, Marks, ModuleEntry, TestEntry, Xfail,
+        BoxFuture, Case, FromContext, IntoOutcome, Marks, ModuleEntry, Run, TestEntry, Xfail,
     };
     pub use inventory;
 }

@@ -1,5 +1,6 @@
 //! The registry: what `#[charm_test]` submits, and the traits that its expansion calls.
 
+use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
@@ -10,8 +11,10 @@ use crate::harness::Context;
 /// The future of one charm test. It need not be `Send`: each test is polled on a thread of its own.
 pub type BoxFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
-/// One charm test as `#[charm_test]` registers it.
-#[derive(Debug)]
+/// What runs a test: the shim of a function under `#[charm_test]`, or a closure of a suite made at run time.
+pub type Run = &'static (dyn for<'a> Fn(&'a Context) -> BoxFuture<'a> + Sync);
+
+/// One charm test, as `#[charm_test]` registers it or as a [`Suite`](crate::harness::Suite) makes it.
 pub struct TestEntry {
     /// The value of `module_path!()` at the test: `TARGET::module`.
     pub module_path: &'static str,
@@ -21,7 +24,7 @@ pub struct TestEntry {
     pub case: Option<Case>,
     /// The source file, relative to the workspace root.
     pub file: &'static str,
-    /// The line of the function's name, counted from 1.
+    /// The line of the function's name, counted from 1; 0 for a test that has no place in a source file.
     pub line: u32,
     /// The column of the function's name, counted from 1.
     pub column: u32,
@@ -32,7 +35,28 @@ pub struct TestEntry {
     /// What the options say.
     pub marks: Marks,
     /// Extracts the parameters and runs the function.
-    pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+    pub run: Run,
+}
+
+impl TestEntry {
+    /// Returns the place of the test, as reports name it.
+    pub(crate) fn place(&self) -> String {
+        match self.line {
+            0 => self.file.to_owned(),
+            line => format!("{}:{line}:{}", self.file, self.column),
+        }
+    }
+}
+
+impl fmt::Debug for TestEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestEntry")
+            .field("module_path", &self.module_path)
+            .field("name", &self.name)
+            .field("case", &self.case)
+            .field("marks", &self.marks)
+            .finish_non_exhaustive()
+    }
 }
 
 inventory::collect!(TestEntry);

@@ -198,7 +198,7 @@ fn entry(test: &Test, shim: &Ident, case: Option<(u32, &Case)>) -> TokenStream {
             package: ::core::env!("CARGO_PKG_NAME"),
             order: #order,
             marks: #marks,
-            run: #shim,
+            run: &#shim,
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use charmtest_charm::{Base, Charm, Resource, ResourceKind};
+use charmtest_charm::{Base, Charm, ConfigOption, Endpoint, Resource, ResourceKind};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Kind, Result};
 use crate::report::print;
 
-/// Prints name, summary, bases and resources of a charm as JSON.
+/// Prints name, summary, bases, resources, endpoints and options of a charm as JSON.
 ///
 /// # Errors
 ///
@@ -21,12 +21,22 @@ pub(crate) fn main(path: &Path) -> Result<u8> {
         .iter()
         .map(|(name, resource)| (name.clone(), about_resource(resource)))
         .collect();
+    let endpoints: Vec<Value> = metadata.endpoints.iter().map(about_endpoint).collect();
+    let config: Map<String, Value> = charm
+        .config
+        .0
+        .iter()
+        .map(|(name, option)| (name.clone(), about_option(option)))
+        .collect();
     let answer = json!({
         "name": metadata.name.as_str(),
         "summary": metadata.summary,
         "subordinate": metadata.subordinate,
         "bases": about_bases(&charm.manifest.bases),
         "resources": resources,
+        "kubernetes": !metadata.containers.is_empty(),
+        "endpoints": endpoints,
+        "config": config,
     });
     print(&format!("{answer}\n"));
     Ok(charmtest::exit::SUCCESS)
@@ -38,6 +48,20 @@ pub(super) fn about_bases(bases: &[Base]) -> Value {
         .iter()
         .map(|base| json!({ "base": base.to_string(), "architectures": base.architectures }))
         .collect()
+}
+
+fn about_endpoint(endpoint: &Endpoint) -> Value {
+    json!({
+        "name": endpoint.name,
+        "role": endpoint.role.as_str(),
+        "interface": endpoint.interface,
+        "scope": endpoint.scope.as_str(),
+        "optional": endpoint.optional,
+    })
+}
+
+fn about_option(option: &ConfigOption) -> Value {
+    json!({ "type": option.kind.as_str(), "default": option.default })
 }
 
 fn about_resource(resource: &Resource) -> Value {

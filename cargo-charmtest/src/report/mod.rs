@@ -67,6 +67,23 @@ struct TestResult {
     output: VecDeque<String>,
 }
 
+/// A test of a run that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FinishedTest {
+    /// Its module.
+    pub(crate) module: String,
+    /// Its full name.
+    pub(crate) name: String,
+    /// The outcome.
+    pub(crate) outcome: Outcome,
+    /// How long it ran.
+    pub(crate) took: Duration,
+    /// Why it did not pass, or its note.
+    pub(crate) message: Option<String>,
+    /// The directory with what was captured.
+    pub(crate) evidence: Option<String>,
+}
+
 /// What became of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ModelEnd {
@@ -404,6 +421,25 @@ impl Report {
             .collect()
     }
 
+    /// Returns what became of each test, in the order of the plan.
+    pub(crate) fn tests(&self) -> Vec<FinishedTest> {
+        let tests = self.modules.iter().flat_map(|module| {
+            module.results().map(|(name, result)| FinishedTest {
+                module: module.plan.module.name.clone(),
+                name: name.to_owned(),
+                outcome: result.outcome,
+                took: result.took,
+                message: result.message.clone(),
+                evidence: result
+                    .evidence
+                    .as_ref()
+                    .map(|evidence| evidence.directory.clone())
+                    .filter(|directory| !directory.is_empty()),
+            })
+        });
+        tests.collect()
+    }
+
     /// Returns how many tests have failed so far.
     pub(crate) fn failures(&self) -> usize {
         let outcomes = self.outcomes().into_iter();
@@ -484,7 +520,7 @@ impl Module {
     }
 
     fn test_name(&self, test: &str) -> String {
-        format!("{} {test}", self.plan.executable.id())
+        self.plan.test_name(test)
     }
 
     fn leaves_something(&self) -> bool {

@@ -26,7 +26,12 @@ pub(super) fn test_line(name: &str, result: &TestResult) -> String {
     let (word, colour) = outcome(result.outcome);
     let mut text = format!("[{:>8}] {name}", duration(result.took));
     if let (
-        Outcome::Skipped | Outcome::Aborted | Outcome::Flaky | Outcome::Xfailed | Outcome::Xpassed,
+        Outcome::Passed
+        | Outcome::Skipped
+        | Outcome::Aborted
+        | Outcome::Flaky
+        | Outcome::Xfailed
+        | Outcome::Xpassed,
         Some(why),
     ) = (result.outcome, &result.message)
     {
@@ -87,6 +92,8 @@ pub(super) fn outcome(outcome: Outcome) -> (&'static str, AnsiColor) {
         Outcome::Aborted => ("ABORT", AnsiColor::Magenta),
         Outcome::TimedOut => ("TIMEOUT", AnsiColor::Red),
         Outcome::Errored => ("ERROR", AnsiColor::Red),
+        Outcome::Refused => ("REFUSED", AnsiColor::Magenta),
+        Outcome::Unmet => ("UNMET", AnsiColor::Red),
     }
 }
 

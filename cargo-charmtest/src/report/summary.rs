@@ -1,11 +1,12 @@
 //! The end of a report: outcomes, models, how to run the failed ones again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use charmtest::harness::{Outcome, slowest};
 
 use super::{ModelEnd, Module, Options, style};
+use crate::workspace::Origin;
 
 const RULE: &str = "────────────";
 
@@ -124,6 +125,8 @@ fn counts(modules: &[Module]) -> String {
         (Outcome::Failed, "failed"),
         (Outcome::TimedOut, "timed out"),
         (Outcome::Errored, "errored"),
+        (Outcome::Unmet, "unmet"),
+        (Outcome::Refused, "refused"),
         (Outcome::Aborted, "aborted"),
         (Outcome::Skipped, "skipped"),
     ];
@@ -143,6 +146,7 @@ fn counts(modules: &[Module]) -> String {
 /// Returns commands that run the modules with failures again: whole modules, since later tests stand on earlier ones.
 fn again(modules: &[Module], build: &[String]) -> Vec<String> {
     let mut targets: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut suites: BTreeSet<&str> = BTreeSet::new();
     for module in modules.iter().filter(|module| {
         module
             .tests
@@ -150,6 +154,10 @@ fn again(modules: &[Module], build: &[String]) -> Vec<String> {
             .any(|result| !result.outcome.is_success())
     }) {
         let executable = &module.plan.executable;
+        if let Origin::Suite { again } = &executable.origin {
+            suites.insert(again);
+            continue;
+        }
         targets
             .entry((&executable.package, &executable.target))
             .or_default()
@@ -160,5 +168,8 @@ fn again(modules: &[Module], build: &[String]) -> Vec<String> {
         let words = modules.into_iter().chain(build.iter().map(String::as_str));
         words.fold(select, |command, word| command + " " + word)
     };
-    targets.into_iter().map(command).collect()
+    let targets = targets.into_iter().map(command);
+    targets
+        .chain(suites.into_iter().map(str::to_owned))
+        .collect()
 }

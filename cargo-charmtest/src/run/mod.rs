@@ -4,4 +4,5 @@ pub(crate) mod again;
 pub(crate) mod module;
 pub(crate) mod process;
 pub(crate) mod scheduler;
+pub(crate) mod session;
 pub(crate) mod signals;

@@ -12,7 +12,7 @@ use charmtest::harness::{DescribedModule, Event};
 
 use super::process::Group;
 use super::scheduler::{Job, Message, Streams};
-use crate::workspace::{Executable, TestBinary};
+use crate::workspace::{Executable, Origin, TestBinary};
 
 /// The longest line of a test's output that is kept whole, in bytes.
 const LINE_LIMIT: u64 = 1 << 20;
@@ -60,9 +60,40 @@ impl ModulePlan {
         binaries.into_iter().flat_map(modules_of).collect()
     }
 
+    /// Returns a plan for each test by itself, so that each has a process and a model of its own.
+    pub(crate) fn one_per_test(binary: TestBinary) -> Vec<Self> {
+        let split = |plan: Self| {
+            let tests = plan.module.tests.clone();
+            tests.into_iter().map(move |test| Self {
+                module: DescribedModule {
+                    tests: vec![test],
+                    ..plan.module.clone()
+                },
+                only: true,
+                ..plan.clone()
+            })
+        };
+        Self::all(vec![binary])
+            .into_iter()
+            .flat_map(split)
+            .collect()
+    }
+
     /// Returns the module's name in reports.
     pub(crate) fn name(&self) -> String {
-        format!("{} {}", self.executable.id(), self.module.name)
+        match (&self.executable.origin, &self.module.tests[..]) {
+            (Origin::Suite { .. }, [test]) => test.name.clone(),
+            (Origin::Suite { .. }, _) => self.module.name.clone(),
+            (Origin::Target, _) => format!("{} {}", self.executable.id(), self.module.name),
+        }
+    }
+
+    /// Returns the name of one of its tests in reports.
+    pub(crate) fn test_name(&self, test: &str) -> String {
+        match self.executable.origin {
+            Origin::Suite { .. } => test.to_owned(),
+            Origin::Target => format!("{} {test}", self.executable.id()),
+        }
     }
 
     /// Starts the module's process; its events and output go to `messages`, marked with `job`.

@@ -246,16 +246,20 @@ fn signal_all(running: &BTreeMap<Job, Group>, signal: Signal) {
 }
 
 /// Returns the exit code of a run: an interruption wins over an infrastructure that failed, which wins over failed tests and over
-/// `trouble` after them.
+/// `trouble` after them, which win over tests that were refused.
 pub(crate) fn exit_code(outcomes: &[Outcome], trouble: bool, interrupted: Option<Interrupt>) -> u8 {
     if let Some(interrupt) = interrupted {
         return interrupt.exit_code();
     }
-    if outcomes.contains(&Outcome::Errored) {
+    if outcomes.contains(&Outcome::Errored) || outcomes.contains(&Outcome::Unmet) {
         return charmtest::exit::INFRASTRUCTURE;
     }
-    if trouble || outcomes.iter().any(|outcome| !outcome.is_success()) {
+    let is_bad = |outcome: &Outcome| !outcome.is_success() && *outcome != Outcome::Refused;
+    if trouble || outcomes.iter().any(is_bad) {
         return charmtest::exit::FAILED;
+    }
+    if outcomes.contains(&Outcome::Refused) {
+        return charmtest::exit::REFUSED;
     }
     charmtest::exit::SUCCESS
 }
@@ -268,7 +272,7 @@ mod tests {
 
     #[test]
     fn exit_codes() {
-        use Outcome::{Aborted, Errored, Failed, Passed, Skipped, TimedOut};
+        use Outcome::{Aborted, Errored, Failed, Passed, Refused, Skipped, TimedOut, Unmet};
         for (outcomes, trouble, interrupted, expected) in [
             (vec![], false, None, exit::SUCCESS),
             (vec![Passed, Skipped], false, None, exit::SUCCESS),
@@ -277,6 +281,11 @@ mod tests {
             (vec![TimedOut], false, None, exit::FAILED),
             (vec![Passed], true, None, exit::FAILED),
             (vec![Failed, Errored], false, None, exit::INFRASTRUCTURE),
+            (vec![Failed, Unmet], false, None, exit::INFRASTRUCTURE),
+            (vec![Passed, Refused], false, None, exit::REFUSED),
+            (vec![Refused, Failed], false, None, exit::FAILED),
+            (vec![Refused], true, None, exit::FAILED),
+            (vec![Refused, Unmet], false, None, exit::INFRASTRUCTURE),
             (vec![Errored], true, Some(Interrupt::Int), exit::INTERRUPTED),
             (vec![Passed], false, Some(Interrupt::Term), exit::TERMINATED),
         ] {

@@ -3,6 +3,7 @@
 mod build;
 mod targets;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use charmtest_controller::JujuVersion;
 use crate::cli::{SelectArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::run::process;
+use crate::suite::SUITE_COMMAND;
 
 /// How long a test binary may take to describe itself.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(60);
@@ -26,9 +28,25 @@ pub(crate) struct Executable {
     pub(crate) target: String,
     /// The Juju that the embedded controller is to speak as for its tests, as the manifest says.
     pub(crate) juju_version: Option<JujuVersion>,
+    /// What it is made of.
+    pub(crate) origin: Origin,
     path: PathBuf,
+    /// The arguments before those that say what to run.
+    args: Vec<&'static str>,
     dir: PathBuf,
-    env: Vec<(&'static str, String)>,
+    env: Vec<(&'static str, OsString)>,
+}
+
+/// What a test binary is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// A test target of a package.
+    Target,
+    /// A suite that was made at run time.
+    Suite {
+        /// The command that runs again what failed.
+        again: String,
+    },
 }
 
 /// A test binary with the charm tests that were selected in it.
@@ -50,6 +68,30 @@ pub(crate) struct TestBinaries {
 }
 
 impl Executable {
+    /// Makes the binary of a suite: this program, told by `env` which suite. `package` and `target` stand for those of a test
+    /// target; the suite runs in the directory `dir`, and the command `again` runs again what failed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is not known where this program is.
+    pub(crate) fn of_suite(
+        (package, target): (&str, &str),
+        dir: &Path,
+        env: Vec<(&'static str, OsString)>,
+        again: String,
+    ) -> Result<Self> {
+        Ok(Self {
+            package: package.to_owned(),
+            target: target.to_owned(),
+            juju_version: None,
+            origin: Origin::Suite { again },
+            path: std::env::current_exe().map_err(Error::infrastructure)?,
+            args: vec!["charmtest", SUITE_COMMAND],
+            dir: dir.to_owned(),
+            env,
+        })
+    }
+
     /// Returns the name of the binary in reports, `package::target`.
     pub(crate) fn id(&self) -> String {
         format!("{}::{}", self.package, self.target)
@@ -64,6 +106,7 @@ impl Executable {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
+            .args(&self.args)
             .current_dir(&self.dir)
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
@@ -94,15 +137,13 @@ pub(crate) fn test_binaries(args: &TestsArgs) -> Result<TestBinaries> {
         };
         // What the user says at the moment wins over manifests.
         let unset = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
-        executable
-            .env
-            .extend(stores.into_iter().filter(|(name, _)| unset(name)));
-        if let Some(description) = describe(&executable, &args.select, &args.flags)? {
-            binaries.push(TestBinary {
-                executable,
-                description,
-            });
-        }
+        executable.env.extend(
+            stores
+                .into_iter()
+                .filter(|(name, _)| unset(name))
+                .map(|(name, value)| (name, value.into())),
+        );
+        binaries.extend(describe(executable, &args.select, &args.flags)?);
     }
     Ok(TestBinaries { binaries, known })
 }
@@ -129,14 +170,16 @@ impl From<build::Built<'_>> for Executable {
             package: package.name.to_string(),
             target: built.target,
             juju_version: None,
+            origin: Origin::Target,
             path: built.executable,
+            args: Vec::new(),
             dir: dir.into(),
             // Without these a test would see the variables of a cargo further out: `cargo charmtest` may itself be run by `cargo run`.
             env: vec![
-                ("CARGO_MANIFEST_DIR", dir.to_string()),
-                ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
-                ("CARGO_PKG_NAME", package.name.to_string()),
-                ("CARGO_PKG_VERSION", package.version.to_string()),
+                ("CARGO_MANIFEST_DIR", dir.as_str().into()),
+                ("CARGO_MANIFEST_PATH", package.manifest_path.as_str().into()),
+                ("CARGO_PKG_NAME", package.name.as_str().into()),
+                ("CARGO_PKG_VERSION", package.version.to_string().into()),
             ],
         }
     }
@@ -167,11 +210,15 @@ pub(crate) fn selection(select: &SelectArgs) -> Vec<String> {
 }
 
 /// Asks a binary which of its tests are selected; `None` when it holds no charm tests.
-fn describe(
-    executable: &Executable,
+///
+/// # Errors
+///
+/// Fails when it does not answer, or refuses what is asked.
+pub(crate) fn describe(
+    executable: Executable,
     select: &SelectArgs,
     flags: &RunFlags,
-) -> Result<Option<Description>> {
+) -> Result<Option<TestBinary>> {
     let mut command = executable.command();
     command
         .args(["--list", "--format", "terse"])
@@ -193,7 +240,11 @@ fn describe(
         let how = process::describe(output.status);
         return Err(fail(&format!("{how}: {complaint}").trim_end_matches(": ")));
     }
-    understand(&output.stdout).map_err(|why| fail(&why))
+    let description = understand(&output.stdout).map_err(|why| fail(&why))?;
+    Ok(description.map(|description| TestBinary {
+        executable,
+        description,
+    }))
 }
 
 /// Reads what a binary says of itself.

@@ -75,6 +75,13 @@ impl Context {
         self.progress.test()
     }
 
+    /// Adds a note to the test: reports show it if the test passes, as in `web/0 is blocked: needs a database`.
+    ///
+    /// It changes nothing about the outcome. The same note again is left out.
+    pub fn note(&self, note: impl Into<String>) {
+        self.progress.remark(note.into());
+    }
+
     /// Returns the directory of the package that the test belongs to.
     #[must_use]
     pub fn package_dir(&self) -> &Path {
@@ -130,6 +137,12 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("test", &self.test_name())
             .finish_non_exhaustive()
+    }
+}
+
+impl<'a> FromContext<'a> for &'a Context {
+    async fn from_context(cx: &'a Context) -> Result<Self> {
+        Ok(cx)
     }
 }
 

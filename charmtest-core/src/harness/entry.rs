@@ -41,8 +41,26 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Runs the charm tests of a target; [`charmtest::main!`](crate::main) calls it.
 #[must_use]
 pub fn main(package: &str, target: &str) -> ExitCode {
-    let code = match parse(env::args_os(), target) {
-        Ok(args) => run(&args, package, target),
+    main_with(env::args_os(), package, target, &Tests::Registered)
+}
+
+/// Where the tests come from.
+pub(super) enum Tests {
+    /// `#[charm_test]` registered them.
+    Registered,
+    /// The program made them.
+    Made(Vec<&'static TestEntry>),
+}
+
+/// Runs tests by a command line, the program's name first.
+pub(super) fn main_with(
+    arguments: impl Iterator<Item = OsString>,
+    package: &str,
+    target: &str,
+    tests: &Tests,
+) -> ExitCode {
+    let code = match parse(arguments, target) {
+        Ok(args) => run(&args, package, target, tests),
         Err(error) => {
             // Help goes to standard output, complaints to standard error; a closed pipe is no reason to panic.
             let _ = error.print();
@@ -93,14 +111,8 @@ fn command(target: &str) -> clap::Command {
     ignore_empty_variables(TestArgs::command()).bin_name(target)
 }
 
-fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
-    let entries: Vec<&'static TestEntry> = inventory::iter::<TestEntry>.into_iter().collect();
-    let mut plan = if args.bench {
-        Plan::new([], [], &Selection::default())
-    } else {
-        let modules = inventory::iter::<ModuleEntry>.into_iter();
-        Plan::new(entries.iter().copied(), modules, &selection(args))
-    };
+fn run(args: &TestArgs, package: &str, target: &str, tests: &Tests) -> u8 {
+    let mut plan = plan(args, tests);
     if let Err(text) = check_modules(&args.modules, &plan, target) {
         let _ = command(target).error(ErrorKind::InvalidValue, text).print();
         return exit::USAGE;
@@ -131,8 +143,7 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
             return exit::TEST_FAILED;
         }
     };
-    let file = entries.first().map_or("", |entry| entry.file);
-    let settings = settings(args, target, file);
+    let settings = settings(args, target, plan.a_source_file());
     let world = JujuWorld::new(backend_options(args), settings.clone());
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let record_dir = settings.record_dir.clone();
@@ -165,6 +176,24 @@ fn run(args: &TestArgs, package: &str, target: &str) -> u8 {
     runtime.shutdown_background();
     kill_all_commands();
     code
+}
+
+fn plan(args: &TestArgs, tests: &Tests) -> Plan {
+    if args.bench {
+        return Plan::new([], [], &Selection::default());
+    }
+    match tests {
+        Tests::Registered => {
+            let tests = inventory::iter::<TestEntry>.into_iter();
+            let modules = inventory::iter::<ModuleEntry>.into_iter();
+            Plan::new(tests, modules, &selection(args))
+        }
+        Tests::Made(tests) => {
+            let mut plan = Plan::new(tests.iter().copied(), [], &selection(args));
+            plan.in_order_of_tests();
+            plan
+        }
+    }
 }
 
 /// Runs the plan and reports on it; returns the exit code.

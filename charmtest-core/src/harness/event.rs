@@ -84,7 +84,7 @@ pub enum Event {
         outcome: Outcome,
         /// How long the test ran, set-up of its model and all attempts included.
         duration_ms: u64,
-        /// Why it did not pass: the error with its causes, or the reason why it did not run.
+        /// Why it did not pass: the error with its causes, or the reason why it did not run; of a test that passed, its note.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
         /// `FILE:LINE:COLUMN` of the failure.
@@ -192,13 +192,20 @@ pub enum Outcome {
     TimedOut,
     /// Something that it stands on could not be set up.
     Errored,
+    /// A policy does not let it run.
+    Refused,
+    /// What it requires of the machine is not there and cannot be had.
+    Unmet,
 }
 
 impl Outcome {
     /// Returns whether the test itself failed, or what it stands on did: what `--maxfail` counts.
     #[must_use]
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Failed | Self::TimedOut | Self::Errored)
+        matches!(
+            self,
+            Self::Failed | Self::TimedOut | Self::Errored | Self::Unmet
+        )
     }
 
     /// Returns whether a run with this outcome can still succeed.

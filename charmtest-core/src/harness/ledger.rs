@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     prebuilt: BTreeSet<String>,
     unsuccessful: usize,
     flaky: Vec<String>,
+    /// What tests that passed remarked.
+    notes: Vec<String>,
     started: BTreeSet<String>,
     /// The tests that have ended, with what became of them and how long they took.
     finished: Vec<(String, Outcome, Duration)>,
@@ -90,6 +92,9 @@ impl Ledger {
                 self.unsuccessful += usize::from(!Outcome::is_success(*outcome));
                 let took = Duration::from_millis(*duration_ms);
                 self.finished.push((test.clone(), *outcome, took));
+                if let (Outcome::Passed, Some(note)) = (outcome, message) {
+                    self.notes.push(format!("note: {test}: {note}"));
+                }
                 if *outcome == Outcome::Flaky {
                     let how = message.as_deref().unwrap_or_default();
                     self.flaky.push(format!("warning: {test} is flaky: {how}"));
@@ -149,7 +154,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Returns the lines about flaky tests, and about models and clouds that are still there with the commands that remove them.
+    /// Returns the lines about notes, about flaky tests, and about models and clouds that are still there with the commands that remove them.
     pub(super) fn closing_lines(&self) -> Vec<String> {
         let juju = self.juju.unwrap_or("juju");
         let kept = self
@@ -170,8 +175,12 @@ impl Ledger {
                 cloud.name, cloud.why
             )
         });
-        let flaky = self.flaky.iter().cloned();
-        let told = flaky.chain(kept).chain(left).chain(standing).chain(clouds);
+        let remarks = self.notes.iter().chain(&self.flaky).cloned();
+        let told = remarks
+            .chain(kept)
+            .chain(left)
+            .chain(standing)
+            .chain(clouds);
         let told = told.chain(self.fixtures.iter().cloned());
         told.chain(self.advice()).collect()
     }

@@ -4,7 +4,7 @@
 //! everything that happens as an [`Event`] to one sink. Reports and the exit code are made from these events only.
 //!
 //! Public are the pieces that a program which starts test binaries shares with them: [`RunFlags`], [`Description`] and
-//! [`Event`].
+//! [`Event`]; and [`Suite`], for a program that makes tests itself.
 
 mod args;
 mod context;
@@ -40,6 +40,7 @@ mod run_flags;
 mod run_state;
 mod schedule;
 mod signals;
+mod suite;
 mod test_thread;
 mod unknown_words;
 mod utc;
@@ -79,6 +80,9 @@ pub use profile::{OptionKind, PROFILE_FILE, Profile, ProfileOption, profile_opti
 pub use rerun::NOTHING_FAILED;
 pub use run_flags::{BackendArg, RunFlags, parse_program};
 pub use run_state::enough_failures;
+pub use suite::{Suite, SuiteTest, run_suite};
 pub use unknown_words::{Known, UnknownWords};
 pub(crate) use utc::Utc;
 pub use words::{Words, WordsError};
+
+pub use crate::registry::BoxFuture;

@@ -66,6 +66,21 @@ fn lacks_a_parameter(_: &Context) -> BoxFuture<'_> {
     Box::pin(async { Err(crate::Failure::setup("no charm")) })
 }
 
+fn refuses(_: &Context) -> BoxFuture<'_> {
+    Box::pin(async { Err(crate::Failure::refused("nobody reviewed it")) })
+}
+
+fn lacks_a_package(_: &Context) -> BoxFuture<'_> {
+    Box::pin(async { Err(crate::Failure::unmet("apt install jq")) })
+}
+
+fn remarks(cx: &Context) -> BoxFuture<'_> {
+    cx.note("web/0 is blocked");
+    cx.note("web/0 is blocked");
+    cx.note("no storage");
+    Box::pin(async { Ok(()) })
+}
+
 fn panics(_: &Context) -> BoxFuture<'_> {
     Box::pin(async { panic!("no leader") })
 }
@@ -137,6 +152,30 @@ fn the_abort_table() {
             "errored: no charm",
             PASSED,
             101,
+        ),
+        (
+            "a policy does not let a marked test run",
+            refuses,
+            abort_on_fail(plain),
+            "refused: nobody reviewed it",
+            ABORTED,
+            101,
+        ),
+        (
+            "the machine lacks what a test requires, which is expected to fail",
+            lacks_a_package,
+            EXPECTED,
+            "unmet: apt install jq",
+            PASSED,
+            101,
+        ),
+        (
+            "a test passes with notes",
+            remarks,
+            plain,
+            "passed: web/0 is blocked; no storage",
+            PASSED,
+            0,
         ),
         (
             "a marked test is skipped",

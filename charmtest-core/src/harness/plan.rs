@@ -173,6 +173,18 @@ impl Plan {
         self.modules.iter().flat_map(|module| &module.tests)
     }
 
+    /// Puts the modules in the order in which their first tests have to run, for tests that all have an order.
+    pub(super) fn in_order_of_tests(&mut self) {
+        let first = |module: &PlannedModule| module.tests.iter().map(|test| test.entry.order).min();
+        self.modules.sort_by_key(first);
+    }
+
+    /// Returns a source file of the tests as the compiler names it; empty if they come of none.
+    pub(super) fn a_source_file(&self) -> &'static str {
+        let in_source = self.tests().find(|test| test.entry.line > 0);
+        in_source.map_or("", |test| test.entry.file)
+    }
+
     /// Leaves out the tests that are not in `names`.
     pub(super) fn keep_only(&mut self, names: &BTreeSet<String>) {
         let tests = self.modules.iter_mut().flat_map(|module| &mut module.tests);
@@ -405,7 +417,7 @@ pub(super) mod tests {
         package: "web",
         order: None,
         marks: Marks::NONE,
-        run: |_| Box::pin(async { Ok(()) }),
+        run: &|_| Box::pin(async { Ok(()) }),
     };
 
     const RELATIONS: TestEntry = TestEntry {

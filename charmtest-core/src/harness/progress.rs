@@ -18,6 +18,8 @@ pub(super) struct Progress {
     started_at: SystemTime,
     clock: watch::Sender<Clock>,
     last_note: Mutex<Option<String>>,
+    /// What the test remarked.
+    remarks: Mutex<Vec<String>>,
 }
 
 /// How the time limit of a test stands.
@@ -51,6 +53,7 @@ impl Progress {
             started_at: SystemTime::now(),
             clock: watch::Sender::new(clock),
             last_note: Mutex::new(None),
+            remarks: Mutex::default(),
         }
     }
 
@@ -134,6 +137,20 @@ impl Progress {
                 None
             }
         }
+    }
+
+    /// Keeps a remark of the test.
+    pub(super) fn remark(&self, remark: String) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+
+    /// Returns all that the test remarked, in one text.
+    pub(super) fn remarks(&self) -> Option<String> {
+        let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        (!remarks.is_empty()).then(|| remarks.join("; "))
     }
 
     /// Returns what the test was last seen doing.

@@ -205,6 +205,9 @@ impl<'a> ModuleRun<'a> {
         let took = progress.elapsed();
         let signal = self.run.interrupt.get();
         let mut verdict = judge(&end, limit, progress.last_seen(), signal, treatment.xfail);
+        if verdict.outcome == Outcome::Passed {
+            verdict.message = progress.remarks();
+        }
         if verdict.needs_evidence() {
             let attempt = (treatment.retries > 0).then_some(attempt);
             verdict.evidence = self.capture(&progress, &verdict, attempt).await;
@@ -214,8 +217,7 @@ impl<'a> ModuleRun<'a> {
             *message = juju.transcript().masker().mask(message);
         }
         if verdict.location.is_none() && !verdict.outcome.is_success() {
-            let entry = test.entry;
-            verdict.location = Some(format!("{}:{}:{}", entry.file, entry.line, entry.column));
+            verdict.location = Some(test.entry.place());
         }
         fixtures::tear_down(&fixtures, self.run, &format!("test `{}`", test.name)).await;
         (end, verdict, took)
@@ -295,14 +297,14 @@ impl<'a> ModuleRun<'a> {
     }
 }
 
-/// Returns `<records>/<module>/<test>`, with one directory per part of the module's path. The name of a case may hold what
-/// cannot be in the name of a directory.
+/// Returns `<records>/<module>/<test>`, with one directory per part of the module's path. The name of a case, or of
+/// a suite's module, may hold what cannot be in the name of a directory.
 fn evidence_directory(records: &Path, test: &str) -> PathBuf {
     let (module, name) = test.rsplit_once("::").unwrap_or((ROOT, test));
-    module
-        .split("::")
-        .fold(records.to_owned(), |path, part| path.join(part))
-        .join(name.replace('%', "%25").replace('/', "%2F"))
+    let parts = module.split("::").chain([name]);
+    parts.fold(records.to_owned(), |path, part| {
+        path.join(part.replace('%', "%25").replace('/', "%2F"))
+    })
 }
 
 #[cfg(test)]
@@ -315,6 +317,10 @@ mod tests {
             ("deploy", "r/crate/deploy"),
             ("relations::sub::deploy", "r/relations/sub/deploy"),
             ("relations::scale[one]", "r/relations/scale[one]"),
+            (
+                "web@24.04/main::10-basic.test",
+                "r/web@24.04%2Fmain/10-basic.test",
+            ),
             ("scale[14/edge]", "r/crate/scale[14%2Fedge]"),
             ("scale[14%2Fedge]", "r/crate/scale[14%252Fedge]"),
         ] {

@@ -10,6 +10,8 @@
 //! | a fixture it asked for says `skip(..)`, `xfail(..)`, `abort(..)` | as if the test said so | as if the test said so |
 //! | the module's model could not be made | errored | always: nothing in the module has a model |
 //! | `abort(..)` | failed; xfailed under `xfail` | always |
+//! | `Failure::refused(..)` | refused | with `abort_on_fail` |
+//! | `Failure::unmet(..)` | unmet | with `abort_on_fail` |
 //! | `skip(..)`, `#[ignore]`, `--no-deploy` | skipped | never |
 //! | failed as `xfail` says, or `xfail(..)` | xfailed | with `abort_on_xfail` |
 //! | passed in spite of `xfail` | xpassed | never: it passed |
@@ -220,6 +222,8 @@ fn failed(failure: &Failure) -> Verdict {
         FailureKind::Skipped => Outcome::Skipped,
         FailureKind::Xfailed => Outcome::Xfailed,
         FailureKind::Errored => Outcome::Errored,
+        FailureKind::Refused => Outcome::Refused,
+        FailureKind::Unmet => Outcome::Unmet,
     };
     // The place of a set-up error is in the harness, which tells nobody anything.
     let location = failure.location().filter(|_| outcome == Outcome::Failed);

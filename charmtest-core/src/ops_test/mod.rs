@@ -37,8 +37,8 @@ pub use build::{
     BuildAll, BuildCharm, BuildCharms, BuildError, BuiltBase, BuiltCharm, CharmPath, Verbosity,
 };
 pub use charm_resources::{
-    BuildResources, CharmInfo, CharmResource, DownloadResources, FileResource, ResourceError,
-    ResourceKind,
+    BuildResources, CharmEndpoint, CharmInfo, CharmOption, CharmResource, DownloadResources,
+    EndpointRole, EndpointScope, FileResource, OptionType, ResourceError, ResourceKind,
 };
 pub use cloud::{AddK8s, ForgetCloud};
 pub use config::ConfigValue;

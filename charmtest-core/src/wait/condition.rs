@@ -54,6 +54,12 @@ impl<'a> Wait<'a> {
         self
     }
 
+    /// Takes the time limit away: that of the test is the only one.
+    pub(crate) fn without_limit(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
     /// Sets how long to pause between two statuses; 1 second without it, on the embedded controller a few milliseconds.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.every = Every::Pause(delay);

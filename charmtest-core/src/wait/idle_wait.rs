@@ -78,6 +78,12 @@ impl WaitForIdle {
         self
     }
 
+    /// Takes the time limit away: that of the test is the only one.
+    pub(crate) fn without_limit(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
     /// Sets how long each unit has to be idle without interruption; 15 seconds without it, 30 milliseconds on the embedded
     /// controller.
     pub fn idle_period(mut self, period: Duration) -> Self {

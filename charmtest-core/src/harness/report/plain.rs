@@ -194,7 +194,11 @@ fn verdict(event: &Event, is_blamed: impl Fn(&str) -> bool) -> Option<Verdict> {
     Some(match outcome {
         // A flaky test is named again at the end of the run.
         Outcome::Passed | Outcome::Flaky => Ok(Completion::Completed),
-        Outcome::Failed | Outcome::TimedOut | Outcome::Errored => Err(failed()),
+        Outcome::Failed
+        | Outcome::TimedOut
+        | Outcome::Errored
+        | Outcome::Refused
+        | Outcome::Unmet => Err(failed()),
         // An aborted test without a failed test as its cause is the one that was running when the run was interrupted, or
         // comes after one that failed as expected: shown as a failure, so that nobody reads "test result: ok".
         Outcome::Aborted if !cause.as_deref().is_some_and(is_blamed) => Err(failed()),

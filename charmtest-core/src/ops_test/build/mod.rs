@@ -361,6 +361,30 @@ impl BuildCharms {
 awaitable!(BuildCharms => Result<BTreeMap<String, PathBuf>, BuildError>);
 
 impl OpsTest {
+    /// Packs a charm that the harness wrote, beside its directory: no option of the run says anything about it.
+    pub(crate) async fn pack_plain(&self, directory: &Path) -> Result<PathBuf, BuildError> {
+        let program = Program::need(self.parts(), "pack a charm")?;
+        let to = directory.with_extension("packed");
+        let call = program
+            .call(["pack"])
+            .arg(directory)
+            .arg("--output-dir")
+            .arg(&to)
+            .args(["--format", "json"]);
+        let packed: Packed =
+            answer(call, "what was packed")
+                .await
+                .map_err(|error| BuildError::Failed {
+                    directory: directory.to_owned(),
+                    error: Box::new(error),
+                })?;
+        let mut charms = packed.charms.into_iter();
+        charms.next().map(|charm| charm.path).ok_or_else(|| {
+            let directory = directory.to_owned();
+            BuildError::NoDirectory { directory }
+        })
+    }
+
     /// Packs the charm in a directory, relative to the package's, and returns the `.charm` file, a copy in
     /// [`tmp_path`](OpsTest::tmp_path)`/charms`.
     ///

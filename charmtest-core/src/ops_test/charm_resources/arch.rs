@@ -106,6 +106,9 @@ mod tests {
                 subordinate: false,
                 bases: Vec::new(),
                 resources: names.iter().map(resource).collect(),
+                kubernetes: false,
+                endpoints: Vec::new(),
+                config: BTreeMap::new(),
             };
             let files = file_resources(&charm);
             let mut names = names.to_vec();

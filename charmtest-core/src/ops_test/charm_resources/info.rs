@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a charm says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct CharmInfo {
     /// Its name.
@@ -22,6 +22,78 @@ pub struct CharmInfo {
     pub bases: Vec<BuiltBase>,
     /// Its resources by name.
     pub resources: BTreeMap<String, CharmResource>,
+    /// Whether it is for Kubernetes: it has containers, or says so otherwise.
+    pub kubernetes: bool,
+    /// Its endpoints, those of peers included; not `juju-info`, which every charm provides.
+    pub endpoints: Vec<CharmEndpoint>,
+    /// Its options by name.
+    pub config: BTreeMap<String, CharmOption>,
+}
+
+/// An endpoint of a charm.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct CharmEndpoint {
+    /// Its name.
+    pub name: String,
+    /// Its role in a relation.
+    pub role: EndpointRole,
+    /// The interface that both ends must have.
+    pub interface: String,
+    /// Between which units a relation is.
+    pub scope: EndpointScope,
+    /// Whether the charm says that it can do without a relation there.
+    pub optional: bool,
+}
+
+/// The role of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndpointRole {
+    /// Under `provides`.
+    Provider,
+    /// Under `requires`.
+    Requirer,
+    /// Under `peers`.
+    Peer,
+}
+
+/// Between which units a relation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndpointScope {
+    /// All of both applications.
+    Global,
+    /// A principal and the subordinate on its machine.
+    Container,
+}
+
+/// An option of a charm.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct CharmOption {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: OptionType,
+    /// The value when none is set.
+    #[serde(default)]
+    pub default: Option<serde_json::Value>,
+}
+
+/// The type of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptionType {
+    /// Any text.
+    String,
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
+    /// True or false.
+    Boolean,
+    /// The URI of a user secret (Juju 3.4 and later).
+    Secret,
 }
 
 /// A resource that a charm wants.

@@ -14,7 +14,10 @@ use std::sync::Arc;
 pub use arch::FileResource;
 pub use download::DownloadResources;
 pub use error::ResourceError;
-pub use info::{CharmInfo, CharmResource, ResourceKind};
+pub use info::{
+    CharmEndpoint, CharmInfo, CharmOption, CharmResource, EndpointRole, EndpointScope, OptionType,
+    ResourceKind,
+};
 pub use script::BuildResources;
 
 impl OpsTest {

@@ -1,0 +1,47 @@
+//! `cargo charmtest generic`: the generic tests of charms.
+
+use std::path::PathBuf;
+
+use charmtest::generic::Generic;
+use charmtest::juju::quote;
+
+use crate::cli::{GenericArgs, GenericSelectArgs};
+use crate::error::Result;
+use crate::suite::{self, SuiteFile};
+
+/// Runs the generic tests of the charms and returns the exit code.
+///
+/// # Errors
+///
+/// Fails when a charm cannot be read, and as running a suite does.
+pub(crate) fn main(args: GenericArgs) -> Result<u8> {
+    let mut charms = suite::charms(&args.charms)?;
+    for charm in &mut charms {
+        charm.generic = ids(&args.generic);
+        charm.require = args.generic.require;
+    }
+    let command = command(&args.charms, &args.generic);
+    let suite = SuiteFile::new("generic", charms);
+    Ok(suite::run(&suite, args.suite, &command)?.code)
+}
+
+/// Returns the generic tests that are asked for, in the order in which they run.
+fn ids(args: &GenericSelectArgs) -> Vec<Generic> {
+    let all = Generic::ALL.into_iter();
+    all.filter(|id| args.ids.is_empty() || args.ids.contains(id))
+        .collect()
+}
+
+/// Returns the command for the user's shell.
+fn command(charms: &[PathBuf], args: &GenericSelectArgs) -> String {
+    let mut words = vec!["cargo charmtest generic".to_owned()];
+    words.extend(charms.iter().map(quote));
+    if !args.ids.is_empty() {
+        let ids: Vec<&str> = args.ids.iter().map(|id| id.id()).collect();
+        words.extend(["--generic".to_owned(), ids.join(",")]);
+    }
+    if args.require != Default::default() {
+        words.extend(["--require".to_owned(), args.require.to_string()]);
+    }
+    words.join(" ")
+}

@@ -1,0 +1,87 @@
+//! What a suite holds, as one process tells another.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use charmtest::generic::{Generic, Require};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The version of the file that this program writes and reads.
+const SUITE_VERSION: u32 = 1;
+
+/// A suite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuiteFile {
+    /// The version of this form: [`SUITE_VERSION`].
+    pub(crate) charmtest: u32,
+    /// What stands for the name of a test target: `generic`, `scripts`. What failed last is kept for each.
+    pub(crate) name: String,
+    /// The charms, in the order in which they are tested.
+    pub(crate) charms: Vec<SuiteCharm>,
+}
+
+/// A charm of a suite with its tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuiteCharm {
+    /// The module of its tests, which no other charm of the suite has: the charm's name, and more where that is not enough.
+    pub(crate) module: String,
+    /// The charm: a `.charm` file, or a directory that is packed first. Absolute.
+    pub(crate) path: PathBuf,
+    /// An earlier artefact of the charm, which was good; the `upgrade` test begins with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<PathBuf>,
+    /// Other charms that fit its endpoints; the `relate` test uses stand-ins for the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) partners: Vec<PathBuf>,
+    /// Its generic tests, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) generic: Vec<Generic>,
+    /// What units must come to in its generic tests.
+    #[serde(default)]
+    pub(crate) require: Require,
+}
+
+impl SuiteFile {
+    /// Makes a suite of `charms`; `name` stands for the name of a test target.
+    pub(crate) fn new(name: &str, charms: Vec<SuiteCharm>) -> Self {
+        Self {
+            charmtest: SUITE_VERSION,
+            name: name.to_owned(),
+            charms,
+        }
+    }
+
+    /// Writes the suite to `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(Error::infrastructure)?;
+        fs::write(path, text).map_err(|error| {
+            Error::infrastructure(format!("cannot write {}: {error}", path.display()))
+        })
+    }
+
+    /// Reads the suite in `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read or has another version.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let fail = |why: &dyn std::fmt::Display| {
+            Error::infrastructure(format!("cannot read the suite {}: {why}", path.display()))
+        };
+        let text = fs::read_to_string(path).map_err(|error| fail(&error))?;
+        let suite: Self = serde_json::from_str(&text).map_err(|error| fail(&error))?;
+        if suite.charmtest != SUITE_VERSION {
+            let version = suite.charmtest;
+            return Err(fail(&format!("it has form {version}, not {SUITE_VERSION}")));
+        }
+        Ok(suite)
+    }
+}

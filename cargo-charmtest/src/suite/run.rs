@@ -1,0 +1,109 @@
+//! Running a suite: what commands such as `generic` have in common.
+
+use std::ffi::OsString;
+
+use charmtest::harness::{Known, Outcome, RunFlags};
+
+use super::SUITE_VARIABLE;
+use super::file::SuiteFile;
+use crate::cli::{SelectArgs, SuiteArgs};
+use crate::error::{Error, Kind, Result};
+use crate::report::{choose_color, print, say};
+use crate::run::again::{self, Again};
+use crate::run::module::ModulePlan;
+use crate::run::session::{Finished, Session};
+use crate::workspace::{self, Executable, TestBinaries};
+
+/// What stands for the package in the description of a suite.
+pub(super) const PACKAGE: &str = "charms";
+
+/// Runs a suite and reports on it; `command` is what the user would type to run it again.
+///
+/// # Errors
+///
+/// Fails on options that make no sense for a suite, when no test is selected, and as [`Session::run`] does.
+pub(crate) fn run(suite: &SuiteFile, mut args: SuiteArgs, command: &str) -> Result<Finished> {
+    choose_color(args.color);
+    check(&args.flags)?;
+    let warnings = args.flags.settle(None);
+    for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
+        say(&format!("warning: {warning}"));
+    }
+    let again = Again::take(&mut args.flags);
+    let directory = tempfile::Builder::new().prefix("charmtest-").tempdir();
+    let directory = directory.map_err(|error| {
+        Error::infrastructure(format!("no temporary directory for the suite: {error}"))
+    })?;
+    let file = directory.path().join("suite.json");
+    suite.write(&file)?;
+    let here = std::env::current_dir().map_err(Error::infrastructure)?;
+    let variables = vec![(SUITE_VARIABLE, OsString::from(file))];
+    let names = (PACKAGE, suite.name.as_str());
+    let binary = Executable::of_suite(names, &here, variables, format!("{command} --lf"))?;
+    let binary = workspace::describe(binary, &SelectArgs::default(), &args.flags)?;
+    let found = TestBinaries {
+        binaries: binary.into_iter().collect(),
+        known: Known::All,
+    };
+    for warning in workspace::unknown_words(&args.flags, &found) {
+        say(&format!("warning: {warning}"));
+    }
+    let mut plan: Vec<ModulePlan> = found
+        .binaries
+        .into_iter()
+        .flat_map(ModulePlan::one_per_test)
+        .collect();
+    if plan.is_empty() {
+        return Err(
+            Error::new(Kind::NothingSelected, "no test matches").hint(format!(
+                "`{command} --list` without -k and -m shows all of them"
+            )),
+        );
+    }
+    if let Some(again) = again {
+        for note in again::apply(&mut plan, again) {
+            say(&format!("warning: {note}"));
+        }
+    }
+    if args.list {
+        for test in plan.iter().flat_map(|module| &module.module.tests) {
+            print(&format!("{}\n", test.name));
+        }
+        let (code, tests) = (charmtest::exit::SUCCESS, Vec::new());
+        return Ok(Finished { code, tests });
+    }
+    let session = Session {
+        plan,
+        flags: args.flags,
+        selection: Vec::new(),
+        no_capture: args.no_capture,
+        quiet: args.quiet,
+        build: Vec::new(),
+    };
+    let mut finished = session.run()?;
+    let skipped = finished
+        .tests
+        .iter()
+        .any(|test| test.outcome == Outcome::Skipped);
+    if args.fail_on_skip && skipped && finished.code == charmtest::exit::SUCCESS {
+        say("warning: tests were skipped, which fails the run (--fail-on-skip)");
+        finished.code = charmtest::exit::FAILED;
+    }
+    Ok(finished)
+}
+
+/// Refuses options that a suite cannot keep to, and warns of those without an effect.
+fn check(flags: &RunFlags) -> Result<()> {
+    if let Some(model) = &flags.model {
+        let text =
+            format!("--model {model} names one model, and each of these tests has a fresh one");
+        let hint = "--controller NAME says where they are made, --keep-models keeps them";
+        return Err(Error::new(Kind::Usage, text).hint(hint));
+    }
+    if flags.model_alias.is_some() {
+        say(
+            "warning: --model-alias has no effect: none of these tests asks for a model by its name",
+        );
+    }
+    Ok(())
+}
