@@ -45,7 +45,7 @@ pub fn parse_value(file: &str, text: &str) -> Result<serde_json::Value, FileErro
 /// # Errors
 ///
 /// Names line and column when the text is not YAML or a document has another shape than `T`.
-pub(crate) fn parse_documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, FileError> {
+pub fn parse_documents<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, FileError> {
     serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| describe("", &error))
 }
 

@@ -1,0 +1,180 @@
+//! What a bare charm name stands for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The charms that a script can name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Charms {
+    /// The name and the artefact of the charm under test.
+    pub under_test: Option<(String, PathBuf)>,
+    /// Artefacts of the other charms of the run by name.
+    pub collection: BTreeMap<String, PathBuf>,
+    /// What the user says that names stand for: an absolute path, or `ch:NAME`.
+    pub chosen: BTreeMap<String, String>,
+    /// Whether the embedded controller has charm stores of its own, which it asks for a name.
+    pub has_stores: bool,
+    /// Whether a name may come from Charmhub; the revision that was deployed is in the transcript.
+    pub allow_store: bool,
+    /// The last versions that passed their tests, by name.
+    pub previous: BTreeMap<String, PathBuf>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// A charm of this machine.
+    Artefact(PathBuf),
+    /// Another reference, such as `ch:mysql`.
+    Reference(String),
+    /// The name as it is: a charm store knows it.
+    Store,
+    /// Nothing; the text says what was tried.
+    Unknown(String),
+}
+
+/// Says whether a word is a bare charm name, that is, one to resolve: `ch:x`, `./x`, `/x` and `x.charm` are none.
+#[must_use]
+pub fn is_bare(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// Says whether a word is a path, as Juju takes it: it begins with a dot or a slash, or ends like a file of a charm or bundle.
+#[must_use]
+pub fn is_path(word: &str) -> bool {
+    let word = word.strip_prefix("local:").unwrap_or(word);
+    word.starts_with(['.', '/'])
+        || (!word.contains(':')
+            && [".charm", ".yaml", ".yml", ".zip"]
+                .iter()
+                .any(|end| word.ends_with(end)))
+}
+
+impl Charms {
+    /// Says what a bare name stands for: the charm under test, else another charm of the run, else what the user chose, else a charm of a store.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> Resolved {
+        match &self.under_test {
+            Some((own, path)) if own == name => return Resolved::Artefact(path.clone()),
+            _ => {}
+        }
+        if let Some(path) = self.collection.get(name) {
+            return Resolved::Artefact(path.clone());
+        }
+        match self.chosen.get(name) {
+            Some(reference) if reference.starts_with('/') => {
+                return Resolved::Artefact(PathBuf::from(reference));
+            }
+            Some(reference) => return Resolved::Reference(reference.clone()),
+            None => {}
+        }
+        if self.has_stores || self.allow_store {
+            return Resolved::Store;
+        }
+        let own = match &self.under_test {
+            Some((own, _)) => format!("the charm under test ({own})"),
+            None => "the charm under test (none)".to_owned(),
+        };
+        Resolved::Unknown(format!(
+            "charm {name:?} not found: tried {own}, {}, {}; charm stores are not asked (no `allow-store: true` in tests/tests.yaml)",
+            list("the charms of this run", self.collection.keys()),
+            list(
+                "`resolve` in tests/tests.yaml and --charm",
+                self.chosen.keys()
+            ),
+        ))
+    }
+}
+
+fn list<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    match names.as_slice() {
+        [] => format!("{what} (none)"),
+        names => format!("{what} ({})", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_names_are_told_from_the_rest() {
+        for name in ["wiki", "a", "my-charm2"] {
+            assert!(is_bare(name), "{name}");
+            assert!(!is_path(name), "{name}");
+        }
+        for word in [
+            "ch:wiki",
+            "./wiki",
+            "/wiki",
+            "wiki.charm",
+            "Wiki",
+            "cs:~me/precise/wiki",
+            "",
+            "2a",
+            "wiki_x",
+        ] {
+            assert!(!is_bare(word), "{word}");
+        }
+        for word in [
+            "./wiki",
+            "/wiki",
+            "wiki.charm",
+            "..",
+            "bundle.yaml",
+            "local:./x",
+        ] {
+            assert!(is_path(word), "{word}");
+        }
+        assert!(!is_path("ch:amd64/wiki.charm"));
+    }
+
+    #[test]
+    fn the_nearest_meaning_of_a_name_counts() {
+        let path = |name: &str| PathBuf::from("/c").join(name);
+        let map = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| ((*name).to_owned(), path(name)))
+                .collect()
+        };
+        let mut charms = Charms {
+            under_test: Some(("wiki".into(), path("own"))),
+            collection: map(&["wiki", "mysql"]),
+            chosen: BTreeMap::from([
+                ("wiki".into(), "/x".into()),
+                ("mysql".into(), "/x".into()),
+                ("redis".into(), "/x".into()),
+                ("memcached".into(), "ch:memcached".into()),
+            ]),
+            ..Charms::default()
+        };
+        for (name, expected) in [
+            ("wiki", Resolved::Artefact(path("own"))),
+            ("mysql", Resolved::Artefact(path("mysql"))),
+            ("redis", Resolved::Artefact("/x".into())),
+            ("memcached", Resolved::Reference("ch:memcached".into())),
+        ] {
+            assert_eq!(charms.resolve(name), expected, "{name}");
+        }
+        let Resolved::Unknown(text) = charms.resolve("nginx") else {
+            panic!("resolved");
+        };
+        for part in [
+            "\"nginx\"",
+            "(wiki)",
+            "(mysql, wiki)",
+            "(memcached, mysql, redis, wiki)",
+            "allow-store",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        charms.allow_store = true;
+        assert_eq!(charms.resolve("nginx"), Resolved::Store);
+        assert_eq!(charms.resolve("wiki"), Resolved::Artefact(path("own")));
+    }
+}

@@ -1,0 +1,163 @@
+//! Which scripts a charm has.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use glob::{MatchOptions, Pattern};
+
+/// The pattern of scripts when `tests.yaml` names none.
+pub const DEFAULT_PATTERN: &str = "*.test";
+
+/// The scripts of a charm, and what looks like one and is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// Names of files in `tests/`, in the order of their bytes.
+    pub scripts: Vec<String>,
+    /// What a reader of the result should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Finds the executable files directly in `tests/` of a charm's directory whose name matches `pattern`, in the order of their bytes.
+///
+/// Hidden files are none, and neither is what lies in directories below. A file that matches [`DEFAULT_PATTERN`] and cannot be run is
+/// a warning. With another pattern, which may match helpers too, only executables count and what is not executable is left out silently:
+/// that is how suites for the later systems tell helpers from tests. `tests.yaml` and `requirements.yaml` are never scripts.
+///
+/// # Errors
+///
+/// Fails when `tests/` is there and cannot be read. Without `tests/` there are no scripts.
+pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
+    let directory = charm.join("tests");
+    let entries = match fs::read_dir(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Discovery::default()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry?.file_name());
+    }
+    names.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+
+    let mut found = Discovery::default();
+    let strict = pattern.as_str() == DEFAULT_PATTERN;
+    for name in names {
+        let shown = name.to_string_lossy().into_owned();
+        let matches = pattern.matches_with(&shown, MATCHING);
+        if !matches || ["tests.yaml", "requirements.yaml"].contains(&shown.as_str()) {
+            continue;
+        }
+        let Some(name) = name.to_str() else {
+            let why = "is not run: its name is not UTF-8";
+            found.warnings.push(format!("tests/{shown} {why}"));
+            continue;
+        };
+        let why = match fs::metadata(directory.join(name)) {
+            Ok(file) if file.is_dir() => (strict, "is not run: it is a directory"),
+            Ok(file) if !file.is_file() => (true, "is not run: it is no regular file"),
+            Ok(file) if file.permissions().mode() & 0o111 == 0 => {
+                (strict, "is not run: it is not executable (chmod +x)")
+            }
+            Ok(_) => {
+                found.scripts.push(name.to_owned());
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (true, "is not run: it is a symlink to nothing")
+            }
+            Err(_) => (true, "is not run: it cannot be looked at"),
+        };
+        if let (true, why) = why {
+            found.warnings.push(format!("tests/{name} {why}"));
+        }
+    }
+    if !strict && found.scripts.is_empty() {
+        found.warnings.push(format!(
+            "tests/tests.yaml: `tests: {pattern}` matches no executable file in tests/"
+        ));
+    }
+    Ok(found)
+}
+
+/// `*` matches no dot at the beginning: hidden files are none.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn charm(files: &[(&str, u32)]) -> tempfile::TempDir {
+        let charm = tempfile::tempdir().unwrap();
+        for (name, mode) in files {
+            let path = charm.path().join("tests").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+        }
+        charm
+    }
+
+    fn found(charm: &Path, pattern: &str) -> Discovery {
+        discover(charm, &Pattern::new(pattern).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn scripts_are_executables_of_the_top_level_in_the_order_of_bytes() {
+        let charm = charm(&[
+            ("a.test", 0o755),
+            ("10.test", 0o755),
+            ("9.test", 0o700),
+            ("A.test", 0o755),
+            ("x.test", 0o644),
+            ("sub/y.test", 0o755),
+            (".hidden.test", 0o755),
+            ("helper", 0o755),
+            ("tests.yaml", 0o755),
+            ("dir.test/file", 0o644),
+        ]);
+        let tests = charm.path().join("tests");
+        symlink("nothing", tests.join("b.test")).unwrap();
+        symlink("helper", tests.join("c.test")).unwrap();
+        let all = found(charm.path(), DEFAULT_PATTERN);
+        assert_eq!(
+            all.scripts,
+            ["10.test", "9.test", "A.test", "a.test", "c.test"]
+        );
+        assert_eq!(
+            all.warnings,
+            [
+                "tests/b.test is not run: it is a symlink to nothing",
+                "tests/dir.test is not run: it is a directory",
+                "tests/x.test is not run: it is not executable (chmod +x)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pattern_of_ones_own_takes_executables_only() {
+        let charm = charm(&[
+            ("10-deploy", 0o755),
+            ("lib.py", 0o644),
+            ("tests.yaml", 0o755),
+        ]);
+        let all = found(charm.path(), "*");
+        assert_eq!(all.scripts, ["10-deploy"]);
+        assert!(all.warnings.is_empty());
+        let none = found(charm.path(), "*.py");
+        assert!(none.warnings[0].contains("`tests: *.py` matches no executable file"));
+    }
+
+    #[test]
+    fn a_charm_without_tests_has_no_scripts() {
+        let charm = tempfile::tempdir().unwrap();
+        assert_eq!(found(charm.path(), DEFAULT_PATTERN), Discovery::default());
+    }
+}

@@ -1,0 +1,406 @@
+//! Runs one script: everything put together.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::artifacts;
+use crate::broker::{Broker, BrokerOptions, Charms, Models, Program};
+use crate::client::CLIENT_ARGUMENT;
+use crate::copy::copy_charm;
+use crate::environment::{Facts, Places, link_tools, testbed, variables};
+use crate::process::{sweep, wait_group};
+use crate::settings::{Cwd, Settings};
+use crate::verdict::{End, Verdict, reason, verdict};
+
+/// How much of a script's output is kept in memory, from its end.
+const TAIL: u64 = 256 << 10;
+
+/// Turns a shell command into one in a sandbox: gets the program with its arguments, the variables and the places of the script.
+pub type Enter<'a> = &'a (
+        dyn Fn(&[OsString], &BTreeMap<OsString, OsString>, &Places, &Path) -> io::Result<Command>
+            + Sync
+    );
+
+/// One script and what it runs with.
+pub struct ScriptRun<'a> {
+    /// The charm's directory, which is copied.
+    pub charm: &'a Path,
+    /// The script's name in `tests/`.
+    pub script: &'a str,
+    /// What `tests/tests.yaml` says.
+    pub settings: &'a Settings,
+    /// What the script is told; its `script`, `testbed` and `timeout_seconds` are filled in here.
+    pub facts: Facts,
+    /// The time limit of the script; that of the settings is the shorter one, or does not count.
+    pub limit: Duration,
+    /// The real or the embedded `juju`.
+    pub program: Program,
+    /// The test's models.
+    pub models: Models,
+    /// What charm names stand for.
+    pub charms: Charms,
+    /// The program that answers as the thin client ([`crate::client::client_main`]) when its first argument is [`CLIENT_ARGUMENT`].
+    pub client: &'a Path,
+    /// Whether compilers and their like are hidden.
+    pub hide_build_tools: bool,
+    /// Where the transcript, the output and the artifacts of a script that failed are kept; made if it is not there.
+    pub record: &'a Path,
+    /// How the script is put in a sandbox; `None` runs it plainly.
+    pub enter: Option<Enter<'a>>,
+    /// When a shell is opened on the terminal, in the script's very environment.
+    pub shell: Shell,
+    /// Gets each piece of the script's output as it comes.
+    pub output: &'a (dyn Fn(&[u8]) + Sync),
+}
+
+/// When a shell is opened on the terminal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// Never.
+    #[default]
+    Never,
+    /// After a script that did not pass and was not skipped, before anything is cleaned up.
+    AfterFailure,
+    /// Instead of the script.
+    Instead,
+}
+
+/// What became of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptResult {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why, if it is no pass.
+    pub reason: Option<String>,
+    /// How the script ended.
+    pub end: End,
+    /// How long it took.
+    pub took: Duration,
+    /// All that it printed.
+    pub output: PathBuf,
+    /// Every `juju` command that it ran.
+    pub transcript: PathBuf,
+    /// What it left in `$CHARMTEST_ARTIFACTS`, if it did not pass and left something.
+    pub artifacts: Option<PathBuf>,
+    /// Models that it made and left.
+    pub models: Vec<String>,
+    /// What a reader of the result should know.
+    pub warnings: Vec<String>,
+}
+
+/// Why a script was not run: nothing is said about the charm.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}: {error}")]
+pub struct RunError {
+    what: String,
+    #[source]
+    error: io::Error,
+}
+
+fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+    let what = what.into();
+    move |error| RunError { what, error }
+}
+
+/// Runs a script to its end, and everything that it started too. Blocks.
+///
+/// # Errors
+///
+/// Fails when the script cannot be started; what it does itself is in the result.
+pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
+    let host = testbed(&fs::read_to_string("/etc/os-release").unwrap_or_default());
+    if let Some(wanted) = &script.settings.testbed
+        && *wanted != host
+    {
+        return skipped(script, format!("it wants {wanted}, and this is {host}"));
+    }
+    let room = tempfile::Builder::new()
+        .prefix("charmtest-")
+        .tempdir()
+        .map_err(cannot("make a directory for the script"))?;
+    let base = fs::canonicalize(room.path()).map_err(cannot("find the script's directory"))?;
+    let places = places(&base, script)?;
+    fs::create_dir_all(script.record)
+        .map_err(cannot(format!("make {}", script.record.display())))?;
+    let limit = script
+        .settings
+        .timeout
+        .map_or(script.limit, |own| own.min(script.limit));
+    let facts = Facts {
+        script: format!("tests/{}", script.script),
+        testbed: host,
+        timeout_seconds: limit.as_secs(),
+        ..script.facts.clone()
+    };
+    let door = base.join("door");
+    let transcript = script.record.join("transcript.jsonl");
+    let work = tempfile::Builder::new()
+        .prefix("charmtest-broker-")
+        .tempdir()
+        .map_err(cannot("make a directory for the broker"))?;
+    let broker = Broker::start(BrokerOptions {
+        program: script.program.clone(),
+        models: script.models.clone(),
+        charms: script.charms.clone(),
+        compat: script.settings.compat,
+        door: door.clone(),
+        work: work.path().to_owned(),
+        transcript: transcript.clone(),
+    })
+    .map_err(cannot("start the broker"))?;
+    write_juju(&places.bin, script.client, &door).map_err(cannot("make the script's juju"))?;
+
+    let stage = Stage {
+        script,
+        variables: variables(&facts, &places),
+        cwd: match script.settings.cwd {
+            Cwd::Charm => places.charm.clone(),
+            Cwd::Tests => places.charm.join("tests"),
+        },
+        base: &base,
+        places: &places,
+        output: script.record.join("output.log"),
+    };
+    let began = Instant::now();
+    let (end, by_setup) = stage.run_all(limit)?;
+    let mut result = verdict(end, &script.settings.exit_codes);
+    let mut why = reason(result, end, &stage.tail()?);
+    if let Some(setup) = by_setup {
+        // Nothing is said about the charm by a setup that fails: bundletester counts it as a failure, and so do we.
+        if result == Verdict::Pass {
+            result = Verdict::Fail;
+        }
+        why = Some(format!(
+            "tests/{setup}: {}",
+            why.unwrap_or_else(|| "failed".to_owned())
+        ));
+    }
+    if script.shell == Shell::AfterFailure && artifacts::are_kept(result) {
+        let why = why.as_deref().unwrap_or_default();
+        stage.shell(&format!("tests/{} did not pass: {why}", script.script))?;
+    }
+    sweep(&base);
+    let models = broker.made_models();
+    let warnings = broker.stop();
+    let kept = script.record.join("artifacts");
+    let kept =
+        artifacts::keep(&places.artifacts, result, &kept).map_err(cannot("keep the artifacts"))?;
+    Ok(ScriptResult {
+        verdict: result,
+        reason: why,
+        end,
+        took: began.elapsed(),
+        output: stage.output,
+        transcript,
+        artifacts: kept,
+        models,
+        warnings,
+    })
+}
+
+fn skipped(script: &ScriptRun<'_>, why: String) -> Result<ScriptResult, RunError> {
+    Ok(ScriptResult {
+        verdict: Verdict::Skip,
+        reason: Some(why),
+        end: End::Code(0),
+        took: Duration::ZERO,
+        output: script.record.join("output.log"),
+        transcript: script.record.join("transcript.jsonl"),
+        artifacts: None,
+        models: Vec::new(),
+        warnings: Vec::new(),
+    })
+}
+
+fn places(base: &Path, script: &ScriptRun<'_>) -> Result<Places, RunError> {
+    let named = |name: &str| base.join(name);
+    let places = Places {
+        bin: named("bin"),
+        home: named("home"),
+        tmp: named("tmp"),
+        artifacts: named("artifacts"),
+        charm: named("charm"),
+        tools: script.hide_build_tools.then(|| named("tools")),
+    };
+    for directory in [&places.bin, &places.home, &places.tmp, &places.artifacts] {
+        fs::create_dir(directory).map_err(cannot("make the script's directories"))?;
+    }
+    copy_charm(script.charm, &places.charm).map_err(cannot("copy the charm"))?;
+    if let Some(tools) = &places.tools {
+        link_tools(tools).map_err(cannot("link the tools"))?;
+    }
+    Ok(places)
+}
+
+/// Writes the script's `juju`: our own program as the thin client. Which broker it asks is no variable, so that a script cannot choose.
+fn write_juju(bin: &Path, client: &Path, door: &Path) -> io::Result<()> {
+    let quote = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let text = format!(
+        "#!/bin/sh\nexec {} {CLIENT_ARGUMENT} {} \"$@\"\n",
+        quote(client),
+        quote(door)
+    );
+    let path = bin.join("juju");
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+}
+
+/// Everything that the programs of one script share.
+struct Stage<'a> {
+    script: &'a ScriptRun<'a>,
+    variables: BTreeMap<OsString, OsString>,
+    cwd: PathBuf,
+    base: &'a Path,
+    places: &'a Places,
+    output: PathBuf,
+}
+
+impl Stage<'_> {
+    /// Runs set-ups, the script, and tear-downs; says how it ended, and the set-up that ended it.
+    fn run_all(&self, limit: Duration) -> Result<(End, Option<&str>), RunError> {
+        if self.script.shell == Shell::Instead {
+            self.shell(&format!("instead of tests/{}", self.script.script))?;
+            return Ok((End::Code(100), None));
+        }
+        let deadline = Instant::now() + limit;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut ended = None;
+        for setup in &self.script.settings.setup {
+            let end = self.program(setup, left())?;
+            if end != End::Code(0) {
+                ended = Some((end, Some(setup.as_str())));
+                break;
+            }
+        }
+        let mut ended = match ended {
+            Some(ended) => ended,
+            None => (self.program(self.script.script, left())?, None),
+        };
+        for teardown in self.script.settings.teardown.iter().rev() {
+            // It gets its time even when the script used up its own.
+            let end = self.program(teardown, left().max(limit / 4))?;
+            if end != End::Code(0) && ended == (End::Code(0), None) {
+                ended = (end, Some(teardown.as_str()));
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Returns a command in the script's environment. Its umask and closed descriptors come of a shell, since nothing may happen between
+    /// fork and exec here.
+    fn command(&self, words: &[OsString]) -> Result<Command, RunError> {
+        let mut all: Vec<OsString> = ["/bin/sh", "-c", "umask 022; exec \"$@\"", "sh"]
+            .map(OsString::from)
+            .to_vec();
+        all.extend_from_slice(words);
+        let mut command = match self.script.enter {
+            Some(enter) => enter(&all, &self.variables, self.places, self.base)
+                .map_err(cannot("enter the sandbox"))?,
+            None => {
+                let mut command = Command::new(&all[0]);
+                command.args(&all[1..]).env_clear().envs(&self.variables);
+                command
+            }
+        };
+        command.current_dir(&self.cwd);
+        Ok(command)
+    }
+
+    fn program(&self, name: &str, limit: Duration) -> Result<End, RunError> {
+        let path = self.places.charm.join("tests").join(name);
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.output);
+        let log = log.map_err(cannot(format!("write {}", self.output.display())))?;
+        let both = log.try_clone().map_err(cannot("share the output"))?;
+        let mut command = self.command(&[path.into()])?;
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(log))
+            .stderr(Stdio::from(both))
+            .process_group(0);
+        let from = fs::metadata(&self.output).map_or(0, |file| file.len());
+        let mut child = command
+            .spawn()
+            .map_err(cannot(format!("run tests/{name}")))?;
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.follow(from, &ended));
+            let end = wait_group(&mut child, limit);
+            ended.store(true, std::sync::atomic::Ordering::SeqCst);
+            end.map_err(cannot(format!("wait for tests/{name}")))
+        })
+    }
+
+    /// Hands the output on as it comes.
+    fn follow(&self, from: u64, ended: &std::sync::atomic::AtomicBool) {
+        let Ok(mut log) = File::open(&self.output) else {
+            return;
+        };
+        let _ = log.seek(SeekFrom::Start(from));
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            let is_last = ended.load(std::sync::atomic::Ordering::SeqCst);
+            while let Ok(count @ 1..) = log.read(&mut piece) {
+                (self.script.output)(&piece[..count]);
+            }
+            if is_last {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn tail(&self) -> Result<String, RunError> {
+        let read = || -> io::Result<String> {
+            let mut log = File::open(&self.output)?;
+            let length = log.metadata()?.len();
+            log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+            let mut bytes = Vec::new();
+            log.take(TAIL).read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            tail => tail.map_err(cannot("read the output")),
+        }
+    }
+
+    /// Opens a shell on the terminal, in the script's environment, and waits for its end.
+    fn shell(&self, why: &str) -> Result<(), RunError> {
+        let terminal = || OpenOptions::new().read(true).write(true).open("/dev/tty");
+        let failed = || cannot("open a shell: there is no terminal");
+        let (input, output, error) = (terminal(), terminal(), terminal());
+        let (input, output, error) = (
+            input.map_err(failed())?,
+            output.map_err(failed())?,
+            error.map_err(failed())?,
+        );
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "\ncharmtest: {why}\ncharmtest: this is a shell in the script's environment; `exit` goes on and cleans up"
+        );
+        io::Write::write_all(&mut &output, text.as_bytes())
+            .map_err(cannot("write to the terminal"))?;
+        let mut command = self.command(&["/bin/sh".into(), "-i".into()])?;
+        let term = std::env::var_os("TERM").unwrap_or_else(|| "dumb".into());
+        command
+            .env("TERM", term)
+            .env("PS1", "charmtest$ ")
+            .stdin(input)
+            .stdout(output)
+            .stderr(error);
+        command.status().map_err(cannot("open a shell"))?;
+        Ok(())
+    }
+}
