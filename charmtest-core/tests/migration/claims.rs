@@ -1,15 +1,15 @@
 //! What is claimed, held against the guide and the sources.
 
 use crate::page::{Row, is_word, promised};
+use crate::rows::Rows;
 use crate::sources::{Function, Runs};
 
-/// What shows a row of the guide: the section, how the row begins, and the tests, as `FILE::FUNCTION` with the end of the
-/// file's path. Functions that those tests run may stand beside them.
-pub(crate) type Shown = (&'static str, &'static str, &'static [&'static str]);
+/// What shows a row: the section, how the row begins, and the tests.
+type Shown<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 /// A behaviour of pytest-operator.
 pub(crate) struct Behaviour {
-    /// Its number: `U` for its unit tests, `I` for its integration tests, `A` for when it aborts.
+    /// Its number: `U` for its unit tests, `I` for its integration tests.
     pub(crate) id: &'static str,
     pub(crate) says: &'static str,
     /// The tests that show the same here.
@@ -18,24 +18,34 @@ pub(crate) struct Behaviour {
     pub(crate) otherwise: Option<&'static str>,
 }
 
-/// Says where the claims and the guide do not fit together, or the tests do not show what a row promises.
-pub(crate) fn check(rows: &[Row], claims: &[Shown], sources: &[Function]) -> Vec<String> {
+/// Says where the claims and a page do not fit together, or the tests do not show what a row promises.
+pub(crate) fn check(
+    rows: &[Row],
+    claims: &[(&'static str, Rows)],
+    sources: &[Function],
+) -> Vec<String> {
+    let of = |(section, rows): &(&'static str, Rows)| {
+        let section = *section;
+        rows.iter()
+            .map(move |(subject, tests)| (section, *subject, *tests))
+    };
+    let claims: Vec<Shown<'_>> = claims.iter().flat_map(of).collect();
     let mut faults = Vec::new();
     for row in rows {
         let claimed = claims.iter().filter(|claim| is_about(claim, row));
         if claimed.count() != 1 {
             faults.push(format!(
-                "{}: {}: the row needs one entry in tests/migration/rows.rs",
+                "{}: {}: the row needs one entry in tests/migration",
                 row.section, row.subject
             ));
         }
     }
-    for claim in claims {
+    for claim in &claims {
         let (section, subject, tests) = claim;
         let about: Vec<&Row> = rows.iter().filter(|row| is_about(claim, row)).collect();
         let [row] = about[..] else {
             faults.push(format!(
-                "{section}: {subject}: it is about {} rows of the guide",
+                "{section}: {subject}: it is about {} rows of the page",
                 about.len()
             ));
             continue;
@@ -100,7 +110,7 @@ pub(crate) fn check_behaviours(
     faults
 }
 
-fn is_about((section, subject, _): &Shown, row: &Row) -> bool {
+fn is_about((section, subject, _): &Shown<'_>, row: &Row) -> bool {
     row.section == *section && row.subject.starts_with(subject)
 }
 
@@ -192,46 +202,42 @@ mod tests {
             function("helps", "trust()", Runs::InOthers),
             function("sleeps", "", Runs::Ignored),
         ];
-        let faults = |rows: &[Row], claims: &[Shown]| check(rows, claims, &sources).join("; ");
+        let faults = |row: Row, claims: Rows| check(&[row], &[("S", claims)], &sources).join("; ");
         let deploy = row("`deploy` of theirs", "`model.deploy(x)`");
-        assert_eq!(
-            faults(&[deploy], &[("S", "`deploy`", &["x.rs::shows"])]),
-            ""
-        );
-        let cases: [(&str, Shown, &str); 7] = [
+        assert_eq!(faults(deploy, &[("`deploy`", &["x.rs::shows"])]), "");
+        let cases: [(&str, Rows, &str); 8] = [
             (
                 "`add(x)`",
-                ("S", "`s`", &["x.rs::shows"]),
+                &[("`s`", &["x.rs::shows"])],
                 "none of its tests has add",
             ),
             (
                 "`trust(x)`",
-                ("S", "`s`", &["x.rs::shows", "x.rs::helps"]),
+                &[("`s`", &["x.rs::shows", "x.rs::helps"])],
                 "",
             ),
             (
                 "",
-                ("S", "`s`", &["x.rs::helps"]),
+                &[("`s`", &["x.rs::helps"])],
                 "it needs a test that runs",
             ),
-            ("", ("S", "`s`", &["x.rs::sleeps"]), "is ignored"),
+            ("", &[("`s`", &["x.rs::sleeps"])], "is ignored"),
             (
                 "",
-                ("S", "`s`", &["y.rs::shows"]),
+                &[("`s`", &["y.rs::shows"])],
                 "not in y.rs, but in core/tests/x.rs",
             ),
-            ("", ("S", "`s`", &["x.rs::gone"]), "no `gone` any more"),
-            ("", ("S", "`other`", &["x.rs::shows"]), "about 0 rows"),
+            ("", &[("`s`", &["x.rs::gone"])], "no `gone` any more"),
+            ("", &[("`other`", &["x.rs::shows"])], "about 0 rows"),
+            ("", &[], "needs one entry"),
         ];
         for (here, claim, fault) in cases {
-            let said = faults(&[row("`s`", here)], &[claim]);
+            let said = faults(row("`s`", here), claim);
             assert!(
                 said.contains(fault) && said.is_empty() == fault.is_empty(),
                 "{claim:?}: {said}"
             );
         }
-        let said = faults(&[row("`s`", "")], &[]);
-        assert!(said.contains("needs one entry"), "{said}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ pub(crate) struct Row {
     pub(crate) section: String,
     /// The first cell that holds something, or the whole item.
     pub(crate) subject: String,
-    /// What is found here in place of the subject: the cell under `here`.
+    /// What is found here in place of the subject: the cell under `here` or `charmtest`; else all cells.
     pub(crate) here: String,
 }
 
@@ -15,7 +15,7 @@ pub(crate) struct Row {
 pub(crate) fn rows(guide: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut section = String::new();
-    let mut here = None;
+    let mut head = None;
     let mut code = false;
     let mut in_item = false;
     for line in guide.lines() {
@@ -41,8 +41,11 @@ pub(crate) fn rows(guide: &str) -> Vec<Row> {
             });
         } else if line.starts_with('|') {
             let cells = cells(line);
-            match here {
-                None => here = cells.iter().position(|cell| cell == "here"),
+            match head {
+                None => {
+                    let ours = |cell: &String| cell == "here" || cell == "charmtest";
+                    head = Some(cells.iter().position(ours));
+                }
                 Some(_) if cells[0].starts_with("---") => {}
                 Some(at) => rows.push(Row {
                     section: section.clone(),
@@ -51,11 +54,11 @@ pub(crate) fn rows(guide: &str) -> Vec<Row> {
                         .find(|cell| !cell.is_empty())
                         .cloned()
                         .unwrap_or_default(),
-                    here: cells[at].clone(),
+                    here: at.map_or_else(|| cells.join(" "), |at| cells[at].clone()),
                 }),
             }
         } else {
-            here = None;
+            head = None;
         }
     }
     rows

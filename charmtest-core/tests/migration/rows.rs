@@ -1,24 +1,16 @@
 //! What shows each row of the guide: how the row begins, and its tests.
 
-use crate::claims::Shown;
+/// How rows of a section begin, each with its tests: `FILE::FUNCTION`, with the end of the file's path. Functions that the tests
+/// run may stand beside them.
+pub(crate) type Rows = &'static [(&'static str, &'static [&'static str])];
 
-type Rows = &'static [(&'static str, &'static [&'static str])];
-
-/// Returns what shows each row, with the heading above it.
-pub(crate) fn rows() -> Vec<Shown> {
-    let sections = [
-        ("Options", OPTIONS),
-        ("Markers", MARKERS),
-        ("`ops_test`", OPS_TEST),
-        ("The model", MODEL),
-        ("Traps that are gone", TRAPS),
-    ];
-    let of = |(section, rows): (&'static str, Rows)| {
-        rows.iter()
-            .map(move |(subject, tests)| (section, *subject, *tests))
-    };
-    sections.into_iter().flat_map(of).collect()
-}
+pub(crate) const SECTIONS: &[(&str, Rows)] = &[
+    ("Options", OPTIONS),
+    ("Markers", MARKERS),
+    ("`ops_test`", OPS_TEST),
+    ("The model", MODEL),
+    ("Traps that are gone", TRAPS),
+];
 
 const OPTIONS: Rows = &[
     (
