@@ -5,7 +5,7 @@ use charmtest::juju::JujuError;
 use insta::assert_snapshot;
 
 const JUJU: &str = r#"case "$*" in
-status*) echo '{"applications":{"web":{"units":{
+status*) echo '{"applications":{"web":{"application-status":{"current":"blocked","message":"no page"},"units":{
     "web/0":{"leader":false,"workload-status":{"current":"active"}},
     "web/1":{"leader":true,"workload-status":{"current":"blocked","message":"no page"}}}}}}';;
 config*--format*) echo '{"settings":{"title":{"value":"News"}}}';;
@@ -20,6 +20,11 @@ fn an_application_is_configured_scaled_and_removed() {
     run(async {
         let model = fake.model().await;
         let web = model.application("web")?;
+        let status = web.status().await?.status;
+        assert_eq!(
+            (status.current.as_str(), status.message.as_str()),
+            ("blocked", "no page")
+        );
         web.set_config([("title", "News")]).await?;
         assert_eq!(web.config().await?["title"], "News");
         web.reset_config(&["title"]).await?;

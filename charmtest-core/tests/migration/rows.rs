@@ -175,6 +175,13 @@ const MARKERS: Rows = &[
         ],
     ),
     (
+        "`@pytest.mark.skipif(condition",
+        &[
+            "harness/reports.rs::expected_failures_flaky_tests_and_aborts_are_told_apart",
+            "fixture/main.rs::skips",
+        ],
+    ),
+    (
         "`@pytest.mark.parametrize`",
         &[
             "harness/reports.rs::each_case_is_a_test",
@@ -185,6 +192,15 @@ const MARKERS: Rows = &[
         "`@pytest.mark.slow`",
         &[
             "harness/expression.rs::expressions_select_by_name_and_tag",
+            "harness/reports.rs::options_of_a_module_hold_for_its_own_tests",
+            "fixture/main.rs::first",
+        ],
+    ),
+    (
+        "`@pytest.mark.juju_teardown`",
+        &[
+            "harness/expression.rs::expressions_select_by_name_and_tag",
+            "harness/reports.rs::options_of_a_module_hold_for_its_own_tests",
             "fixture/main.rs::first",
         ],
     ),
@@ -248,6 +264,10 @@ const OPS_TEST: Rows = &[
     (
         "`build_charms(",
         &["client/build.rs::charms_are_packed_side_by_side_and_returned_by_name"],
+    ),
+    (
+        "`yaml.safe_load(",
+        &["it/ops_test.rs::resources_are_built_known_and_deployed"],
     ),
     (
         "`build_resources(script)`",
@@ -415,8 +435,20 @@ const MODEL: Rows = &[
         ],
     ),
     (
+        "`app.status`",
+        &["client/handles.rs::an_application_is_configured_scaled_and_removed"],
+    ),
+    (
         "`unit.workload_status`",
         &["client/handles.rs::a_unit_is_asked_and_removed"],
+    ),
+    (
+        "`requests.get(",
+        &[
+            "client/workload.rs::the_address_of_a_unit_is_looked_up_and_waited_for",
+            "client/workload.rs::a_page_is_asked_for_until_it_comes",
+            "client/workload.rs::a_port_is_waited_for",
+        ],
     ),
     (
         "`model.remove_application`",
