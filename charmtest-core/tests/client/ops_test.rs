@@ -74,3 +74,28 @@ fn a_future_can_be_waited_for_without_async() {
     });
     assert_eq!(output.unwrap().stdout, "hi\n");
 }
+
+#[test]
+fn what_is_run_is_checked_if_that_is_asked_for() {
+    let fake = FakeJuju::with_model("echo out; echo 'ERROR no' >&2; exit 3");
+    run(async {
+        let ops_test = ops_test(&fake).await;
+        let calls = || {
+            [
+                ops_test.juju(["x"]),
+                ops_test.run(["juju", "x"]),
+                ops_test.model().call(["x"]),
+            ]
+        };
+        for call in calls() {
+            let output = call.await.unwrap();
+            let streams = (output.stdout.as_str(), output.stderr.as_str());
+            assert_eq!((output.code, streams), (3, ("out\n", "ERROR no\n")));
+        }
+        for call in calls() {
+            let error = call.check().await.unwrap_err();
+            assert_eq!(error.code(), Some(3), "{error}");
+        }
+        ops_test.model().expose("web").await.unwrap_err();
+    });
+}

@@ -349,3 +349,16 @@ fn errors_may_be_waited_out_and_blocked_may_end_the_wait() {
         wait.status("blocked").raise_on_blocked().await.unwrap();
     });
 }
+
+#[test]
+fn the_error_condition_is_asked_first() {
+    let fake = FakeJuju::with_model(&statuses(&[&web("error", "idle")]));
+    run(async {
+        let model = fake.model().await;
+        let wait = model.wait(|status| any_error(status, &[]));
+        let wait = wait.error(|status| any_error(status, &[])).successes(1);
+        let error = wait.await.unwrap_err();
+        assert!(matches!(error, WaitError::Condition { .. }), "{error}");
+    });
+    assert_eq!(fake.calls().len(), 1);
+}

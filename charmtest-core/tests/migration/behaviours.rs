@@ -174,6 +174,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
         tests: &[
             "ops_test/keep.rs::the_keep_matrix_of_pytest_operator",
             "client/track.rs::a_forgotten_model_is_destroyed_unless_it_is_to_be_kept",
+            "harness/schedule_tests.rs::kept_models_stay",
+            "harness/models.rs::models_that_were_there_and_models_to_keep_stay",
         ],
         otherwise: None,
     },
@@ -276,6 +278,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
         says: "run returns code and streams, checks with a message, and feeds standard input",
         tests: &[
             "client/ops_test.rs::commands_are_about_the_model_of_the_test",
+            "client/ops_test.rs::what_is_run_is_checked_if_that_is_asked_for",
             "client/juju.rs::output_comes_back_whole_and_apart",
             "client/juju.rs::a_failure_begins_with_what_the_caller_says_it_means",
         ],

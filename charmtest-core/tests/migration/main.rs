@@ -4,6 +4,7 @@
 
 mod behaviours;
 mod claims;
+mod model_rows;
 mod outcomes;
 mod page;
 mod rows;

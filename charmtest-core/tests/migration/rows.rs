@@ -1,5 +1,7 @@
 //! What shows each row of the guide: how the row begins, and its tests.
 
+use crate::model_rows::MODEL;
+
 /// How rows of a section begin, each with its tests: `FILE::FUNCTION`, with the end of the file's path. Functions that the tests
 /// run may stand beside them.
 pub(crate) type Rows = &'static [(&'static str, &'static [&'static str])];
@@ -286,7 +288,10 @@ const OPS_TEST: Rows = &[
     ),
     (
         "`ops_test.juju(",
-        &["client/ops_test.rs::commands_are_about_the_model_of_the_test"],
+        &[
+            "client/ops_test.rs::commands_are_about_the_model_of_the_test",
+            "client/ops_test.rs::what_is_run_is_checked_if_that_is_asked_for",
+        ],
     ),
     (
         "`ops_test.run(",
@@ -331,169 +336,6 @@ const OPS_TEST: Rows = &[
         &[
             "client/model.rs::deploying",
             "it/ops_test.rs::a_bundle_from_a_template_comes_up",
-        ],
-    ),
-];
-
-const MODEL: Rows = &[
-    ("`model.deploy(", &["client/model.rs::deploying"]),
-    ("`model.integrate`", &["client/model.rs::everyday_commands"]),
-    (
-        "`app.remove_relation(",
-        &["client/model.rs::everyday_commands"],
-    ),
-    (
-        "`model.wait_for_idle(",
-        &[
-            "client/wait.rs::a_time_out_names_what_was_still_busy",
-            "client/wait.rs::errors_may_be_waited_out_and_blocked_may_end_the_wait",
-            "client/wait.rs::a_wait_that_makes_no_sense_is_refused",
-            "client/idle.rs::units_are_counted_per_application",
-        ],
-    ),
-    (
-        "`model.block_until(",
-        &["client/wait.rs::on_the_embedded_controller_a_condition_holds_when_the_model_rests"],
-    ),
-    (
-        "`juju.wait(",
-        &["client/wait.rs::a_condition_may_borrow_and_its_error_ends_the_wait"],
-    ),
-    (
-        "`all_active`",
-        &[
-            "client/conditions.rs::all_and_any_are_those_of_jubilant_in_each_state",
-            "client/conditions.rs::agents_are_idle_as_for_jubilant_in_each_state",
-            "client/status.rs::conditions_have_the_truth_table_of_jubilant",
-        ],
-    ),
-    (
-        "`model.get_status()`",
-        &["client/versions.rs::juju_2_is_asked_in_its_own_words"],
-    ),
-    (
-        "`model.applications[",
-        &[
-            "client/handles.rs::a_unit_is_asked_and_removed",
-            "client/entities.rs::handles_read_the_status",
-        ],
-    ),
-    (
-        "`model.units[",
-        &[
-            "client/status.rs::units_come_in_the_order_of_their_numbers",
-            "client/entities.rs::handles_read_the_status",
-        ],
-    ),
-    (
-        "`app.set_config`",
-        &["client/handles.rs::an_application_is_configured_scaled_and_removed"],
-    ),
-    (
-        "`model.set_config`",
-        &[
-            "client/model.rs::everyday_commands",
-            "client/model.rs::configuration_is_read",
-        ],
-    ),
-    (
-        "`app.add_unit(",
-        &[
-            "client/handles.rs::an_application_is_configured_scaled_and_removed",
-            "client/handles.rs::a_unit_is_asked_and_removed",
-        ],
-    ),
-    ("`app.refresh(", &["client/model.rs::deploying"]),
-    (
-        "`unit.run_action(",
-        &[
-            "client/model.rs::actions_and_commands",
-            "client/tasks.rs::a_failure_may_be_what_the_test_wants",
-        ],
-    ),
-    (
-        "`action.results`",
-        &[
-            "client/tasks.rs::results_have_types",
-            "client/handles.rs::a_unit_is_asked_and_removed",
-        ],
-    ),
-    ("`unit.run(", &["client/model.rs::actions_and_commands"]),
-    ("`unit.ssh`", &["client/entities.rs::shells_and_copies"]),
-    (
-        "`unit.is_leader_from_status()`",
-        &[
-            "client/handles.rs::a_unit_is_asked_and_removed",
-            "client/model.rs::actions_and_commands",
-        ],
-    ),
-    (
-        "`unit.public_address`",
-        &[
-            "client/entities.rs::handles_read_the_status",
-            "client/workload.rs::the_address_of_a_unit_is_looked_up_and_waited_for",
-        ],
-    ),
-    (
-        "`app.status`",
-        &["client/handles.rs::an_application_is_configured_scaled_and_removed"],
-    ),
-    (
-        "`unit.workload_status`",
-        &["client/handles.rs::a_unit_is_asked_and_removed"],
-    ),
-    (
-        "`requests.get(",
-        &[
-            "client/workload.rs::the_address_of_a_unit_is_looked_up_and_waited_for",
-            "client/workload.rs::a_page_is_asked_for_until_it_comes",
-            "client/workload.rs::a_port_is_waited_for",
-        ],
-    ),
-    (
-        "`model.remove_application`",
-        &[
-            "client/model.rs::everyday_commands",
-            "client/handles.rs::an_application_is_configured_scaled_and_removed",
-        ],
-    ),
-    (
-        "`app.attach_resource`",
-        &["client/handles.rs::an_application_is_configured_scaled_and_removed"],
-    ),
-    (
-        "`model.create_offer`",
-        &["client/entities.rs::offers_go_from_model_to_model"],
-    ),
-    (
-        "`model.add_secret`",
-        &["client/entities.rs::secrets_are_read_and_their_values_never_shown"],
-    ),
-    (
-        "`model.add_machine`",
-        &["client/entities.rs::machines_come_and_go"],
-    ),
-    (
-        "`juju.debug_log()`",
-        &["client/model.rs::everyday_commands"],
-    ),
-    ("`juju.trust(", &["client/model.rs::everyday_commands"]),
-    (
-        "`juju.cli(\"show-unit\"",
-        &["client/handles.rs::a_unit_is_asked_and_removed"],
-    ),
-    (
-        "`jubilant.temp_model()`",
-        &[
-            "client/track.rs::a_tracked_model_is_another_one_with_its_own_files_and_found_again",
-            "harness/schedule_tests.rs::a_model_is_named_made_once_and_destroyed",
-        ],
-    ),
-    (
-        "`CLIError`",
-        &[
-            "client/tasks.rs::a_failure_may_be_what_the_test_wants",
-            "client/wait.rs::a_model_that_is_gone_ends_the_wait",
         ],
     ),
 ];
