@@ -152,7 +152,15 @@ fn parse_or_default<T: Default>(
 /// Reads `name` in `dir`; `None` if there is no such file.
 pub(crate) fn read_text(dir: &Path, name: &str) -> Result<Option<String>, ReadError> {
     let path = dir.join(name);
-    let file = match fs::File::open(&path) {
+    // Opening a pipe would wait for somebody to write to it.
+    let opened = fs::metadata(&path).and_then(|found| {
+        if found.is_file() || found.is_dir() {
+            fs::File::open(&path)
+        } else {
+            Err(io::Error::other("it is not a regular file"))
+        }
+    });
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(&path, error)),

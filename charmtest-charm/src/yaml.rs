@@ -4,10 +4,14 @@
 //! In two points this parser is stricter, because both are mistakes in a charm: a key may not be given twice, and a file
 //! holds one document.
 
+mod node;
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
+
+pub use node::{Data, Key, Node, parse_node};
 
 use crate::error::{FileError, Position};
 

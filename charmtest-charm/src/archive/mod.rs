@@ -350,7 +350,11 @@ fn read_bounded(source: &mut impl Read, limit: u64) -> Result<Vec<u8>, String> {
 }
 
 /// Refuses a symlink called `name` whose target is absolute or outside the tree; the words are Juju's.
-pub(crate) fn check_target(name: &str, target: &str) -> Result<(), String> {
+///
+/// # Errors
+///
+/// Says why the target is refused; a target that is inside and not there is none of its business.
+pub fn check_target(name: &str, target: &str) -> Result<(), String> {
     if target.starts_with('/') {
         return Err(format!("symlink is absolute: `{target}`"));
     }

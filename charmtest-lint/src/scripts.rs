@@ -1,0 +1,212 @@
+//! CT501 to CT509: the tests of a charm, `tests/*.test`.
+
+use charmtest_charm::yaml::{Data, Node};
+
+use crate::denied::{BUILD_TOOLS, DENIED};
+use crate::document::Document;
+use crate::files::{Content, Entry, Files, Kind};
+use crate::finding::Findings;
+use crate::rules::*;
+use crate::shell;
+
+const REQUIREMENTS: &str = "tests/requirements.yaml";
+/// The most packages that a test may ask for.
+const MAX_PACKAGES: usize = 64;
+
+/// Applies the rules to all tests of a charm.
+pub(crate) fn check(files: &Files, findings: &mut Findings) {
+    for entry in files.list("tests") {
+        if entry.name == "00-autogen" {
+            findings.add(
+                &CT508,
+                "tests/00-autogen",
+                None,
+                "`tests/00-autogen` is the template's test",
+            );
+        }
+        // Hidden files are no tests.
+        if entry.name.ends_with(".test") && !entry.name.starts_with('.') {
+            let file = format!("tests/{}", entry.name);
+            test(files, &file, &entry, findings);
+        }
+    }
+    if let Some(document) = Document::read(files, REQUIREMENTS, &CT507, findings) {
+        requirements(&document.node, findings);
+    }
+}
+
+/// Applies the rules to one test.
+pub(crate) fn test(files: &Files, file: &str, entry: &Entry, findings: &mut Findings) {
+    match &entry.kind {
+        Kind::File => {}
+        Kind::Directory => return findings.add(&CT509, file, None, "is a directory"),
+        Kind::Other => return findings.add(&CT509, file, None, "is not a regular file"),
+        Kind::Broken(why) => return findings.add(&CT509, file, None, why.clone()),
+    }
+    if !entry.executable {
+        findings.add(&CT501, file, None, "is not executable and never run");
+    }
+    let text = match files.read(file) {
+        Content::Text(text) => text,
+        Content::Unreadable(why) => return findings.add(&CT509, file, None, why),
+        Content::Binary | Content::Absent => return,
+    };
+    if let Some(message) = shell::no_interpreter(&text) {
+        findings.add(&CT502, file, shell::at(1, 1), message);
+    }
+    if let Some(line) = shell::windows_line(&text) {
+        findings.add(
+            &CT503,
+            file,
+            shell::at(line, 1),
+            "the line ends in a carriage return",
+        );
+    }
+    calls(file, &text, findings);
+    old_store(file, &text, findings);
+}
+
+/// Finds denied commands of `juju`, and in shell scripts build tools.
+fn calls(file: &str, text: &str, findings: &mut Findings) {
+    if !shell::is_shell(text) {
+        return words_after_juju(file, text, findings);
+    }
+    for command in shell::commands(text) {
+        let Some((column, program)) = command.words.first() else {
+            continue;
+        };
+        let at = shell::at(command.line, *column);
+        let name = program.rsplit('/').next().unwrap_or(program);
+        if name == "juju" {
+            let verb = command.words[1..].iter().map(|(_, word)| word);
+            if let Some(verb) = verb.into_iter().find(|word| !word.starts_with('-'))
+                && DENIED.contains(&verb.as_str())
+            {
+                findings.add(&CT504, file, at, denied(verb));
+            }
+        } else if let Some(verb) = name
+            .strip_prefix("juju-")
+            .filter(|verb| DENIED.contains(verb))
+        {
+            findings.add(&CT504, file, at, denied(verb));
+        } else if BUILD_TOOLS.contains(&name) {
+            findings.add(
+                &CT506,
+                file,
+                at,
+                format!("`{name}` is called, which a test host need not have"),
+            );
+        }
+    }
+}
+
+/// Finds `juju VERB`, and `"juju", "VERB"` as other languages write it.
+fn words_after_juju(file: &str, text: &str, findings: &mut Findings) {
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim_start().starts_with('#') {
+            continue;
+        }
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
+        let mut after_juju = false;
+        for word in line.split(|c| !is_word(c)).filter(|word| !word.is_empty()) {
+            if after_juju && DENIED.contains(&word) {
+                let column = line.find(word).unwrap_or_default() + 1;
+                findings.add(&CT504, file, shell::at(number, column), denied(word));
+            }
+            after_juju =
+                word == "juju" || word.ends_with("/juju") || (after_juju && word.starts_with('-'));
+        }
+    }
+}
+
+fn denied(verb: &str) -> String {
+    format!("`juju {verb}` is not available in charm tests")
+}
+
+fn old_store(file: &str, text: &str, findings: &mut Findings) {
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim_start().starts_with('#') {
+            continue;
+        }
+        let found = line.match_indices("cs:").find(|(at, word)| {
+            let before = line[..*at].chars().next_back();
+            let after = line[at + word.len()..].chars().next();
+            before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-')
+                && after.is_some_and(|c| c.is_ascii_lowercase() || c == '~')
+        });
+        if let Some((column, _)) = found {
+            findings.add(
+                &CT505,
+                file,
+                shell::at(number, column + 1),
+                "`cs:` names a charm of the store of old",
+            );
+        }
+    }
+}
+
+/// Checks `requirements.yaml`: nothing but `packages`, a list of names.
+fn requirements(node: &Node, findings: &mut Findings) {
+    let mut add =
+        |node: &Node, message: String| findings.add(&CT507, REQUIREMENTS, node.position, message);
+    let Some(entries) = node.as_map() else {
+        return add(
+            node,
+            format!("must be a map with `packages`, and is {}", node.kind()),
+        );
+    };
+    if entries.is_empty() {
+        add(node, "`packages` is missing".to_owned());
+    }
+    for (key, value) in entries {
+        if key.text != "packages" {
+            let at = Node {
+                data: Data::Null,
+                position: key.position,
+            };
+            add(
+                &at,
+                format!(
+                    "there is no key `{}`; only `packages` may stand here",
+                    key.text
+                ),
+            );
+            continue;
+        }
+        let Some(packages) = value.as_list() else {
+            add(
+                value,
+                format!("`packages` must be a list, and is {}", value.kind()),
+            );
+            continue;
+        };
+        if packages.len() > MAX_PACKAGES {
+            add(
+                value,
+                format!(
+                    "`packages` has {} names; at most {MAX_PACKAGES} are allowed",
+                    packages.len()
+                ),
+            );
+        }
+        for package in packages {
+            match package.as_str() {
+                None => add(
+                    package,
+                    format!("a package must be named by text, and is {}", package.kind()),
+                ),
+                Some(name) if !is_package(name) => {
+                    add(package, format!("`{name}` is not the name of a package"))
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Debian's rule for names of packages; a last `-` or `+` would mean something else to apt.
+fn is_package(name: &str) -> bool {
+    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = |c: char| first(c) || matches!(c, '+' | '.' | '-');
+    name.len() >= 2 && name.starts_with(first) && name.chars().all(inner) && !name.ends_with('-')
+}
