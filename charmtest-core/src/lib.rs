@@ -41,6 +41,7 @@ pub mod workload;
 pub use blocking::Blocking;
 pub use charmtest_macros::{charm_fixture, charm_test, module};
 pub use failure::{Ending, Failure, Result, abort, skip, xfail};
+pub use fixture::Needs;
 pub use harness::Context;
 pub use registry::{FromContext, IntoOutcome};
 
@@ -66,7 +67,7 @@ macro_rules! main {
 pub mod __private {
     pub use crate::failure::Failure;
     pub use crate::fixture::{
-        Ended, Fixture, FixtureDefinition, FixtureEntry, MakeFuture, Scope, WaitFuture, WaitValue,
+        Ended, Fixture, FixtureDefinition, MakeFuture, Needs, Scope, WaitFuture, WaitValue,
         fixture, fixture_failure,
     };
     pub use crate::harness::Context;

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 
 use crate::failure::{Failure, Result};
+use crate::fixture::Needs;
 use crate::harness::Context;
 
 /// The future of one charm test. It need not be `Send`: each test is polled on a thread of its own.
@@ -34,6 +35,8 @@ pub struct TestEntry {
     pub order: Option<i32>,
     /// What the options say.
     pub marks: Marks,
+    /// Names the fixtures that the parameters ask for.
+    pub needs: fn(&mut Needs),
     /// Extracts the parameters and runs the function.
     pub run: Run,
 }
@@ -155,6 +158,31 @@ pub trait FromContext<'a>: Sized {
     ///
     /// An error ends the test before its body runs: it counts as failed, or as skipped when it is a [`crate::skip`].
     fn from_context(cx: &'a Context) -> impl Future<Output = Result<Self, Failure>>;
+
+    /// Names what [`from_context`](Self::from_context) asks for in turn; nothing without it.
+    ///
+    /// Say it if that may be a fixture of scope "run": `cargo charmtest` runs the modules that ask for one in one process, and
+    /// goes by this.
+    ///
+    /// ```
+    /// use charmtest::prelude::*;
+    ///
+    /// # struct Server;
+    /// # #[charm_fixture(scope = "run")]
+    /// # fn server() -> Server { Server }
+    /// struct Client<'a>(&'a Server);
+    ///
+    /// impl<'a> FromContext<'a> for Client<'a> {
+    ///     async fn from_context(cx: &'a Context) -> Result<Self> {
+    ///         Ok(Client(<&Server>::from_context(cx).await?))
+    ///     }
+    ///
+    ///     fn needs(needs: &mut charmtest::Needs) {
+    ///         needs.parameter::<&Server>();
+    ///     }
+    /// }
+    /// ```
+    fn needs(_needs: &mut Needs) {}
 }
 
 /// A type that a charm test can return.

@@ -60,9 +60,13 @@ fn registration(test: &Test) -> TokenStream {
             .map(|case| registered(test, Some(case)))
             .collect(),
     };
+    let by_harness = test.parameters.iter();
+    let by_harness = by_harness.filter(|parameter| parameter.source == Source::Harness);
+    let needs = needs_definition(&needs_name(test), by_harness.map(|parameter| &parameter.ty));
     quote! {
         const _: () = {
             use #krate::__private;
+            #needs
             #registered
         };
     }
@@ -140,14 +144,46 @@ fn shim_definition(test: &Test, shim: &Ident, case: Option<&Case>) -> TokenStrea
 /// When the type does not fit, rustc complains twice: about the type, and about the call that stands on it. The call begins
 /// where the type begins and ends where it ends, so that both complaints are the same one and rustc shows it once.
 pub(crate) fn made_by_harness(ty: &Type, context: &Ident) -> TokenStream {
+    let made = call_of(ty, "from_context", context);
+    let (first, _) = ends(ty.to_token_stream());
+    quote_spanned! {Span::mixed_site().located_at(first)=> #made.await? }
+}
+
+/// Returns the call of a function of `FromContext` for this type.
+fn call_of(ty: &Type, method: &str, input: &Ident) -> TokenStream {
     let (first, last) = ends(ty.to_token_stream());
     let open = quote_spanned!(first=> <);
-    let method = Ident::new("from_context", last);
-    let mut inputs = Group::new(Delimiter::Parenthesis, context.to_token_stream());
+    let method = Ident::new(method, last);
+    let mut inputs = Group::new(Delimiter::Parenthesis, input.to_token_stream());
     inputs.set_span(last);
     quote_spanned! {Span::mixed_site().located_at(first)=>
-        #open #ty as __private::FromContext<'_>>::#method #inputs.await?
+        #open #ty as __private::FromContext<'_>>::#method #inputs
     }
+}
+
+/// Returns the function that names the fixtures which parameters of these types ask for.
+pub(crate) fn needs_definition<'a>(
+    name: &Ident,
+    types: impl Iterator<Item = &'a Type>,
+) -> TokenStream {
+    let needs = Ident::new("needs", Span::mixed_site());
+    let calls: Vec<TokenStream> = types.map(|ty| call_of(ty, "needs", &needs)).collect();
+    // Without a parameter there is nothing to name, and nothing that would use the argument.
+    let argument = match calls.is_empty() {
+        true => quote!(_),
+        false => needs.to_token_stream(),
+    };
+    quote! {
+        fn #name(#argument: &mut __private::Needs) {
+            #(#calls;)*
+        }
+    }
+}
+
+/// Returns the name of the function that names the fixtures of a test.
+fn needs_name(test: &Test) -> Ident {
+    let name = &test.function.signature.ident;
+    format_ident!("__needs_of_{}", name, span = Span::mixed_site())
 }
 
 /// Returns the spans of the first and the last token, which may be inside the invisible group around a macro's `$ty`.
@@ -187,6 +223,7 @@ fn entry(test: &Test, shim: &Ident, case: Option<(u32, &Case)>) -> TokenStream {
         case.map(|(index, Case { id, .. })| quote!(__private::Case { id: #id, index: #index })),
     );
     let marks = marks(&test.options.marks);
+    let needs = needs_name(test);
     quote! {
         __private::TestEntry {
             module_path: ::core::module_path!(),
@@ -198,6 +235,7 @@ fn entry(test: &Test, shim: &Ident, case: Option<(u32, &Case)>) -> TokenStream {
             package: ::core::env!("CARGO_PKG_NAME"),
             order: #order,
             marks: #marks,
+            needs: #needs,
             run: &#shim,
         }
     }

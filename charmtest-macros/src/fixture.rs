@@ -10,7 +10,7 @@ use syn::{FnArg, GenericArgument, Ident, Path, PathArguments, ReturnType, Signat
 use crate::attr::split_at_commas;
 use crate::check::find_impl;
 use crate::errors::Errors;
-use crate::expand::made_by_harness;
+use crate::expand::{made_by_harness, needs_definition};
 use crate::item::Function;
 use crate::setting::Setting;
 use crate::suggest;
@@ -280,6 +280,9 @@ fn implementation(fixture: &Fixture) -> Option<TokenStream> {
     } else {
         quote!(::core::result::Result::Ok(#made))
     };
+    let needs_name = Ident::new("needs", Span::mixed_site());
+    let needs = (!fixture.parameters.is_empty())
+        .then(|| needs_definition(&needs_name, fixture.parameters.iter()));
     let tear_down = options.teardown.as_ref().map(tear_down);
     // What is wrong with the type as a fixture is wrong where it is written.
     let type_span = value.span();
@@ -302,6 +305,8 @@ fn implementation(fixture: &Fixture) -> Option<TokenStream> {
                     })
                 }
 
+                #needs
+
                 #tear_down
             }
             impl<'a> __private::FromContext<'a> for &'a #value {
@@ -310,10 +315,9 @@ fn implementation(fixture: &Fixture) -> Option<TokenStream> {
                 ) -> ::core::result::Result<Self, __private::Failure> {
                     __private::fixture(#context).await
                 }
-            }
-            __private::inventory::submit! {
-                __private::FixtureEntry {
-                    definition: <#value as __private::Fixture>::DEFINITION,
+
+                fn needs(#context: &mut __private::Needs) {
+                    #context.fixture::<#value>();
                 }
             }
         };

@@ -202,8 +202,9 @@ pub fn module(options: TokenStream) -> TokenStream {
 ///
 /// A fixture uses fixtures of its own scope and of longer ones. One that needs itself, or one that ends earlier, is an error.
 ///
-/// Under `cargo test`, all modules of a test target are one process, in which a fixture of the scope "run" is made once. Under
-/// `cargo charmtest` and nextest each module is a process of its own, and makes its own: a warning says so.
+/// A fixture of the scope "run" is made once in a run of a test target. `cargo charmtest`, which gives each module a process of its
+/// own, gives one to all modules that ask for such a fixture, directly or through other fixtures; a parameter that asks by itself
+/// says so in `charmtest::FromContext::needs`. Under nextest each module makes its own: a warning says so.
 #[proc_macro_attribute]
 pub fn charm_fixture(options: TokenStream, item: TokenStream) -> TokenStream {
     fixture::charm_fixture(options.into(), item.into()).into()

@@ -8,6 +8,7 @@ use crate::report::{choose_color, say};
 use crate::run::again::{self, Again};
 use crate::run::module::ModulePlan;
 use crate::run::session::Session;
+use crate::run::together::Order;
 use crate::workspace;
 
 /// The commands that a filter may have been meant as.
@@ -62,6 +63,10 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     }
     let session = Session {
         plan,
+        order: match again {
+            Some(Again::First) => Order::AsPlanned,
+            Some(Again::Only(_)) | None => Order::SharedFirst,
+        },
         flags: flags.clone(),
         selection: workspace::selection(select),
         no_capture: args.no_capture,

@@ -1,12 +1,13 @@
 //! The report of a run: a reader of the event stream that keeps what the summary needs.
 
+mod output;
 mod progress;
 mod style;
 mod summary;
 
 pub(crate) use style::heading;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitStatus;
@@ -18,10 +19,9 @@ use crate::cli::ColorArg;
 use crate::run::module::ModulePlan;
 use crate::run::process::describe;
 use crate::run::scheduler::{Job, Streams};
+use crate::run::together::ProcessPlan;
+use output::Output;
 use progress::{Progress, Waiting};
-
-/// How many lines of a failed test's output are shown; all of it would bury the rest.
-const OUTPUT_LINES: usize = 200;
 
 /// How a run reports.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ struct Module {
     /// The tests that were started.
     started: BTreeSet<String>,
     running: Option<(String, Instant)>,
-    output: VecDeque<String>,
+    output: Output,
     models: BTreeMap<String, ModelEnd>,
     /// Clouds that could not be removed.
     clouds: Vec<LeftCloud>,
@@ -64,7 +64,21 @@ struct TestResult {
     message: Option<String>,
     location: Option<String>,
     evidence: Option<Evidence>,
-    output: VecDeque<String>,
+    output: Output,
+}
+
+impl TestResult {
+    /// Returns the result of a test that did not run.
+    fn without_running(outcome: Outcome, why: &str) -> Self {
+        Self {
+            outcome,
+            took: Duration::ZERO,
+            message: Some(why.to_owned()),
+            location: None,
+            evidence: None,
+            output: Output::default(),
+        }
+    }
 }
 
 /// A test of a run that is over.
@@ -113,6 +127,8 @@ pub(crate) struct Report {
     options: Options,
     started: Instant,
     modules: Vec<Module>,
+    /// The modules of each process.
+    processes: Vec<ProcessPlan>,
     progress: Progress,
     backend_named: bool,
     interrupted: bool,
@@ -122,14 +138,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Begins the report of a run of `plan`.
-    pub(crate) fn new(plan: &[ModulePlan], options: Options) -> Self {
+    /// Begins the report of a run of `plan`, divided into `processes`.
+    pub(crate) fn new(plan: &[ModulePlan], processes: &[ProcessPlan], options: Options) -> Self {
         let modules = plan.iter().map(|plan| Module {
             plan: plan.clone(),
             tests: BTreeMap::new(),
             started: BTreeSet::new(),
             running: None,
-            output: VecDeque::new(),
+            output: Output::default(),
             models: BTreeMap::new(),
             clouds: Vec::new(),
             fixtures: Vec::new(),
@@ -139,6 +155,7 @@ impl Report {
             options,
             started: Instant::now(),
             modules: modules.collect(),
+            processes: processes.to_vec(),
             progress: Progress::new(),
             backend_named: false,
             interrupted: false,
@@ -153,8 +170,9 @@ impl Report {
         self.line(&style::heading("Backend", why));
     }
 
-    /// Takes in an event of a module.
+    /// Takes in an event of a process.
     pub(crate) fn event(&mut self, job: Job, event: Event) {
+        let at = self.place(job, &event);
         match event {
             Event::RunStarted { why, .. } if !self.backend_named => self.backend(&why),
             Event::RunStarted { .. }
@@ -162,16 +180,16 @@ impl Report {
             | Event::ModelReady { .. }
             | Event::ModuleFinished { .. } => {}
             Event::ModelNamed { model, .. } => {
-                let text = format!("{model} for {}", self.modules[job].plan.name());
-                self.modules[job].models.insert(model, ModelEnd::InUse);
+                let text = format!("{model} for {}", self.modules[at].plan.name());
+                self.modules[at].models.insert(model, ModelEnd::InUse);
                 self.chatter(&style::heading("Model", &text));
             }
             Event::TestStarted { test } => {
-                self.modules[job].output.clear();
-                self.modules[job].started.insert(test.clone());
-                self.modules[job].running = Some((test.clone(), Instant::now()));
-                let name = self.modules[job].test_name(&test);
-                self.progress.started(job, name);
+                self.modules[at].output.clear();
+                self.modules[at].started.insert(test.clone());
+                self.modules[at].running = Some((test.clone(), Instant::now()));
+                let name = self.modules[at].test_name(&test);
+                self.progress.started(at, name);
             }
             Event::Waiting {
                 what,
@@ -181,7 +199,7 @@ impl Report {
             } => {
                 let millis = Duration::from_millis;
                 self.progress.waiting(
-                    job,
+                    at,
                     Waiting {
                         what,
                         elapsed: millis(elapsed_ms),
@@ -206,15 +224,15 @@ impl Report {
                     message,
                     location,
                     evidence,
-                    output: std::mem::take(&mut self.modules[job].output),
+                    output: std::mem::take(&mut self.modules[at].output),
                 };
-                let name = self.modules[job].test_name(&test);
+                let name = self.modules[at].test_name(&test);
                 self.line(&style::retry_line(&name, attempt, attempts, &result));
                 let details = style::details(&result);
                 if !details.is_empty() {
                     self.line(&details);
                 }
-                self.progress.started(job, name);
+                self.progress.started(at, name);
             }
             Event::TestFinished {
                 test,
@@ -225,10 +243,10 @@ impl Report {
                 evidence,
                 ..
             } => {
-                let output = std::mem::take(&mut self.modules[job].output);
+                let output = std::mem::take(&mut self.modules[at].output);
                 let took = Duration::from_millis(duration_ms);
                 self.finished(
-                    job,
+                    at,
                     test,
                     TestResult {
                         outcome,
@@ -241,16 +259,16 @@ impl Report {
                 );
             }
             Event::ModelKept { model, why, .. } => {
-                self.modules[job].models.insert(model, ModelEnd::Kept(why));
+                self.modules[at].models.insert(model, ModelEnd::Kept(why));
             }
             Event::ModelDestroyed { model, .. } => {
-                self.modules[job].models.insert(model, ModelEnd::Destroyed);
+                self.modules[at].models.insert(model, ModelEnd::Destroyed);
             }
             Event::ModelLeft { model, why, .. } => {
                 self.line(&style::warning(&format!(
                     "model {model} is left over: {why}"
                 )));
-                self.modules[job].models.insert(model, ModelEnd::Left(why));
+                self.modules[at].models.insert(model, ModelEnd::Left(why));
             }
             Event::CloudLeft {
                 cloud,
@@ -264,7 +282,7 @@ impl Report {
                     why,
                 };
                 self.line(&style::warning(&left.to_string()));
-                self.modules[job].clouds.push(left);
+                self.modules[at].clouds.push(left);
             }
             Event::CrashDump { model, path, .. } => {
                 self.line(&style::heading("Crash dump", &format!("{path} of {model}")));
@@ -281,24 +299,48 @@ impl Report {
             Event::FixtureLeft { fixture, of, why } => {
                 let text = format!("fixture `{fixture}` of {of} could not be torn down: {why}");
                 self.line(&style::warning(&text));
-                self.modules[job].fixtures.push(text);
+                self.modules[at].fixtures.push(text);
             }
         }
     }
 
+    /// Returns which of a process's modules an event is about; the first if it does not say.
+    fn place(&self, job: Job, event: &Event) -> usize {
+        let modules = &self.processes[job].modules;
+        let is_meant = |place: &&usize| {
+            let module = &self.modules[**place].plan.module;
+            match subject(event) {
+                Subject::Module(name) => module.name == *name,
+                Subject::Test(name) => module.tests.iter().any(|test| test.name == *name),
+                Subject::Process => true,
+            }
+        };
+        match modules[..] {
+            [only] => only,
+            _ => modules.iter().find(is_meant).copied().unwrap_or(modules[0]),
+        }
+    }
+
     /// Takes in a line that a test wrote.
+    ///
+    /// Which of several tests that run in a process wrote it cannot be told: each of them may have.
     pub(crate) fn output(&mut self, job: Job, line: String) {
         if self.options.no_capture {
             self.line(&line);
         }
-        let output = &mut self.modules[job].output;
-        if output.len() == OUTPUT_LINES {
-            output.pop_front();
+        let modules = &self.processes[job].modules;
+        let runs = |place: &usize| self.modules[*place].running.is_some();
+        let mut writers: Vec<usize> = modules.iter().copied().filter(runs).collect();
+        if writers.is_empty() {
+            writers.push(modules[0]);
         }
-        output.push_back(line);
+        for &place in &writers {
+            let output = &mut self.modules[place].output;
+            output.add(&line, writers.len());
+        }
     }
 
-    /// Notes that a module's process has ended.
+    /// Notes that a process has ended.
     ///
     /// One that ends before all its tests have an outcome is lost; one that fails although nothing else did is not passed over.
     pub(crate) fn ended(&mut self, job: Job, status: io::Result<ExitStatus>, streams: Streams) {
@@ -310,13 +352,22 @@ impl Report {
             format!("the test process ended early: {how}")
         };
         self.lost(job, &why);
-        let module = &mut self.modules[job];
-        let name = module.plan.name();
-        if failed && !self.interrupted && module.is_fine() {
-            let said = std::mem::take(&mut module.output);
-            let said: String = said.iter().map(|line| format!("\n    {line}")).collect();
-            let trouble = format!("the test process of {name} ended badly: {how}{said}");
-            module.trouble = Some(trouble.clone());
+        let modules = &self.processes[job].modules;
+        let first = modules[0];
+        let names = modules
+            .iter()
+            .map(|place| self.modules[*place].plan.module.name.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let name = format!("{} {names}", self.modules[first].plan.executable.id());
+        let is_fine = modules.iter().all(|place| self.modules[*place].is_fine());
+        if failed && !self.interrupted && is_fine {
+            let said = std::mem::take(&mut self.modules[first].output);
+            let said = said.lines().map(|line| format!("\n    {line}"));
+            let trouble = format!(
+                "the test process of {name} ended badly: {how}{}",
+                said.collect::<String>()
+            );
+            self.modules[first].trouble = Some(trouble.clone());
             self.line(&style::warning(&trouble));
         }
         if streams == Streams::Held {
@@ -326,65 +377,59 @@ impl Report {
         }
     }
 
-    /// Notes that a module's process is gone: tests without an outcome get one, and models in use are left over.
+    /// Notes that a process is gone: tests without an outcome get one, and models in use are left over.
+    ///
+    /// It is an error of the tests that ran, or of the first that would have been next; it aborts the others.
     pub(crate) fn lost(&mut self, job: Job, why: &str) {
-        let module = &mut self.modules[job];
-        let running = module.running.take();
-        let open: Vec<String> = module.open_tests();
-        for model in module
-            .models
-            .values_mut()
-            .filter(|end| **end == ModelEnd::InUse)
-        {
-            *model = ModelEnd::Left(why.to_owned());
+        let places = self.processes[job].modules.clone();
+        let ran = places
+            .iter()
+            .any(|place| self.modules[*place].running.is_some());
+        let mut next_is_hit = !ran;
+        for place in places {
+            let module = &mut self.modules[place];
+            let running = module.running.take();
+            let open: Vec<String> = module.open_tests();
+            for model in module
+                .models
+                .values_mut()
+                .filter(|end| **end == ModelEnd::InUse)
+            {
+                *model = ModelEnd::Left(why.to_owned());
+            }
+            for test in open {
+                let hit = match &running {
+                    Some((name, _)) => *name == test,
+                    None => std::mem::take(&mut next_is_hit),
+                };
+                let result = match hit {
+                    true => TestResult {
+                        outcome: Outcome::Errored,
+                        took: running
+                            .as_ref()
+                            .map(|(_, since)| since.elapsed())
+                            .unwrap_or_default(),
+                        message: Some(why.to_owned()),
+                        location: None,
+                        evidence: None,
+                        output: std::mem::take(&mut self.modules[place].output),
+                    },
+                    false => TestResult::without_running(Outcome::Aborted, why),
+                };
+                self.finished(place, test, result);
+            }
+            self.progress.ended(place);
         }
-        for (index, test) in open.into_iter().enumerate() {
-            let hit = running
-                .as_ref()
-                .map_or(index == 0, |(name, _)| *name == test);
-            let outcome = if hit {
-                Outcome::Errored
-            } else {
-                Outcome::Aborted
-            };
-            let took = running
-                .as_ref()
-                .filter(|_| hit)
-                .map(|(_, since)| since.elapsed())
-                .unwrap_or_default();
-            let output = if hit {
-                std::mem::take(&mut self.modules[job].output)
-            } else {
-                VecDeque::new()
-            };
-            self.finished(
-                job,
-                test,
-                TestResult {
-                    outcome,
-                    took,
-                    message: Some(why.to_owned()),
-                    location: None,
-                    evidence: None,
-                    output,
-                },
-            );
-        }
-        self.progress.ended(job);
     }
 
-    /// Notes that a module never started.
+    /// Notes that a process never started.
     pub(crate) fn not_started(&mut self, job: Job, why: &str) {
-        for test in self.modules[job].open_tests() {
-            let result = TestResult {
-                outcome: Outcome::Skipped,
-                took: Duration::ZERO,
-                message: Some(why.to_owned()),
-                location: None,
-                evidence: None,
-                output: VecDeque::new(),
-            };
-            self.modules[job].tests.insert(test, result);
+        for &place in &self.processes[job].modules {
+            let module = &mut self.modules[place];
+            for test in module.open_tests() {
+                let result = TestResult::without_running(Outcome::Skipped, why);
+                module.tests.insert(test, result);
+            }
         }
     }
 
@@ -474,10 +519,10 @@ impl Report {
             .any(|module| module.trouble.is_some() || module.leaves_something())
     }
 
-    fn finished(&mut self, job: Job, test: String, result: TestResult) {
-        let name = self.modules[job].test_name(&test);
-        self.modules[job].running = None;
-        self.progress.ended(job);
+    fn finished(&mut self, place: usize, test: String, result: TestResult) {
+        let name = self.modules[place].test_name(&test);
+        self.modules[place].running = None;
+        self.progress.ended(place);
         let line = style::test_line(&name, &result);
         if result.outcome.is_success() {
             self.chatter(&line);
@@ -488,7 +533,7 @@ impl Report {
                 self.line(&details);
             }
         }
-        self.modules[job].tests.insert(test, result);
+        self.modules[place].tests.insert(test, result);
     }
 
     /// Prints a line unless the user asked for quiet.
@@ -501,6 +546,36 @@ impl Report {
     fn line(&mut self, line: &str) {
         self.progress.clear();
         say(line);
+    }
+}
+
+/// What an event is about.
+enum Subject<'a> {
+    Module(&'a String),
+    Test(&'a String),
+    /// The whole process, or something that it does not say.
+    Process,
+}
+
+fn subject(event: &Event) -> Subject<'_> {
+    match event {
+        Event::ModuleStarted { module }
+        | Event::ModelNamed { module, .. }
+        | Event::ModelReady { module, .. }
+        | Event::ModelKept { module, .. }
+        | Event::ModelDestroyed { module, .. }
+        | Event::ModelLeft { module, .. }
+        | Event::CloudLeft { module, .. }
+        | Event::CrashDump { module, .. }
+        | Event::ModuleFinished { module } => Subject::Module(module),
+        Event::TestStarted { test }
+        | Event::Waiting { test, .. }
+        | Event::TestRetried { test, .. }
+        | Event::TestFinished { test, .. } => Subject::Test(test),
+        Event::RunStarted { .. }
+        | Event::PrebuiltCharm { .. }
+        | Event::Warning { .. }
+        | Event::FixtureLeft { .. } => Subject::Process,
     }
 }
 

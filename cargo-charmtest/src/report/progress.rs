@@ -5,7 +5,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::style::duration;
-use crate::run::scheduler::Job;
 
 /// How many running modules are shown; more would scroll.
 const LINES: usize = 8;
@@ -34,7 +33,8 @@ struct Running {
 #[derive(Debug)]
 pub(super) struct Progress {
     interactive: bool,
-    running: BTreeMap<Job, Running>,
+    /// By the module's place in the plan.
+    running: BTreeMap<usize, Running>,
     drawn: usize,
 }
 
@@ -49,9 +49,9 @@ impl Progress {
     }
 
     /// Notes that a test runs.
-    pub(super) fn started(&mut self, job: Job, name: String) {
+    pub(super) fn started(&mut self, module: usize, name: String) {
         self.running.insert(
-            job,
+            module,
             Running {
                 name,
                 since: Instant::now(),
@@ -61,15 +61,15 @@ impl Progress {
     }
 
     /// Notes what the running test of a module waits for.
-    pub(super) fn waiting(&mut self, job: Job, waiting: Waiting) {
-        if let Some(running) = self.running.get_mut(&job) {
+    pub(super) fn waiting(&mut self, module: usize, waiting: Waiting) {
+        if let Some(running) = self.running.get_mut(&module) {
             running.waiting = Some(waiting);
         }
     }
 
     /// Notes that a module's test is over.
-    pub(super) fn ended(&mut self, job: Job) {
-        self.running.remove(&job);
+    pub(super) fn ended(&mut self, module: usize) {
+        self.running.remove(&module);
     }
 
     /// Takes the lines off the terminal.

@@ -62,9 +62,9 @@ pub(super) fn details(result: &TestResult) -> String {
         );
         lines.extend(result.location.iter().map(|place| format!("at {place}")));
     }
-    if !result.output.is_empty() {
-        lines.push("output of the test:".to_owned());
-        lines.extend(result.output.iter().map(|line| format!("  {line}")));
+    if let Some(title) = result.output.title() {
+        lines.push(title.to_owned());
+        lines.extend(result.output.lines().map(|line| format!("  {line}")));
     }
     if let Some(evidence) = &result.evidence {
         lines.extend(evidence.highlights.iter().map(|line| format!("| {line}")));

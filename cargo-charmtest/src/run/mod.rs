@@ -1,4 +1,4 @@
-//! Running modules: one process per module, their events merged into one stream.
+//! Running modules: one process per module or, for the sake of a fixture, for several; their events merged into one stream.
 
 pub(crate) mod again;
 pub(crate) mod module;
@@ -6,3 +6,4 @@ pub(crate) mod process;
 pub(crate) mod scheduler;
 pub(crate) mod session;
 pub(crate) mod signals;
+pub(crate) mod together;

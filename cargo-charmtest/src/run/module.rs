@@ -1,4 +1,4 @@
-//! One module in a process of its own.
+//! Modules to run, and the process that runs them.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
@@ -20,7 +20,7 @@ const LINE_LIMIT: u64 = 1 << 20;
 /// How long the streams of a process that has ended are read on: what is left in a pipe is read at once.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What every module process gets.
+/// What every process of modules gets.
 #[derive(Debug, Clone)]
 pub(crate) struct Common {
     /// Arguments that select tests.
@@ -95,52 +95,60 @@ impl ModulePlan {
             Origin::Target => format!("{} {test}", self.executable.id()),
         }
     }
-
-    /// Starts the module's process; its events and output go to `messages`, marked with `job`.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the test binary cannot be started.
-    pub(crate) fn start(
-        &self,
-        job: Job,
-        common: &Common,
-        messages: &Sender<Message>,
-    ) -> io::Result<Group> {
-        let mut command = self.executable.command();
-        common.unset.iter().for_each(|name| {
-            command.env_remove(name);
-        });
-        if self.only {
-            for test in &self.module.tests {
-                command.args(["--only", &test.name]);
-            }
-        }
-        let mut child = command
-            .args(["--module", &self.module.name])
-            .args(&common.selection)
-            .envs(&common.env)
-            .envs(
-                self.executable
-                    .juju_version
-                    .map(|version| ("CHARMTEST_JUJU_VERSION", version.to_string())),
-            )
-            .env("CHARMTEST_EVENTS", "stdout")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
-        let group = Group::of(&child);
-        let stdout = child.stdout.take();
-        let stderr = child.stderr.take();
-        let messages = messages.clone();
-        thread::spawn(move || attend(child, stdout, stderr, job, &messages));
-        Ok(group)
-    }
 }
 
-/// Reads a module's streams, waits for its process, and says so. The receiver may be gone: then nobody is interested.
+/// Starts a process for modules of one test binary, of which `width` run side by side; its events and output go to `messages`,
+/// marked with `job`.
+///
+/// # Errors
+///
+/// Fails when the test binary cannot be started, and when there is no module.
+pub(super) fn start(
+    modules: &[&ModulePlan],
+    width: usize,
+    job: Job,
+    common: &Common,
+    messages: &Sender<Message>,
+) -> io::Result<Group> {
+    let Some(first) = modules.first() else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let executable = &first.executable;
+    let mut command = executable.command();
+    common.unset.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    let whole = modules.iter().all(|module| !module.only);
+    for module in modules {
+        command.args(["--module", &module.module.name]);
+        for test in module.module.tests.iter().filter(|_| !whole) {
+            command.args(["--only", &test.name]);
+        }
+    }
+    let mut child = command
+        .args(&common.selection)
+        .envs(&common.env)
+        .envs(
+            executable
+                .juju_version
+                .map(|version| ("CHARMTEST_JUJU_VERSION", version.to_string())),
+        )
+        .env("CHARMTEST_JOBS", width.to_string())
+        .env("CHARMTEST_EVENTS", "stdout")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let group = Group::of(&child);
+    let stdout = child.stdout.take();
+    let stderr = child.stderr.take();
+    let messages = messages.clone();
+    thread::spawn(move || attend(child, stdout, stderr, job, &messages));
+    Ok(group)
+}
+
+/// Reads a process's streams, waits for it, and says so. The receiver may be gone: then nobody is interested.
 fn attend(
     mut child: Child,
     stdout: Option<impl Read + Send + 'static>,
@@ -206,10 +214,40 @@ fn each_line(stream: Option<impl Read>, mut line: impl FnMut(&str)) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::process::Command;
 
+    use charmtest::harness::DescribedTest;
+
     use super::*;
+
+    /// Returns a module of a target with a test `MODULE::t` that asks for these fixtures of scope "run".
+    pub(crate) fn module(target: &str, name: &str, run_fixtures: &[&str]) -> ModulePlan {
+        let test = DescribedTest {
+            name: format!("{name}::t"),
+            file: String::new(),
+            line: 1,
+            column: 1,
+            order: None,
+            abort_on_fail: false,
+            abort_on_xfail: false,
+            skip_if_deployed: false,
+            ignore: None,
+            tags: Vec::new(),
+            timeout_s: None,
+            xfail: None,
+            retries: 0,
+            run_fixtures: run_fixtures.iter().map(ToString::to_string).collect(),
+        };
+        ModulePlan {
+            executable: Executable::stand_in(target),
+            module: DescribedModule {
+                name: name.to_owned(),
+                tests: vec![test],
+            },
+            only: false,
+        }
+    }
 
     /// Runs a shell script as a module's process and returns what is told of it.
     fn attended(script: &str) -> Vec<Message> {

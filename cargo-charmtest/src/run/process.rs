@@ -71,6 +71,12 @@ impl Group {
         Self(i32::try_from(child.id()).ok().and_then(Pid::from_raw))
     }
 
+    /// Returns a group that is gone.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
     /// Sends a signal to the whole group; a group that is gone is no error.
     pub(crate) fn signal(self, signal: Signal) {
         if let Some(pid) = self.0 {

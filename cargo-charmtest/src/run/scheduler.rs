@@ -15,18 +15,19 @@ use tempfile::TempDir;
 use super::module::{Common, ModulePlan};
 use super::process::Group;
 use super::signals::Interrupt;
+use super::together::ProcessPlan;
 use crate::report::Report;
 
-/// The number of a module in the plan.
+/// The number of a process among all of a run.
 pub(crate) type Job = usize;
 
 /// How often a terminal's progress is drawn anew.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How much longer than a tear-down step a module may take to end after an interruption.
+/// How much longer than a tear-down step a process may take to end after an interruption.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long a module may take to end after a second interruption.
+/// How long a process may take to end after a second interruption.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What happens during a run.
@@ -34,21 +35,21 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) enum Message {
     /// A module's harness reports.
     Event {
-        /// Which module.
+        /// Which process.
         job: Job,
         /// What.
         event: Event,
     },
     /// A test wrote a line.
     Output {
-        /// Which module.
+        /// Which process.
         job: Job,
         /// The line.
         line: String,
     },
-    /// A module's process ended.
+    /// A process ended.
     Ended {
-        /// Which module.
+        /// Which process.
         job: Job,
         /// How.
         status: io::Result<ExitStatus>,
@@ -76,7 +77,7 @@ impl From<Interrupt> for Message {
 
 /// Everything that [`run`] needs beside the plan.
 pub(crate) struct Run<'a> {
-    /// What every module process gets.
+    /// What every process gets.
     pub(crate) common: Common,
     /// How many modules at a time.
     pub(crate) jobs: usize,
@@ -148,23 +149,57 @@ struct Ending {
     limit: Duration,
 }
 
-/// Runs all modules of `plan`, at most `jobs` at a time, and returns how the run was interrupted, if it was.
+/// A process that runs.
+#[derive(Debug)]
+struct Running {
+    group: Group,
+    /// How many of its modules may run side by side.
+    width: usize,
+    /// How many of its modules are not done.
+    open: usize,
+}
+
+impl Running {
+    /// Returns how many modules may be running in it. Its own tear-down counts as one.
+    fn slots(&self) -> usize {
+        self.width.min(self.open).max(1)
+    }
+}
+
+/// Returns how many modules may be running.
+fn slots(running: &BTreeMap<Job, Running>) -> usize {
+    running.values().map(Running::slots).sum()
+}
+
+/// Runs all modules of `plan`, divided into `processes`, at most `jobs` at a time, and returns how the run was interrupted, if it
+/// was.
+///
+/// A process starts when as many jobs are free as it can use: what it gets then it keeps.
 ///
 /// A first interruption lets the running modules tear down. A second one, and a tear-down that takes too long, makes them leave at
 /// once: they get the signal again, so that they can take the commands they run with them, and are killed if they do not go.
-pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
-    let mut waiting: VecDeque<Job> = (0..plan.len()).collect();
-    let mut running: BTreeMap<Job, Group> = BTreeMap::new();
+pub(crate) fn run(
+    plan: &[ModulePlan],
+    processes: &[ProcessPlan],
+    run: Run<'_>,
+) -> Option<Interrupt> {
+    let mut waiting: VecDeque<Job> = (0..processes.len()).collect();
+    let mut running: BTreeMap<Job, Running> = BTreeMap::new();
     let mut ending: Option<Ending> = None;
     let mut enough: Option<String> = None;
     loop {
-        while ending.is_none() && enough.is_none() && running.len() < run.jobs {
-            let Some(job) = waiting.pop_front() else {
+        while ending.is_none() && enough.is_none() {
+            let free = run.jobs.saturating_sub(slots(&running));
+            let fits = |job: &Job| processes[*job].width(run.jobs) <= free;
+            let Some(job) = waiting.pop_front_if(|job| fits(job)) else {
                 break;
             };
-            match plan[job].start(job, &run.common, &run.sender) {
+            let process = &processes[job];
+            let width = process.width(run.jobs);
+            match process.start(plan, width, job, &run.common, &run.sender) {
                 Ok(group) => {
-                    running.insert(job, group);
+                    let open = process.modules.len();
+                    running.insert(job, Running { group, width, open });
                 }
                 Err(error) => run
                     .report
@@ -186,6 +221,11 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
                 if let Some(ending) = ending.as_mut().filter(|ending| !ending.at_once) {
                     ending.since = Instant::now();
                 }
+                if let (Event::ModuleFinished { .. }, Some(process)) =
+                    (&event, running.get_mut(&job))
+                {
+                    process.open = process.open.saturating_sub(1);
+                }
                 run.report.event(job, event);
             }
             Ok(Message::Output { job, line }) => run.report.output(job, line),
@@ -201,7 +241,7 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
                 ending = Some(match ending {
                     Some(ending) => hurry(ending, &running),
                     None => {
-                        run.report.interrupted(running.len());
+                        run.report.interrupted(slots(&running));
                         signal_all(&running, interrupt.signal());
                         Ending {
                             interrupt,
@@ -226,7 +266,7 @@ pub(crate) fn run(plan: &[ModulePlan], run: Run<'_>) -> Option<Interrupt> {
 }
 
 /// Makes the running modules leave at once; kills them if they were told before.
-fn hurry(ending: Ending, running: &BTreeMap<Job, Group>) -> Ending {
+fn hurry(ending: Ending, running: &BTreeMap<Job, Running>) -> Ending {
     let signal = if ending.at_once {
         Signal::KILL
     } else {
@@ -241,8 +281,10 @@ fn hurry(ending: Ending, running: &BTreeMap<Job, Group>) -> Ending {
     }
 }
 
-fn signal_all(running: &BTreeMap<Job, Group>, signal: Signal) {
-    running.values().for_each(|group| group.signal(signal));
+fn signal_all(running: &BTreeMap<Job, Running>, signal: Signal) {
+    running
+        .values()
+        .for_each(|process| process.group.signal(signal));
 }
 
 /// Returns the exit code of a run: an interruption wins over an infrastructure that failed, which wins over failed tests and over
@@ -269,6 +311,20 @@ mod tests {
     use charmtest::exit;
 
     use super::*;
+
+    #[test]
+    fn a_process_gives_its_jobs_back_as_its_modules_end() {
+        let process = |width, open| Running {
+            group: Group::none(),
+            width,
+            open,
+        };
+        for (width, open, taken) in [(2, 5, 2), (2, 2, 2), (2, 1, 1), (2, 0, 1), (1, 1, 1)] {
+            assert_eq!(process(width, open).slots(), taken, "{width} {open}");
+        }
+        let running = BTreeMap::from([(0, process(2, 3)), (1, process(1, 1))]);
+        assert_eq!(slots(&running), 3);
+    }
 
     #[test]
     fn exit_codes() {

@@ -15,6 +15,7 @@ use super::again;
 use super::module::{Common, ModulePlan};
 use super::scheduler::{self, Run, Stop};
 use super::signals::{self, Interrupt};
+use super::together::{Order, processes};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{FinishedTest, Options, Report, say};
@@ -25,8 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Tests that are about to run.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The modules, in the order in which they start.
+    /// The modules, in the order of the report.
     pub(crate) plan: Vec<ModulePlan>,
+    /// In which order their processes start.
+    pub(crate) order: Order,
     /// How they run; settled, and without what [`Again::take`](super::again::Again::take) takes.
     pub(crate) flags: RunFlags,
     /// The arguments by which a test binary selects the same tests.
@@ -57,6 +60,7 @@ impl Session {
     pub(crate) fn run(self) -> Result<Finished> {
         let Self {
             mut plan,
+            order,
             flags,
             selection,
             no_capture,
@@ -116,8 +120,10 @@ impl Session {
             }
         }
 
+        let processes = processes(&plan, order);
         let mut report = Report::new(
             &plan,
+            &processes,
             Options {
                 no_capture,
                 quiet,
@@ -150,7 +156,7 @@ impl Session {
             messages,
             report: &mut report,
         };
-        let interrupted = scheduler::run(&plan, run);
+        let interrupted = scheduler::run(&plan, &processes, run);
         report.finish();
         if interrupted.is_none() {
             for warning in flags.charms_without_effect(report.prebuilt()) {

@@ -12,6 +12,7 @@ use crate::report::{choose_color, print, say};
 use crate::run::again::{self, Again};
 use crate::run::module::ModulePlan;
 use crate::run::session::{Finished, Session};
+use crate::run::together::Order;
 use crate::workspace::{self, Executable, TestBinaries};
 
 /// What stands for the package in the description of a suite.
@@ -74,6 +75,7 @@ pub(crate) fn run(suite: &SuiteFile, mut args: SuiteArgs, command: &str) -> Resu
     }
     let session = Session {
         plan,
+        order: Order::AsPlanned,
         flags: args.flags,
         selection: Vec::new(),
         no_capture: args.no_capture,

@@ -49,6 +49,23 @@ pub(crate) enum Origin {
     },
 }
 
+#[cfg(test)]
+impl Executable {
+    /// Returns a binary that is not there.
+    pub(crate) fn stand_in(target: &str) -> Self {
+        Self {
+            package: "p".to_owned(),
+            target: target.to_owned(),
+            juju_version: None,
+            origin: Origin::Target,
+            path: PathBuf::new(),
+            args: Vec::new(),
+            dir: PathBuf::new(),
+            env: Vec::new(),
+        }
+    }
+}
+
 /// A test binary with the charm tests that were selected in it.
 #[derive(Debug, Clone)]
 pub(crate) struct TestBinary {

@@ -14,6 +14,7 @@ mod clients;
 mod commands;
 mod crash_dump;
 mod durability;
+mod fixtures;
 mod hooks;
 mod life_cycle;
 mod ops_test;

@@ -11,13 +11,14 @@ use crate::failure::{Failure, Result};
 use crate::fixture::{FixtureCache, Scope};
 use crate::juju::Juju;
 use crate::ops_test::{Model, OpsTest};
-use crate::registry::FromContext;
+use crate::registry::{FromContext, TestEntry};
 
 /// What the harness knows about the running test; [`FromContext`] makes parameters from it.
 ///
 /// The module's model is made when the first test asks for something that needs it, so tests without such a parameter
 /// cost no model.
 pub struct Context {
+    entry: &'static TestEntry,
     module: Arc<ModuleState>,
     progress: Arc<Progress>,
     /// The fixtures of the test.
@@ -28,11 +29,13 @@ pub struct Context {
 
 impl Context {
     pub(super) fn new(
+        entry: &'static TestEntry,
         module: Arc<ModuleState>,
         progress: Arc<Progress>,
         fixtures: Arc<FixtureCache>,
     ) -> Self {
         Self {
+            entry,
             module,
             progress,
             fixtures,
@@ -45,11 +48,22 @@ impl Context {
         let mut steps = self.steps.clone();
         steps.push(step);
         Self {
+            entry: self.entry,
             module: Arc::clone(&self.module),
             progress: Arc::clone(&self.progress),
             fixtures: Arc::clone(&self.fixtures),
             steps,
         }
+    }
+
+    /// Returns the test that runs.
+    pub(super) fn entry(&self) -> &'static TestEntry {
+        self.entry
+    }
+
+    /// Returns the module that the test belongs to.
+    pub(super) fn module(&self) -> &ModuleState {
+        &self.module
     }
 
     pub(super) fn steps(&self) -> &[Step] {
@@ -114,12 +128,6 @@ impl Context {
         run.world
             .juju()
             .ok_or_else(|| Failure::setup("this run has no Juju behind it"))
-    }
-
-    /// Returns the module that the test belongs to.
-    #[cfg(test)]
-    pub(super) fn module(&self) -> &ModuleState {
-        &self.module
     }
 
     /// Makes or takes the module's model, whose time does not count against the test's limit.

@@ -67,6 +67,9 @@ pub struct DescribedTest {
     /// How many times the test is tried again when it fails.
     #[serde(default)]
     pub retries: u32,
+    /// The fixtures of scope "run" that the test asks for, if it runs: tests that ask for one are to run in one process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_fixtures: Vec<String>,
 }
 
 /// Why a test is expected to fail.

@@ -29,9 +29,8 @@ use super::run_state::{Keep, RunState, Settings};
 use super::signals;
 use super::unknown_words::Known;
 use super::world::World;
-use super::{durations, files, record, rerun, schedule};
+use super::{durations, files, one_process, record, rerun, schedule};
 use crate::exit;
-use crate::fixture::{FixtureEntry, Scope};
 use crate::juju::{BackendOptions, kill_all_commands};
 use crate::registry::{ModuleEntry, TestEntry};
 
@@ -112,7 +111,7 @@ fn command(target: &str) -> clap::Command {
 }
 
 fn run(args: &TestArgs, package: &str, target: &str, tests: &Tests) -> u8 {
-    let mut plan = plan(args, tests);
+    let mut plan = plan(args, tests, &selection(args));
     if let Err(text) = check_modules(&args.modules, &plan, target) {
         let _ = command(target).error(ErrorKind::InvalidValue, text).print();
         return exit::USAGE;
@@ -131,6 +130,9 @@ fn run(args: &TestArgs, package: &str, target: &str, tests: &Tests) -> u8 {
     if args.list {
         list(args, &plan, package, target);
         return exit::SUCCESS;
+    }
+    if let Some(all) = in_all_processes(args, |selection| self::plan(args, tests, selection)) {
+        warnings.extend(one_process::made_elsewhere_too(&plan, &all));
     }
     let runtime = match Builder::new_multi_thread()
         .enable_all()
@@ -178,7 +180,7 @@ fn run(args: &TestArgs, package: &str, target: &str, tests: &Tests) -> u8 {
     code
 }
 
-fn plan(args: &TestArgs, tests: &Tests) -> Plan {
+fn plan(args: &TestArgs, tests: &Tests, selection: &Selection) -> Plan {
     if args.bench {
         return Plan::new([], [], &Selection::default());
     }
@@ -186,10 +188,10 @@ fn plan(args: &TestArgs, tests: &Tests) -> Plan {
         Tests::Registered => {
             let tests = inventory::iter::<TestEntry>.into_iter();
             let modules = inventory::iter::<ModuleEntry>.into_iter();
-            Plan::new(tests, modules, &selection(args))
+            Plan::new(tests, modules, selection)
         }
         Tests::Made(tests) => {
-            let mut plan = Plan::new(tests.iter().copied(), [], &selection(args));
+            let mut plan = Plan::new(tests.iter().copied(), [], selection);
             plan.in_order_of_tests();
             plan
         }
@@ -244,16 +246,6 @@ fn execute(
         plan.warnings()
             .into_iter()
             .for_each(|message| sink(Event::Warning { message }));
-    }
-    if plan.modules.len() > 1 && (is_set("CHARMTEST_EVENTS") || is_set("NEXTEST")) {
-        // Who starts this process starts one for each module.
-        run_fixtures().for_each(|name| {
-            let message = format!(
-                "each module runs in a process of its own, so fixture `{name}` of scope \"run\" is made once per module that asks; \
-                 `cargo test` makes it once"
-            );
-            sink(Event::Warning { message });
-        });
     }
     let state = RunState::new(world, settings, interrupt.clone(), Box::new(sink));
     thread::scope(|scope| {
@@ -350,13 +342,22 @@ fn listed_modules(plan: &Plan, ignored: Ignored) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the names of the fixtures whose values are for all modules.
-fn run_fixtures() -> impl Iterator<Item = &'static str> {
-    inventory::iter::<FixtureEntry>
-        .into_iter()
-        .map(|entry| entry.definition)
-        .filter(|fixture| fixture.scope == Scope::Run)
-        .map(|fixture| fixture.name)
+/// Returns what else is run for the target by whoever started this process, if that may be in other processes.
+fn in_all_processes(args: &TestArgs, plan: impl Fn(&Selection) -> Plan) -> Option<Plan> {
+    if is_set("NEXTEST") {
+        // What it selects it does not tell.
+        return Some(plan(&Selection::default()));
+    }
+    is_set("CHARMTEST_EVENTS").then(|| {
+        let mut all = plan(&Selection {
+            modules: Vec::new(),
+            ..selection(args)
+        });
+        if !args.only.is_empty() {
+            all.keep_only(&args.only.iter().cloned().collect());
+        }
+        all
+    })
 }
 
 fn check_modules(wanted: &[String], plan: &Plan, target: &str) -> Result<(), String> {
@@ -432,6 +433,7 @@ fn settings(args: &TestArgs, target: &str, file: &str) -> Settings {
         } else {
             Keep::Never
         },
+        one_of_several: is_set("CHARMTEST_EVENTS") || is_set("NEXTEST"),
         deploying: deploying(args),
         test_timeout: args.run.test_timeout.duration(),
         teardown_timeout: args.run.teardown_timeout.duration().unwrap_or(STOP_GRACE),

@@ -18,7 +18,9 @@ use super::run_state::RunState;
 use super::test_thread::{self, BodyEnd, Work};
 use crate::blocking::Departure;
 use crate::failure::{Failure, FailureKind, Result};
-use crate::fixture::{Fixture, FixtureCache, FixtureDefinition, Made, Refusal, Scope, Value};
+use crate::fixture::{
+    Fixture, FixtureCache, FixtureDefinition, Made, Needs, Refusal, Scope, Value,
+};
 use crate::registry::BoxFuture;
 
 /// A fixture that is being made: one step of the way from a test to what it asked for.
@@ -37,6 +39,9 @@ impl Context {
         };
         check(self.steps(), step)?;
         let scope = T::DEFINITION.scope;
+        if scope == Scope::Run {
+            self.check_announced(step);
+        }
         let cache = self.fixtures(scope);
         let is_ours = |step: &Step| step.definition.scope == scope;
         let _turn = match self.steps().iter().any(is_ours) {
@@ -49,6 +54,19 @@ impl Context {
         };
         let make = self.make::<T>(step, cache);
         cache.slot::<T>().get_or_make(self.test_name(), make).await
+    }
+
+    /// Warns if modules in other processes may have a value of their own of a fixture of the run, because what the test says of
+    /// itself does not name it.
+    fn check_announced(&self, step: Step) {
+        let run = self.module().run();
+        if run.settings.one_of_several && !Needs::of(self.entry()).contains(step.key) {
+            let (fixture, test) = (step.definition.name, self.test_name());
+            run.warn_once(format!(
+                "fixture `{fixture}` of scope \"run\" may be made in other processes too: `{test}` asks for it through a `FromContext` \
+                 that does not name it in `needs`"
+            ));
+        }
     }
 
     async fn make<T: Fixture>(

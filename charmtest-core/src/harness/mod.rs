@@ -25,6 +25,7 @@ mod ledger;
 mod marks;
 mod model_name;
 mod module;
+mod one_process;
 mod origins;
 mod owner;
 mod ownership;

@@ -1,5 +1,6 @@
 //! From the registry to a plan: which tests, in which modules, in which order. Pure.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use super::expression::{Expression, TagExpression, is_part_of};
 use super::marks::Treatment;
 use super::progress::millis;
 use super::unknown_words::UnknownWords;
+use crate::fixture::Needs;
 use crate::registry::{Marks, ModuleEntry, TestEntry};
 
 /// The module of the tests in the root of a target. A keyword, so that no other module can have this name.
@@ -218,6 +220,17 @@ impl Plan {
     }
 }
 
+impl PlannedTest {
+    /// Returns the fixtures of scope "run" that the test asks for, by their types and names; none if it does not run.
+    pub(super) fn run_fixtures(&self) -> impl Iterator<Item = (TypeId, &'static str)> + use<> {
+        let needs = match self.choice {
+            Choice::Run => Needs::of(self.entry),
+            Choice::Skip(_) | Choice::FilteredOut => Needs::default(),
+        };
+        needs.of_the_run().collect::<Vec<_>>().into_iter()
+    }
+}
+
 impl PlannedModule {
     fn describe(&self) -> DescribedModule {
         let selected = |test: &&PlannedTest| test.choice != Choice::FilteredOut;
@@ -246,6 +259,10 @@ impl PlannedModule {
                 strict: xfail.strict,
             }),
             retries: test.treatment.retries,
+            run_fixtures: test
+                .run_fixtures()
+                .map(|(_, name)| name.to_owned())
+                .collect(),
         };
         DescribedModule {
             name: self.name.clone(),
@@ -417,6 +434,7 @@ pub(super) mod tests {
         package: "web",
         order: None,
         marks: Marks::NONE,
+        needs: |_| {},
         run: &|_| Box::pin(async { Ok(()) }),
     };
 

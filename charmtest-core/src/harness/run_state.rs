@@ -54,6 +54,8 @@ pub(super) struct Settings {
     pub(super) max_failures: Option<usize>,
     /// A file that holds the reason when no more tests are to start; `cargo charmtest` writes it.
     pub(super) stop_file: Option<PathBuf>,
+    /// Whether whoever started this process starts others for other modules of the target.
+    pub(super) one_of_several: bool,
     /// Whether the shared model must already hold applications.
     pub(super) deploying: Deploying,
     /// The time limit of tests that have none of their own.

@@ -232,6 +232,7 @@ impl<'a> ModuleRun<'a> {
     ) -> TestEnd {
         let stop = Flag::new();
         let context = Context::new(
+            test.entry,
             Arc::clone(&self.state),
             Arc::clone(progress),
             Arc::clone(fixtures),

@@ -59,6 +59,7 @@ pub(super) fn entry(module: &'static str, name: &'static str, line: u32, run: Ru
         package: "charmtest-core",
         order: None,
         marks: Marks::NONE,
+        needs: |_| {},
         run: Box::leak(Box::new(run)),
     }
 }
@@ -93,6 +94,7 @@ pub(super) fn settings() -> Settings {
         max_failures: None,
         stop_file: None,
         deploying: Deploying::Allowed,
+        one_of_several: false,
         test_timeout: Some(Duration::from_secs(60)),
         teardown_timeout: Duration::from_secs(60),
         stop_grace: Duration::from_secs(60),

@@ -65,6 +65,7 @@ impl Suite {
                     timeout_ms: test.timeout.map(millis),
                     ..Marks::NONE
                 },
+                needs: |_| {},
                 run: test.run,
             };
             &*Box::leak(Box::new(entry))

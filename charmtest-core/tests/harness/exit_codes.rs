@@ -56,7 +56,7 @@ fn variables_stand_in_for_flags_and_flags_win() {
     let list = "--list --format terse";
     assert_eq!(selected(list, "slow"), ["outcomes::takes_too_long: test"]);
     assert_eq!(
-        selected("--list --format terse -k fixture", "slow"),
+        selected("--list --format terse -k takes_a_fixture", "slow"),
         ["quiet::takes_a_fixture: test"]
     );
     let run = run_with(["quiet"], &[("CHARMTEST_NO_DEPLOY", "1")]);

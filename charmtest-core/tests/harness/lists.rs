@@ -19,7 +19,7 @@ fn nextest_sees_modules() {
     let list = |line: &str| run_with(line.split_whitespace(), &[("NEXTEST", "1")]).stdout;
     assert_eq!(
         list("--list --format terse"),
-        "crate: test\naborts: test\nblocks: test\ncharms: test\ncommands: test\nevidence: test\nexpectations: test\nmarked: test\nmarked::below: test\nmodels: test\noutcomes: test\nparametrised: test\nquiet: test\nsynchronous: test\nwaits: test\n"
+        "crate: test\naborts: test\nblocks: test\ncharms: test\ncommands: test\nevidence: test\nexpectations: test\nfixtures: test\nfixtures::beside: test\nfixtures::hidden: test\nmarked: test\nmarked::below: test\nmodels: test\noutcomes: test\nparametrised: test\nquiet: test\nsynchronous: test\nwaits: test\n"
     );
     assert_eq!(
         list("--list --format terse --ignored"),

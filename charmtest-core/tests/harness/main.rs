@@ -7,6 +7,7 @@ mod binary;
 mod crash_dumps;
 mod evidence;
 mod exit_codes;
+mod fixtures;
 mod full_disk;
 mod lists;
 mod models;

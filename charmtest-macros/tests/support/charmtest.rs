@@ -49,7 +49,8 @@ pub mod __private {
 
     pub type BoxFuture<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
-    #[derive(Debug)]
+    pub type Run = &'static (dyn for<'a> Fn(&'a Context) -> BoxFuture<'a> + Sync);
+
     pub struct TestEntry {
         pub module_path: &'static str,
         pub name: &'static str,
@@ -60,7 +61,8 @@ pub mod __private {
         pub package: &'static str,
         pub order: Option<i32>,
         pub marks: Marks,
-        pub run: for<'a> fn(&'a Context) -> BoxFuture<'a>,
+        pub needs: fn(&mut Needs),
+        pub run: Run,
     }
 
     #[derive(Debug, PartialEq)]
@@ -104,6 +106,8 @@ pub mod __private {
     )]
     pub trait FromContext<'a>: Sized {
         fn from_context(cx: &'a Context) -> impl Future<Output = Result<Self, Failure>>;
+
+        fn needs(_needs: &mut Needs) {}
     }
 
     impl<'a> FromContext<'a> for &'a Model {
@@ -132,17 +136,23 @@ pub mod __private {
         pub teardown: bool,
     }
 
-    #[derive(Debug)]
-    pub struct FixtureEntry {
-        pub definition: FixtureDefinition,
-    }
+    /// What was asked for, each time that it was.
+    #[derive(Debug, Default)]
+    pub struct Needs(pub Vec<FixtureDefinition>);
 
-    inventory::collect!(FixtureEntry);
+    impl Needs {
+        pub fn fixture<T: Fixture>(&mut self) {
+            self.0.push(T::DEFINITION);
+            T::needs(self);
+        }
+    }
 
     pub type MakeFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 'a>>;
 
     pub trait Fixture: Send + Sync + Sized + 'static {
         const DEFINITION: FixtureDefinition;
+
+        fn needs(_needs: &mut Needs) {}
 
         fn make(cx: &Context) -> MakeFuture<'_, Self>;
 

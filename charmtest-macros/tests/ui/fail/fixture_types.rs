@@ -5,13 +5,6 @@ mod charmtest;
 
 use charmtest::{Result, charm_fixture};
 
-struct NotShared(std::rc::Rc<u8>);
-
-#[charm_fixture(crate = "crate::charmtest")]
-fn not_shared() -> NotShared {
-    NotShared(std::rc::Rc::new(1))
-}
-
 struct Twice;
 
 #[charm_fixture(crate = "crate::charmtest")]

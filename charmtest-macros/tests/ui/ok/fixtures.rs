@@ -8,7 +8,7 @@ mod charmtest;
 use std::num::ParseIntError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use charmtest::__private::{FixtureEntry, Scope, inventory};
+use charmtest::__private::{FixtureDefinition, Needs, Scope};
 use charmtest::{Failure, Model, ModelName, Result, charm_fixture, charm_test, finish, tear_down};
 
 /// How many values were torn down.
@@ -117,21 +117,23 @@ fn main() {
     let message = "invalid digit found in string".to_owned();
     assert_eq!(finish(tear_down(&Port(80))), Err(Failure(message)));
 
-    let mut registered: Vec<_> = inventory::iter::<FixtureEntry>
-        .into_iter()
-        .map(|entry| (entry.definition.name, entry.definition.scope, entry.definition.teardown))
-        .collect();
-    registered.sort_by_key(|(name, ..)| *name);
+    let mut needs = Needs::default();
+    (charmtest::entry("asks").needs)(&mut needs);
+    let told = |fixture: FixtureDefinition| (fixture.name, fixture.scope, fixture.teardown);
     assert_eq!(
-        registered,
+        needs.0.into_iter().map(told).collect::<Vec<_>>(),
         [
-            ("broken", Scope::Test, true),
-            ("east", Scope::Run, false),
+            ("server", Scope::Module, true),
+            ("plain", Scope::Test, false),
+            ("port", Scope::Run, true),
             ("make", Scope::Test, true),
             ("plain", Scope::Test, false),
             ("port", Scope::Run, true),
-            ("server", Scope::Module, true),
+            ("east", Scope::Run, false),
             ("west", Scope::Run, false),
         ]
     );
+    let mut needs = Needs::default();
+    (charmtest::entry("never_starts").needs)(&mut needs);
+    assert_eq!(needs.0.len(), 2, "{needs:?}");
 }

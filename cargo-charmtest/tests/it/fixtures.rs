@@ -1,0 +1,349 @@
+//! Fixtures in a run of several processes: one of scope "run" is made once, and what its end does to the run.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::author::cargo_command;
+use crate::bed::{Bed, PROGRAM, Said};
+
+/// What happens is appended to the file `LOG`, with the process in which it does. `BREAK` names what fails.
+const SUITE: &str = r#"
+use std::io::Write;
+
+use charmtest::prelude::*;
+
+fn log(what: &str) {
+    let path = std::env::var_os("LOG").unwrap();
+    let mut log = std::fs::File::options().create(true).append(true).open(path).unwrap();
+    log.write_all(format!("{what} in {}\n", std::process::id()).as_bytes()).unwrap();
+}
+
+fn breaks(name: &str) -> Result {
+    log(name);
+    let broken = std::env::var("BREAK").unwrap_or_default();
+    match broken.split(' ').any(|broken| broken == name) {
+        true => Err(format!("{name} is broken"))?,
+        false => Ok(()),
+    }
+}
+
+/// Waits until the other module has come as far, if the modules are to meet.
+async fn meet(own: &str, other: &str) {
+    log(own);
+    let path = std::env::var_os("LOG").unwrap();
+    let other = format!("{other} in ");
+    while std::env::var_os("MEET").is_some() && !std::fs::read_to_string(&path).unwrap().contains(&other) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+struct Pool;
+
+#[charm_fixture(scope = "run", teardown = drain)]
+fn pool() -> Result<Pool> {
+    breaks("pool").map(|()| Pool)
+}
+
+fn drain(_: &Pool) -> Result {
+    breaks("pool-end")
+}
+
+struct Desk;
+
+#[charm_fixture(scope = "module", teardown = clear)]
+fn desk(_: &Pool) -> Desk {
+    log("desk");
+    Desk
+}
+
+async fn clear(_: &Desk) -> Result {
+    breaks("desk-end")
+}
+
+struct Page;
+
+#[charm_fixture(teardown = turn)]
+fn page() -> Page {
+    Page
+}
+
+fn turn(_: &Page) -> Result {
+    breaks("page-end")
+}
+
+mod alone {
+    use super::*;
+
+    #[charm_test]
+    fn asks_for_nothing_of_the_run(_: &Page) -> Result {
+        breaks("alone")
+    }
+}
+
+mod east {
+    use super::*;
+
+    #[charm_test]
+    async fn shares(_: &Desk) -> Result {
+        println!("the east speaks");
+        meet("east", "west").await;
+        if std::env::var_os("CRASH").is_some() {
+            std::process::abort();
+        }
+        breaks("east-end")
+    }
+
+    #[charm_test]
+    async fn goes_on(_: &Desk) {
+        if std::env::var_os("HANG").is_some() {
+            log("hangs");
+            std::future::pending().await
+        }
+    }
+}
+
+mod west {
+    use super::*;
+
+    #[charm_test]
+    async fn shares(_: &Pool) -> Result {
+        println!("the west speaks");
+        meet("west", "east").await;
+        if std::env::var_os("CRASH").is_some() {
+            std::future::pending().await
+        }
+        Ok(())
+    }
+}
+
+charmtest::main!();
+"#;
+
+/// A crate with the suite.
+struct Suite {
+    bed: Bed,
+    dir: PathBuf,
+}
+
+impl Suite {
+    fn new(name: &str) -> Self {
+        let bed = Bed::bare();
+        let dir = bed.path().join(name);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        fs::create_dir_all(dir.join("tests")).unwrap();
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+             [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\ntokio = {{ version = \"1\", features = [\"time\"] }}\n\
+             [[test]]\nname = \"suite\"\nharness = false\n[workspace]\n",
+            root.join("charmtest-core"),
+        );
+        fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+        fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+        fs::write(dir.join("tests/suite.rs"), SUITE).unwrap();
+        Self { bed, dir }
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.bed.path().join("log")
+    }
+
+    /// Returns a command of cargo that begins a new log.
+    fn command(&self, line: &str, variables: &[(&str, &str)]) -> Command {
+        fs::write(self.log_file(), "").unwrap();
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let mut command = cargo_command(&self.bed, &self.dir, &args);
+        command
+            .env("LOG", self.log_file())
+            .envs(variables.iter().copied());
+        command
+    }
+
+    fn run(&self, line: &str, variables: &[(&str, &str)]) -> Said {
+        self.command(line, variables).output().unwrap().into()
+    }
+
+    /// Returns what happened, each with the process.
+    fn log(&self) -> Vec<(String, String)> {
+        let log = fs::read_to_string(self.log_file()).unwrap();
+        let entry = |line: &str| {
+            let (what, process) = line.split_once(" in ").unwrap();
+            (what.to_owned(), process.to_owned())
+        };
+        log.lines().map(entry).collect()
+    }
+
+    /// Returns how often something happened.
+    fn count(&self, what: &str) -> usize {
+        let log = self.log();
+        log.iter().filter(|(happened, _)| happened == what).count()
+    }
+}
+
+#[test]
+fn a_fixture_of_the_run_is_made_once_for_all_modules() {
+    let suite = Suite::new("fixtures-once");
+    for line in [
+        "charmtest --jobs 2",
+        "test --test suite -- --jobs 2",
+        "charmtest --jobs 3 --ff",
+    ] {
+        // The modules wait for one another: they run side by side, though in one process.
+        let said = suite.run(line, &[("MEET", "1")]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(!said.stderr.contains("pool"), "{said:?}");
+        let log = suite.log();
+        let process = |what: &str| {
+            let mut found = log.iter().filter(|(happened, _)| happened == what);
+            let process = found.next().map(|(_, process)| process.clone());
+            assert!(found.next().is_none(), "{what} in {log:?}");
+            process.unwrap_or_else(|| panic!("no {what} in {log:?}"))
+        };
+        let shared = process("pool");
+        for what in ["east", "west", "desk", "desk-end", "pool-end"] {
+            assert_eq!(process(what), shared, "{what} in {log:?}");
+        }
+        let of_its_own = line.starts_with("charmtest");
+        assert_eq!(process("alone") != shared, of_its_own, "{log:?}");
+        let shared: Vec<&str> = log
+            .iter()
+            .map(|(what, _)| what.as_str())
+            .filter(|what| !["alone", "page-end"].contains(what))
+            .collect();
+        assert_eq!(shared.last(), Some(&"pool-end"), "{log:?}");
+    }
+
+    // No more modules run than may.
+    let said = suite.run("charmtest --jobs 1", &[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let log = suite.log();
+    let names: Vec<&str> = log.iter().map(|(what, _)| what.as_str()).collect();
+    let expected = [
+        "pool", "desk", "east", "east-end", "desk-end", "west", "pool-end", "alone", "page-end",
+    ];
+    assert_eq!(names, expected);
+
+    // One module of those has its process for itself; the description says which asks for what.
+    let said = suite.run("charmtest west", &[]);
+    assert_eq!(
+        (said.code, suite.count("pool-end")),
+        (Some(0), 1),
+        "{said:?}"
+    );
+    let said = suite.run("charmtest list --format json", &[]);
+    assert_eq!(said.stdout.matches("run_fixtures").count(), 3, "{said:?}");
+}
+
+#[test]
+fn what_goes_wrong_in_a_shared_process_is_told_of_each_module() {
+    let suite = Suite::new("fixtures-wrong");
+
+    // A tear-down that fails fails the run, in every scope.
+    for (broken, of) in [
+        ("pool-end", "`pool` of the run"),
+        ("desk-end", "`desk` of module `east`"),
+        (
+            "page-end",
+            "`page` of test `alone::asks_for_nothing_of_the_run`",
+        ),
+    ] {
+        let said = suite.run("charmtest", &[("BREAK", broken)]);
+        let text = format!("fixture {of} could not be torn down: {broken} is broken");
+        // When it happens, and in the summary.
+        assert_eq!(said.stderr.matches(&text).count(), 2, "{said:?}");
+        assert!(said.stderr.contains("4 charm tests: 4 passed"), "{said:?}");
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(suite.count("pool-end"), 1, "{said:?}");
+
+        let said = suite.run("test --test suite", &[("BREAK", broken)]);
+        assert!(said.stderr.contains(&text), "{said:?}");
+        assert_eq!(said.code, Some(101), "{said:?}");
+    }
+
+    // What cannot be made is an error of all who asked, with the cause, and is tried once.
+    let said = suite.run("charmtest", &[("BREAK", "pool")]);
+    assert_eq!((said.code, suite.count("pool")), (Some(4), 1), "{said:?}");
+    assert!(said.stderr.contains("1 passed, 3 errored"), "{said:?}");
+    assert!(said.stderr.contains("pool is broken"), "{said:?}");
+    // The last run decides what runs again: not the module that passed.
+    let said = suite.run("charmtest --lf", &[("BREAK", "east-end")]);
+    assert!(said.stderr.contains("2 passed, 1 failed"), "{said:?}");
+    assert_eq!(
+        (suite.count("alone"), suite.count("pool")),
+        (0, 1),
+        "{said:?}"
+    );
+    let said = suite.run("charmtest --lf", &[]);
+    assert!(said.stderr.contains("1 charm test: 1 passed"), "{said:?}");
+    assert_eq!((suite.count("west"), suite.count("pool-end")), (0, 1));
+
+    // What a test writes that runs beside another may be either's.
+    let said = suite.run(
+        "charmtest --jobs 2",
+        &[("MEET", "1"), ("BREAK", "east-end")],
+    );
+    assert!(said.stderr.contains("the east speaks"), "{said:?}");
+    assert!(!said.stderr.contains("WARN"), "{said:?}");
+
+    // After enough failures nothing more starts, here or elsewhere, and what was made ends.
+    let said = suite.run("charmtest -x --jobs 1", &[("BREAK", "east-end")]);
+    assert!(said.stderr.contains("1 failed, 3 skipped"), "{said:?}");
+    assert_eq!(
+        (said.code, suite.count("pool-end")),
+        (Some(1), 1),
+        "{said:?}"
+    );
+
+    // A process that is lost is an error of the tests that ran in it.
+    let said = suite.run("charmtest --jobs 2", &[("MEET", "1"), ("CRASH", "1")]);
+    assert!(
+        said.stderr.contains("1 passed, 2 errored, 1 aborted"),
+        "{said:?}"
+    );
+    assert!(
+        said.stderr
+            .contains("the test process ended early: signal 6"),
+        "{said:?}"
+    );
+    assert_eq!(said.code, Some(4), "{said:?}");
+}
+
+#[test]
+fn an_interruption_ends_the_fixtures_of_a_shared_process() {
+    let suite = Suite::new("fixtures-interrupted");
+    // Without cargo in between, whose own exit code after a signal is another matter.
+    let cargo = suite.command("", &[("HANG", "1")]);
+    let variables = cargo.get_envs();
+    let mut child = Command::new(PROGRAM)
+        .args(["charmtest", "--jobs", "1"])
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(&suite.dir)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let lines = BufReader::new(stderr).lines();
+        lines.map_while(Result::ok).collect::<Vec<String>>()
+    });
+    while suite.count("hangs") == 0 {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended early");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let code = child.wait().unwrap().code();
+    let said = reader.join().unwrap().join("\n");
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("tearing down 1 module;"), "{said}");
+    let log = suite.log();
+    let names: Vec<&str> = log.iter().map(|(what, _)| what.as_str()).collect();
+    let expected = [
+        "pool", "desk", "east", "east-end", "hangs", "desk-end", "pool-end",
+    ];
+    assert_eq!(names, expected, "{said}");
+}
