@@ -308,11 +308,18 @@ fn what_had_no_effect_is_named_for_all_targets_together() {
     let unused = format!("--charm-path {}", file.display());
     let warning =
         format!("warning: {unused} had no effect: no test that ran built the charm `web`");
-    for line in ["charmtest fine", "test --test second -- fine"] {
+    for (line, place) in [
+        ("charmtest fine", ""),
+        ("test --test second -- fine", " (target `second`)"),
+    ] {
         let said = cargo(&bed, &dir, &format!("{line} {unused}"), "");
         assert_eq!(said.code, Some(0), "{said:?}");
+        let warning = format!("{warning}{place}\n");
         assert_eq!(said.stderr.matches(&warning).count(), 1, "{said:?}");
     }
+    let said = cargo(&bed, &dir, "test --test second -- -m slow", "");
+    let warning = "warning: -m: no test has the tag `slow` (target `second`)";
+    assert!(said.stderr.contains(warning), "{said:?}");
 }
 
 #[test]

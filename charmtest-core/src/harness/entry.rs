@@ -125,7 +125,8 @@ fn run(args: &TestArgs, package: &str, target: &str, tests: &Tests) -> u8 {
         warnings.extend(rerun::apply(&mut plan, rerun, &record));
     }
     if !is_set("CHARMTEST_DESCRIBE") {
-        warnings.extend(args.run.warn_of(plan.unknown_words(), Known::Some));
+        let unknown = args.run.warn_of(plan.unknown_words(), Known::Some);
+        warnings.extend(unknown.iter().map(|text| in_target(text, target)));
     }
     if args.list {
         list(args, &plan, package, target);
@@ -172,7 +173,7 @@ fn run(args: &TestArgs, package: &str, target: &str, tests: &Tests) -> u8 {
     }
     if !is_set("CHARMTEST_EVENTS") {
         let interrupted = [exit::INTERRUPTED, exit::TERMINATED].contains(&code);
-        close(args, &lock(&ledger), &record, interrupted);
+        close(args, target, &lock(&ledger), &record, interrupted);
     }
     // A test that blocks its thread, or a task that a test spawned, must not keep the process.
     runtime.shutdown_background();
@@ -266,15 +267,23 @@ fn execute(
 }
 
 /// Says what is left to say after the report, and keeps what failed for the next run.
-fn close(args: &TestArgs, ledger: &Ledger, record: &LastFailed, interrupted: bool) {
+fn close(
+    args: &TestArgs,
+    target: &str,
+    ledger: &Ledger,
+    record: &LastFailed,
+    interrupted: bool,
+) {
     let mut closing = Vec::new();
     if let Some(limit) = args.run.durations {
         closing.extend(durations::lines(&ledger.durations(), limit));
     }
     closing.extend(ledger.closing_lines());
-    if !interrupted {
+    // A process of nextest runs one module, and knows nothing of the others.
+    if !interrupted && !is_set("NEXTEST") {
         let unused = args.run.charms_without_effect(ledger.prebuilt());
-        closing.extend(unused.iter().map(|unused| format!("warning: {unused}")));
+        let unused = unused.iter().map(|text| in_target(text, target));
+        closing.extend(unused.map(|text| format!("warning: {text}")));
     }
     if let Err(error) = record.enter(&ledger.outcomes()) {
         closing.push(format!(
@@ -282,6 +291,11 @@ fn close(args: &TestArgs, ledger: &Ledger, record: &LastFailed, interrupted: boo
         ));
     }
     closing.iter().for_each(|line| lines::note(line));
+}
+
+/// Says of which target something is true: `cargo test` runs one after another with the same options.
+fn in_target(text: &str, target: &str) -> String {
+    format!("{text} (target `{target}`)")
 }
 
 fn rerun(args: &TestArgs) -> Option<Rerun> {
