@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use charmtest::harness::{OWNERSHIP_VERSION, OwnedModel, Owner, Title, read_ownership};
+use charmtest::harness::{OWNERSHIP_VERSION, OwnedCloud, OwnedModel, Owner, Title, read_ownership};
 use serde_json::Value;
 
 use crate::author::{assert_no_models, author, cargo_command};
@@ -245,6 +245,99 @@ fn what_cannot_be_cleaned_is_named_and_stays_on_record() {
         let said = clean(&bed, &args);
         assert_eq!(said.code, Some(code), "{said:?}");
     }
+}
+
+#[test]
+fn clouds_that_a_run_added_go_if_their_names_were_its_own() {
+    let bed = Bed::bare();
+    let script = bed.path().join("script");
+    fs::create_dir_all(script.join("clouds")).unwrap();
+    crate::bed::executable(
+        &script.join("juju"),
+        r#"#!/bin/sh
+here=$(dirname "$0")
+echo "$*" >> "$here/calls"
+case "$1" in
+clouds)
+    names=$(ls "$here/clouds")
+    [ "$names" ] || { echo null; exit; }
+    printf '{'; sep=
+    for name in $names; do printf '%s"%s":{"type":"kubernetes"}' "$sep" "$name"; sep=,; done
+    echo '}' ;;
+remove-cloud) rm "$here/clouds/$2" ;;
+esac
+"#,
+    );
+    let record = bed.path().join("state/charmtest/clouds");
+    fs::create_dir_all(&record).unwrap();
+    for name in ["m-k8s-cloud-abcd", "mine", "alive", "gone"] {
+        if name != "gone" {
+            fs::write(script.join("clouds").join(name), "").unwrap();
+        }
+        let entry = OwnedCloud {
+            charmtest: OWNERSHIP_VERSION,
+            run: "7-1".to_owned(),
+            module: "m".to_owned(),
+            owner: if name == "alive" {
+                Owner::current()
+            } else {
+                ended()
+            },
+            juju: script.join("juju"),
+            juju_data: None,
+            cloud: name.to_owned(),
+            controller: "c".to_owned(),
+            generated: name != "mine",
+            kept: None,
+            since: 7,
+        };
+        let text = serde_json::to_string(&entry).unwrap();
+        fs::write(record.join(format!("{name}.json")), text).unwrap();
+    }
+    let clouds = |directory: &std::path::Path| {
+        let listed = fs::read_dir(directory).unwrap();
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        let mut names: Vec<_> = listed.map(name).collect();
+        names.sort();
+        names
+    };
+    let before = clouds(&record);
+    let said = clean(&bed, &["--dry-run"]);
+    assert!(
+        told(&said).contains(&"Would remove cloud m-k8s-cloud-abcd on controller c".to_owned()),
+        "{said:?}"
+    );
+    assert_eq!(clouds(&record), before);
+
+    let said = clean(&bed, &[]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(
+        told(&said),
+        [
+            "In use cloud alive on controller c",
+            "Removed cloud m-k8s-cloud-abcd on controller c",
+            "Left over cloud mine on controller c",
+        ],
+        "{said:?}"
+    );
+    assert!(
+        said.stderr
+            .contains("if it is not: juju remove-cloud mine --controller c"),
+        "{said:?}"
+    );
+    assert!(
+        said.stderr
+            .contains("0 models removed, 1 cloud removed, 1 cloud left over"),
+        "{said:?}"
+    );
+    assert_eq!(clouds(&script.join("clouds")), ["alive", "mine"]);
+    assert_eq!(clouds(&record), ["alive.json", "mine.json"]);
+
+    // Once somebody has removed it, it is forgotten.
+    fs::remove_file(script.join("clouds/mine")).unwrap();
+    let said = clean(&bed, &[]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(clouds(&record), ["alive.json"]);
 }
 
 /// A process that ends with its test, by a signal that lets it tear down.

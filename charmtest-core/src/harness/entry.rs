@@ -267,13 +267,7 @@ fn execute(
 }
 
 /// Says what is left to say after the report, and keeps what failed for the next run.
-fn close(
-    args: &TestArgs,
-    target: &str,
-    ledger: &Ledger,
-    record: &LastFailed,
-    interrupted: bool,
-) {
+fn close(args: &TestArgs, target: &str, ledger: &Ledger, record: &LastFailed, interrupted: bool) {
     let mut closing = Vec::new();
     if let Some(limit) = args.run.durations {
         closing.extend(durations::lines(&ledger.durations(), limit));

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::owner::Owner;
@@ -87,6 +88,17 @@ pub fn ownership_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<Path
 pub fn read_ownership(
     directory: &Path,
 ) -> io::Result<Vec<(PathBuf, Result<OwnedModel, io::Error>)>> {
+    read_record(directory, |model: &OwnedModel| model.charmtest)
+}
+
+/// What was read from a record: each file with what it says, or why it says nothing.
+type Record<T> = Vec<(PathBuf, Result<T, io::Error>)>;
+
+/// Reads the files of a record; `version` returns that of what a file says.
+pub(super) fn read_record<T: DeserializeOwned>(
+    directory: &Path,
+    version: impl Fn(&T) -> u32,
+) -> io::Result<Record<T>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -97,7 +109,7 @@ pub fn read_ownership(
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        match read(&path) {
+        match read(&path, &version) {
             // Its run has removed it in this moment.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             read => found.push((path, read)),
@@ -107,13 +119,25 @@ pub fn read_ownership(
     Ok(found)
 }
 
-fn read(path: &Path) -> io::Result<OwnedModel> {
-    let model: OwnedModel = serde_json::from_slice(&fs::read(path)?)?;
-    if model.charmtest != OWNERSHIP_VERSION {
-        let why = format!("it is of version {}", model.charmtest);
+fn read<T: DeserializeOwned>(path: &Path, version: impl Fn(&T) -> u32) -> io::Result<T> {
+    let entry: T = serde_json::from_slice(&fs::read(path)?)?;
+    if version(&entry) != OWNERSHIP_VERSION {
+        let why = format!("it is of version {}", version(&entry));
         return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
-    Ok(model)
+    Ok(entry)
+}
+
+/// Replaces a file of the record, so that a reader sees the old text or the new one.
+pub(super) fn write_record(path: &Path, entry: &impl Serialize, safety: Safety) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = File::create(&draft)?;
+    file.write_all(&serde_json::to_vec_pretty(entry)?)?;
+    if safety == Safety::Power {
+        file.sync_all()?;
+    }
+    drop(file);
+    fs::rename(&draft, path)
 }
 
 /// What a run enters into the record.
@@ -164,10 +188,10 @@ fn absolute(program: &Path) -> PathBuf {
 /// The part of the record that this process writes.
 #[derive(Debug)]
 pub(crate) struct Register {
-    directory: Option<PathBuf>,
-    run: String,
-    owner: Owner,
-    count: AtomicUsize,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) run: String,
+    pub(super) owner: Owner,
+    pub(super) count: AtomicUsize,
     warned: AtomicBool,
 }
 
@@ -256,7 +280,7 @@ impl fmt::Debug for Entry {
 
 /// What a file has to survive.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Safety {
+pub(super) enum Safety {
     /// The end of this process.
     Crash,
     /// The end of the machine's power: a model in a cloud goes on costing money.
@@ -301,16 +325,8 @@ impl Deed {
         self.0.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the file, so that a reader sees the old text or the new one.
     fn write(&self, model: &OwnedModel, safety: Safety) -> io::Result<()> {
-        let draft = self.0.path.with_extension("new");
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(model)?)?;
-        if safety == Safety::Power {
-            file.sync_all()?;
-        }
-        drop(file);
-        fs::rename(&draft, &self.0.path)
+        write_record(&self.0.path, model, safety)
     }
 }
 

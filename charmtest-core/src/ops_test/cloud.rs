@@ -2,7 +2,7 @@
 
 use super::tracker::Cloud;
 use super::{OpsTest, TrackError, awaitable};
-use crate::harness::generate_model_name;
+use crate::harness::{CloudDeed, generate_model_name};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -89,6 +89,7 @@ impl AddK8s {
             .controller
             .unwrap_or_else(|| model.controller().to_owned());
         let stem = || format!("{}-k8s-cloud", self.ops_test.tracker().tracking().stem);
+        let generated = self.name.is_none();
         let name = self.name.unwrap_or_else(|| generate_model_name(&stem()));
         let mut call = model
             .juju()
@@ -104,19 +105,22 @@ impl AddK8s {
             Storage::Find => call,
             Storage::Class(class) => call.arg("--storage").arg(class),
         };
+        let tracker = self.ops_test.tracker();
+        let deed = tracker.claim_cloud(model.juju(), (&name, &controller), generated);
         let cloud = Cloud {
             name: name.clone(),
             controller,
             juju: model.juju().clone(),
+            deed: deed.clone(),
         };
         // From here on the cloud may be there, whatever becomes of this future.
-        let tracker = self.ops_test.tracker();
         let entered = tracker.add_cloud(cloud);
         match call.await {
             Ok(_) => Ok(name),
             Err(error) => {
                 if error.code().is_some() {
                     tracker.remove(entered);
+                    deed.inspect(CloudDeed::gone);
                 }
                 Err(error.into())
             }

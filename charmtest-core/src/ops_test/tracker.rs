@@ -3,7 +3,9 @@
 use super::keep::storage_goes;
 use super::track::Request;
 use super::{CreateModel, Keep, Model, TrackError};
-use crate::harness::{Claim, Deed, Event, Register, Title, format_duration, generate_model_name};
+use crate::harness::{
+    Claim, CloudDeed, Deed, Event, Register, Title, Warn, format_duration, generate_model_name,
+};
 use crate::juju::{Juju, ModelName};
 use std::fmt;
 use std::future::Future;
@@ -114,6 +116,8 @@ pub(super) struct Cloud {
     pub(super) name: String,
     pub(super) controller: String,
     pub(super) juju: Juju,
+    /// What the record says of it.
+    pub(super) deed: Option<CloudDeed>,
 }
 
 impl Cloud {
@@ -430,12 +434,14 @@ impl Tracker {
                     self.told(&tracked, end);
                 }
                 Thing::Cloud(cloud) => match kept.iter().find(|model| cloud.holds(model)) {
-                    Some(model) => self.warn(format!(
-                        "cloud {} stays on controller {}: model {} on it was kept",
-                        cloud.name,
-                        cloud.controller,
-                        model.full_name()
-                    )),
+                    Some(model) => {
+                        let why = format!("model {} on it was kept", model.full_name());
+                        cloud.deed.as_ref().inspect(|deed| deed.kept(&why));
+                        self.warn(format!(
+                            "cloud {} stays on controller {}: {why}",
+                            cloud.name, cloud.controller
+                        ));
+                    }
                     None => self.end_cloud(&cloud).await,
                 },
             }
@@ -555,22 +561,34 @@ impl Tracker {
             Err(TrackError::Juju(error))
                 if error
                     .stderr()
-                    .is_some_and(|said| said.contains("not found")) =>
-            {
-                Ok(())
-            }
-            removed => removed.map(drop),
+                    .is_some_and(|said| said.contains("not found")) => {}
+            removed => drop(removed?),
         }
+        cloud.deed.as_ref().inspect(|deed| deed.gone());
+        Ok(())
+    }
+
+    /// Enters a cloud that is about to be added into the record.
+    pub(super) fn claim_cloud(
+        &self,
+        juju: &Juju,
+        (cloud, controller): (&str, &str),
+        generated: bool,
+    ) -> Option<CloudDeed> {
+        let register = self.tracking.register.as_ref()?;
+        let claim = Claim::new(juju, &self.tracking.module, "", Title::Named, false);
+        register.enter_cloud(claim, cloud, controller, generated, &self.warning())
+    }
+
+    fn warning(&self) -> Warn {
+        let emit = Arc::clone(&self.tracking.emit);
+        Arc::new(move |message| emit(Event::Warning { message }))
     }
 
     fn claim(&self, juju: &Juju, model: &str, title: Title, destroy_storage: bool) -> Option<Deed> {
         let register = self.tracking.register.as_ref()?;
         let claim = Claim::new(juju, &self.tracking.module, model, title, destroy_storage);
-        let tracking = self.tracking.clone();
-        register.enter(
-            claim,
-            &(Arc::new(move |message| (tracking.emit)(Event::Warning { message })) as _),
-        )
+        register.enter(claim, &self.warning())
     }
 
     fn warn(&self, message: String) {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use charmtest::harness::{Event, OwnedModel, OwnerState, Title, read_ownership};
+use charmtest::harness::{
+    Event, OwnedCloud, OwnedModel, OwnerState, Title, read_owned_clouds, read_ownership,
+};
 use tempfile::TempDir;
 
 use crate::binary::{Run, command_of, finish};
@@ -50,7 +52,7 @@ status)
     name=$(short "$3")
     [ -e "$here/models/$name" ] || { echo "ERROR model $3 not found" >&2; exit 1; }
     echo '{"applications":{}}' ;;
-add-k8s) cat > /dev/null ;;
+add-k8s) cat > /dev/null; cat "$XDG_STATE_HOME"/charmtest/clouds/*.json > "$here/record-of-cloud" ;;
 remove-cloud) [ ! -e "$here/undying-cloud" ] || { echo "ERROR cloud in use" >&2; exit 1; } ;;
 x-vanish) rm "$here"/models/* ;;
 x-hang) touch "$here/hang-config" "$here/hang-destroy-model" ;;
@@ -167,6 +169,11 @@ impl World {
     fn record(&self) -> Vec<OwnedModel> {
         let read = read_ownership(&self.record_dir()).unwrap();
         read.into_iter().map(|(_, model)| model.unwrap()).collect()
+    }
+
+    fn clouds_on_record(&self) -> Vec<OwnedCloud> {
+        let read = read_owned_clouds(&self.path().join("state/charmtest/clouds")).unwrap();
+        read.into_iter().map(|(_, cloud)| cloud.unwrap()).collect()
     }
 
     /// Returns the models on record, with the random ends of names left out.
@@ -353,6 +360,10 @@ fn a_cloud_goes_after_its_models_and_is_named_if_it_does_not() {
     let world = World::new();
     let (code, _) = world.story("clouds", &[]);
     assert_eq!(code, Some(0));
+    // It is on record before it is added, and no longer than it is there.
+    let record = fs::read_to_string(world.path().join("record-of-cloud")).unwrap();
+    assert!(record.contains(r#""cloud": "k8s""#), "{record}");
+    assert_eq!(world.clouds_on_record(), []);
     let ends = || {
         let calls = world.calls("");
         let ends = calls
@@ -381,7 +392,21 @@ fn a_cloud_goes_after_its_models_and_is_named_if_it_does_not() {
         "{}",
         run.stderr
     );
+    // It stays on record.
+    let [left] = &world.clouds_on_record()[..] else {
+        panic!("{:?}", world.clouds_on_record());
+    };
+    assert_eq!(
+        (&*left.cloud, &*left.controller, left.generated),
+        ("k8s", "c", false)
+    );
+    assert_eq!(
+        (left.kept.as_deref(), left.owner.state()),
+        (None, OwnerState::Gone)
+    );
+
     // A cloud cannot go while a model on it stays.
+    let world = World::new();
     let run = world.run("clouds", &["--keep-models"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
@@ -390,6 +415,12 @@ fn a_cloud_goes_after_its_models_and_is_named_if_it_does_not() {
         "{}",
         run.stderr
     );
+    let kept: Vec<_> = world
+        .clouds_on_record()
+        .into_iter()
+        .map(|cloud| cloud.kept)
+        .collect();
+    assert_eq!(kept, [Some("model c:on on it was kept".to_owned())]);
 }
 
 #[test]

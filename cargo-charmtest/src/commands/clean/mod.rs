@@ -1,12 +1,16 @@
-//! `cargo charmtest clean`: destroys the models of runs that ended without doing so.
+//! `cargo charmtest clean`: destroys the models of runs that ended without doing so, and removes the clouds that they added.
 
+mod clouds;
 mod verdict;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use charmtest::harness::{OwnedModel, OwnerState, ownership_dir, read_ownership};
+use charmtest::harness::{
+    OwnedCloud, OwnedModel, OwnerState, owned_clouds_dir, ownership_dir, read_owned_clouds,
+    read_ownership,
+};
 use charmtest::juju::{BackendKind, Juju, ModelName, kill_all_commands, quote};
 use charmtest::ops_test::Model;
 use charmtest_controller::DataDir;
@@ -33,7 +37,8 @@ pub(crate) fn main(args: &CleanArgs) -> Result<u8> {
         let why = "--teardown-timeout 0 would wait for ever; give a duration like 5m";
         Error::new(Kind::Usage, why)
     })?;
-    let entries = Entries::read(&directory)?;
+    let clouds = owned_clouds_dir(|name| std::env::var_os(name)).unwrap_or_default();
+    let entries = Entries::read(&directory, &clouds)?;
     if let Some(run) = &args.run {
         entries.check_run(run)?;
     }
@@ -67,29 +72,41 @@ pub(crate) fn main(args: &CleanArgs) -> Result<u8> {
 /// The record of models as it was read.
 struct Entries {
     readable: Vec<(PathBuf, OwnedModel, OwnerState)>,
+    clouds: Vec<(PathBuf, OwnedCloud, OwnerState)>,
     unreadable: usize,
 }
 
 impl Entries {
-    fn read(directory: &Path) -> Result<Self> {
-        let read = read_ownership(directory).map_err(|error| {
+    fn read(models: &Path, clouds: &Path) -> Result<Self> {
+        let cannot = |directory: &Path, error| {
             Error::infrastructure(format!("cannot read {}: {error}", directory.display()))
-        })?;
+        };
         let mut entries = Self {
             readable: Vec::new(),
+            clouds: Vec::new(),
             unreadable: 0,
         };
-        for (path, model) in read {
+        let mut unreadable = |path: &Path, error: std::io::Error| {
+            entries.unreadable += 1;
+            let path = path.display();
+            say(&heading("Unreadable", &format!("{path}: {error}")));
+        };
+        for (path, model) in read_ownership(models).map_err(|error| cannot(models, error))? {
             match model {
                 Ok(model) => {
                     let state = model.owner.state();
                     entries.readable.push((path, model, state));
                 }
-                Err(error) => {
-                    entries.unreadable += 1;
-                    let path = path.display();
-                    say(&heading("Unreadable", &format!("{path}: {error}")));
+                Err(error) => unreadable(&path, error),
+            }
+        }
+        for (path, cloud) in read_owned_clouds(clouds).map_err(|error| cannot(clouds, error))? {
+            match cloud {
+                Ok(cloud) => {
+                    let state = cloud.owner.state();
+                    entries.clouds.push((path, cloud, state));
                 }
+                Err(error) => unreadable(&path, error),
             }
         }
         Ok(entries)
@@ -97,12 +114,11 @@ impl Entries {
 
     /// Checks that a run is on record and has ended.
     fn check_run(&self, run: &str) -> Result<()> {
-        let of_run = || {
-            self.readable
-                .iter()
-                .filter(|(_, model, _)| model.run == run)
-        };
-        let alive = of_run().find(|(_, _, state)| *state == OwnerState::Alive);
+        let mut of_run = self
+            .readable
+            .iter()
+            .filter(|(_, model, _)| model.run == run);
+        let alive = of_run.find(|(_, _, state)| *state == OwnerState::Alive);
         if let Some((_, model, _)) = alive {
             let pid = model.owner.pid;
             let why = format!(
@@ -111,14 +127,12 @@ impl Entries {
             );
             return Err(Error::new(Kind::Failed, why).hint("end it first; it then tears down"));
         }
-        if of_run().next().is_some() {
+        let models = self.readable.iter().map(|(_, model, _)| &*model.run);
+        let clouds = self.clouds.iter().map(|(_, cloud, _)| &*cloud.run);
+        let known: BTreeSet<&str> = models.chain(clouds).collect();
+        if known.contains(run) {
             return Ok(());
         }
-        let known: BTreeSet<&str> = self
-            .readable
-            .iter()
-            .map(|(_, model, _)| &*model.run)
-            .collect();
         let known: Vec<&str> = known.into_iter().collect();
         let error = Error::new(Kind::Failed, format!("no run {run} has a model on record"));
         Err(match known.as_slice() {
@@ -172,8 +186,10 @@ impl Cleaning {
             let judged = verdict(entry, *owner, &used, scope);
             self.deal_with(path, entry, judged).await;
         }
-        say(&self.summary(scope));
-        if self.done.left > 0 {
+        // A cloud cannot go before the models on it.
+        let clouds = clouds::clean(&entries.clouds, scope, self.dry_run, self.limit).await;
+        say(&self.summary(scope, &clouds));
+        if self.done.left + clouds.left > 0 {
             charmtest::exit::FAILED
         } else {
             charmtest::exit::SUCCESS
@@ -284,7 +300,7 @@ impl Cleaning {
         }
     }
 
-    fn summary(&self, scope: &Scope) -> String {
+    fn summary(&self, scope: &Scope, clouds: &clouds::Count) -> String {
         let Count {
             removed,
             kept,
@@ -309,6 +325,7 @@ impl Cleaning {
                 models(kept)
             ));
         }
+        parts.extend(clouds.parts(verb));
         heading("Summary", &parts.join(", "))
     }
 }
