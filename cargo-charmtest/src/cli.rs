@@ -75,7 +75,7 @@ enum Command {
     CrashDump(CrashDumpArgs),
     /// Run any command with the embedded `juju` first on PATH and a data directory of its own.
     With(WithArgs),
-    /// Say what of Juju is not supported.
+    /// Say what of Juju is not supported, and which sandboxes this machine has.
     Doctor(DoctorArgs),
     /// Print where the embedded controller's `juju` is; for test binaries.
     #[command(hide = true)]
@@ -106,10 +106,13 @@ pub(crate) struct ProfileArgs {
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct DoctorArgs {
     /// List the commands and options of Juju that the embedded controller does not support.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "sandbox")]
     pub(crate) embedded: bool,
+    /// Try which sandbox levels this machine has for scripts and hooks, and say how to get the others.
+    #[arg(long)]
+    pub(crate) sandbox: bool,
     /// Only for this Juju: 3.6 or 4.0.
-    #[arg(long, value_name = "VERSION", value_parser = JujuVersion::parse)]
+    #[arg(long, value_name = "VERSION", value_parser = JujuVersion::parse, requires = "embedded")]
     pub(crate) juju_version: Option<JujuVersion>,
 }
 
@@ -577,7 +580,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Juju { args } => commands::juju::main(args),
         Command::CrashDump(args) => commands::crash_dump::main(&args),
         Command::With(args) => commands::with::main(&args),
-        Command::Doctor(args) => commands::doctor::main(args.juju_version),
+        Command::Doctor(args) => commands::doctor::main(args),
         Command::EmbeddedEnv => commands::embedded_env::main(),
         Command::ProfileEnv(args) => commands::profile_env::main(&args),
         Command::CharmInfo { path } => commands::charm_info::main(&path),

@@ -1,6 +1,6 @@
 //! `cargo charmtest`; by its name it also answers as `juju` and as every hook tool.
 //!
-//! [`main`] goes one of four ways: the controller's daemon by its argument, then by `argv[0]` hook tool, `juju`, or the cargo
+//! [`main`] goes one of five ways: by its first argument the shim of a sandbox or the controller's daemon, then by `argv[0]` hook tool, `juju`, or the cargo
 //! subcommand ([`cli`]).
 //!
 //! Invariant: the way of a hook tool loads neither an argument framework nor an async runtime. Charms call tools hundreds of times.
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         .and_then(OsStr::to_str)
         .unwrap_or_default();
     match Way::of(name, &args) {
+        Way::Sandbox => charmtest_sandbox::shim_main(&args),
         Way::Daemon(root) => charmtest_controller::daemon_main(root).into(),
         Way::Tool => charmtest_controller::tool_main(name, texts(args)).into(),
         Way::Juju => charmtest_controller::juju_main(texts(args)).into(),
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
 /// What this process is.
 #[derive(Debug, PartialEq)]
 enum Way<'a> {
+    /// The shim of a sandboxed command.
+    Sandbox,
     /// The controller's daemon for a data directory.
     Daemon(&'a Path),
     /// A hook tool.
@@ -57,6 +60,7 @@ impl<'a> Way<'a> {
     /// its own file. Asked by name it would start another one, and so on without end.
     fn of(name: &str, args: &'a [OsString]) -> Self {
         match args {
+            [first, ..] if first == charmtest_sandbox::SHIM_ARGUMENT => Self::Sandbox,
             [first, rest @ ..] if first == charmtest_controller::DAEMON_ARGUMENT => {
                 Self::Daemon(rest.first().map(Path::new).unwrap_or(Path::new("")))
             }
@@ -79,7 +83,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_daemon_is_the_daemon_under_every_name() {
+    fn the_first_argument_counts_under_every_name() {
+        let shim = [charmtest_sandbox::SHIM_ARGUMENT.into(), "apply".into()];
         let daemon = [charmtest_controller::DAEMON_ARGUMENT.into(), "/data".into()];
         let other = ["status".into()];
         for (name, way) in [
@@ -92,6 +97,7 @@ mod tests {
                 Way::Daemon(Path::new("/data")),
                 "{name}"
             );
+            assert_eq!(Way::of(name, &shim), Way::Sandbox, "{name}");
             assert_eq!(Way::of(name, &other), way, "{name}");
         }
     }

@@ -269,3 +269,28 @@ fn doctor_lists_what_is_not_there() {
         assert!(text.contains("\n  juju bootstrap\n") && !text.contains("\n  juju ssh\n"));
     }
 }
+
+#[test]
+fn doctor_tries_the_sandbox_levels() {
+    let output = std::process::Command::new(crate::bed::PROGRAM)
+        .args(["charmtest", "doctor", "--sandbox"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for level in [
+        "0 (plain)       yes\n",
+        "\n1 (landlock) ",
+        "\n2 (seccomp) ",
+        "\n3 (namespaces) ",
+        "\nnetwork: nodes ",
+    ] {
+        assert!(text.contains(level), "{level}: {text}");
+    }
+    // Who lacks a level is told what to do.
+    assert_eq!(
+        text.matches(" no: ").count() > 0,
+        text.contains("fix: ") || text.contains("network: nodes  no"),
+        "{text}"
+    );
+}
