@@ -12,6 +12,7 @@ use charmtest::harness::{
 use charmtest::juju::ModelName;
 use charmtest_charm::Verbosity;
 use charmtest_controller::JujuVersion;
+use charmtest_sandbox::Network;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
@@ -463,6 +464,8 @@ pub(crate) struct WithArgs {
     pub(crate) keep_models: bool,
     #[command(flatten)]
     pub(crate) version: JujuVersionArgs,
+    #[command(flatten)]
+    pub(crate) inside: InsideArgs,
     /// The command and its arguments.
     #[arg(
         required = true,
@@ -471,6 +474,33 @@ pub(crate) struct WithArgs {
         value_name = "COMMAND"
     )]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Where a whole run takes place, its controller and its hooks included.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Sandbox of the run")]
+pub(crate) struct InsideArgs {
+    /// Put the controller, all hooks and the tests in one sandbox (level 3), as for charms that nobody has reviewed.
+    #[arg(long)]
+    pub(crate) contain: bool,
+    /// What controller, hooks and tests reach over the network: host (everything), or nodes (one another and nothing else).
+    #[arg(long, value_name = "NETWORK", default_value = "host", value_parser = reachable)]
+    pub(crate) network: Network,
+    /// With --contain, a file or directory that the run may read, beside the working directory.
+    #[arg(long = "readable", value_name = "PATH", requires = "contain")]
+    pub(crate) readable: Vec<PathBuf>,
+    /// With --contain, a file or directory that the run may change.
+    #[arg(long = "writable", value_name = "PATH", requires = "contain")]
+    pub(crate) writable: Vec<PathBuf>,
+}
+
+/// Reads the network of a run: one in which nothing is reached could not even reach its units.
+fn reachable(text: &str) -> Result<Network, String> {
+    match text.parse() {
+        Ok(Network::None) => Err("a run must reach its units: host or nodes".to_owned()),
+        Ok(network) => Ok(network),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// As which Juju an embedded controller speaks.

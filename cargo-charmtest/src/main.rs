@@ -13,6 +13,7 @@ mod profile;
 mod record;
 mod report;
 mod run;
+mod sandbox;
 mod suite;
 mod templates;
 mod workspace;

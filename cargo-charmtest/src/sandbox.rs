@@ -1,18 +1,18 @@
-//! Sandboxes as this program uses them: around one script, and around a whole run with its controller and its hooks.
+//! A sandbox around a whole run, with its controller and its hooks.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
 use charmtest_sandbox::{Level, Network, Policy, Request, Sandbox, network_command};
-use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::cli::InsideArgs;
 use crate::error::{Error, Result};
 use crate::record;
 use crate::report::{heading, say};
@@ -23,17 +23,6 @@ const INSIDE: &str = "CHARMTEST_INSIDE";
 
 /// Where programs are in a sandbox.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// How strong a sandbox shall be, and what is reached from it.
-#[derive(Args, Debug, Clone, Copy)]
-pub(crate) struct SandboxArgs {
-    /// The sandbox: auto (the best that this machine has), a level from 0 to 3 or its name, off; see `doctor --sandbox`.
-    #[arg(long, value_name = "LEVEL", default_value = "auto")]
-    pub(crate) sandbox: Request,
-    /// What is reached over the network: host, nodes (the units, on the embedded controller), none.
-    #[arg(long, value_name = "NETWORK", default_value = "host")]
-    pub(crate) network: Network,
-}
 
 /// What every program in a sandbox may read; finding it means a look at all of `/etc`.
 static SYSTEM: LazyLock<Policy> = LazyLock::new(Policy::system);
@@ -50,53 +39,55 @@ fn policy() -> Result<Policy> {
 }
 
 fn ourselves() -> Result<PathBuf> {
-    std::env::current_exe().map_err(|error| {
-        Error::infrastructure(format!("cannot find the program itself: {error}"))
-    })
+    std::env::current_exe()
+        .map_err(|error| Error::infrastructure(format!("cannot find the program itself: {error}")))
 }
 
-/// Returns a command that runs a script's program in a sandbox: it has the system, this program for its `juju`, and its own directory.
+/// Starts this very command anew in the sandbox or network that it asks for, and returns its exit code; `None` if it is there already
+/// or asks for none.
 ///
-/// `directory` is what belongs to the script alone: its copy of the charm, its `HOME` and `TMPDIR`, its way to the broker.
+/// `readable` is what a contained run reads beside what its options name, as the charms that it tests.
 ///
 /// # Errors
 ///
-/// Fails when the policy cannot be made, for `directory` is not there or the user's data lies below what is allowed.
-#[allow(dead_code, reason = "scripts are not run by a command yet")]
-pub(crate) fn script_command(
-    sandbox: &Sandbox,
-    words: &[OsString],
-    variables: &BTreeMap<OsString, OsString>,
-    directory: &Path,
-) -> io::Result<Command> {
-    let [program, args @ ..] = words else {
-        return Err(io::Error::other("there is no program to run"));
+/// Fails when there is no such sandbox or network, or when it cannot be entered.
+pub(crate) fn contained(args: &InsideArgs, keep: bool, readable: &[PathBuf]) -> Result<Option<u8>> {
+    let request = match args.contain {
+        true => Request::Level(Level::Namespaces),
+        false => Request::Off,
     };
-    let policy = policy()
-        .map_err(|error| io::Error::other(error.to_string()))?
-        .writable(directory)
-        .environment(variables);
-    sandbox
-        .command(&policy, program, args)
-        .map_err(io::Error::other)
+    let here = std::env::current_dir().map_err(Error::infrastructure)?;
+    let readable: Vec<PathBuf> = [&[here][..], readable, &args.readable].concat();
+    let inside = Inside {
+        request,
+        network: args.network,
+        readable: &readable,
+        writable: &args.writable,
+        keep,
+    };
+    if !inside.is_needed() {
+        return Ok(None);
+    }
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    inside.run(&words).map(Some)
 }
 
 /// Where a whole run takes place.
 #[derive(Debug)]
-pub(crate) struct Inside<'a> {
-    pub(crate) request: Request,
-    pub(crate) network: Network,
+struct Inside<'a> {
+    request: Request,
+    network: Network,
     /// What of the user's the run may read.
-    pub(crate) readable: &'a [PathBuf],
+    readable: &'a [PathBuf],
     /// What of the user's the run may change.
-    pub(crate) writable: &'a [PathBuf],
+    writable: &'a [PathBuf],
     /// Keep what the run leaves behind.
-    pub(crate) keep: bool,
+    keep: bool,
 }
 
 impl Inside<'_> {
     /// Says whether the run must be started anew, in what it asks for. It need not if nothing is asked for or it is there already.
-    pub(crate) fn is_needed(&self) -> bool {
+    fn is_needed(&self) -> bool {
         std::env::var_os(INSIDE).is_none()
             && (self.request != Request::Off || self.network != Network::Host)
     }
@@ -109,7 +100,7 @@ impl Inside<'_> {
     /// # Errors
     ///
     /// Fails when there is no such sandbox or network, or when it cannot be entered.
-    pub(crate) fn run(&self, words: &[OsString]) -> Result<u8> {
+    fn run(&self, words: &[OsString]) -> Result<u8> {
         let (sender, happenings) = mpsc::channel();
         signals::forward(sender.clone()).map_err(Error::infrastructure)?;
         let runs = record::runs_dir()
@@ -120,13 +111,11 @@ impl Inside<'_> {
                 Error::infrastructure(format!("cannot make {}: {error}", room.display()))
             })?;
         }
-        let mut child = self
-            .command(&room, words)?
-            .spawn()
-            .map_err(|error| Error::infrastructure(format!("cannot start the run: {error}")))?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        thread::spawn(move || sender.send(Happening::Ended(child.wait())));
-        let code = wait(&happenings, pid);
+        let code = self.start(&room, words).and_then(|mut child| {
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            thread::spawn(move || sender.send(Happening::Ended(child.wait())));
+            wait(&happenings, pid)
+        });
         if self.keep {
             say(&heading("Kept", &room.display().to_string()));
         } else {
@@ -137,9 +126,15 @@ impl Inside<'_> {
         code
     }
 
+    fn start(&self, room: &Path, words: &[OsString]) -> Result<Child> {
+        self.command(room, words)?
+            .spawn()
+            .map_err(|error| Error::infrastructure(format!("cannot start the run: {error}")))
+    }
+
     fn command(&self, room: &Path, words: &[OsString]) -> Result<Command> {
         let shim = ourselves()?;
-        // With a root directory of its own a network of its own is part of it; with less it is made around it.
+        // With a root directory of its own a network of its own is part of it; without a sandbox it is made around it.
         let none = match self.network {
             Network::Host => None,
             _ if self.request == Request::Off => None,
@@ -164,11 +159,9 @@ impl Inside<'_> {
             ))
             .hint("`cargo charmtest doctor --sandbox` says what to do"));
         }
-        let mut policy = policy()?.writable(room).environment(self.environment(
-            level,
-            room,
-            &what,
-        ));
+        let mut policy = policy()?
+            .writable(room)
+            .environment(self.environment(level, room, &what));
         for path in self.readable {
             policy = policy.executable(path);
         }
@@ -197,7 +190,9 @@ impl Inside<'_> {
             let text = key.to_string_lossy();
             match level {
                 Level::Plain => true,
-                _ => text.starts_with("CHARMTEST_") || ["TERM", "LANG", "NO_COLOR"].contains(&&*text),
+                _ => {
+                    text.starts_with("CHARMTEST_") || ["TERM", "LANG", "NO_COLOR"].contains(&&*text)
+                }
             }
         };
         // The controller of another run, or a real one, is not this run's.

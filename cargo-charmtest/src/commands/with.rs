@@ -21,6 +21,7 @@ use crate::record;
 use crate::report::{heading, say};
 use crate::run::process;
 use crate::run::signals::{self, Interrupt};
+use crate::sandbox;
 
 /// How long destroying one model may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(300);
@@ -46,6 +47,9 @@ impl From<Interrupt> for Happening {
 ///
 /// Fails when the controller or the command cannot be started, or when its models cannot be destroyed.
 pub(crate) fn main(args: &WithArgs) -> Result<u8> {
+    if let Some(code) = sandbox::contained(&args.inside, args.keep_models, &[])? {
+        return Ok(code);
+    }
     let (sender, happenings) = mpsc::channel();
     signals::forward(sender.clone()).map_err(Error::infrastructure)?;
     let runs = record::runs_dir()

@@ -23,6 +23,7 @@ mod outcomes;
 mod plugins;
 mod random;
 mod readme;
+mod sandbox;
 mod secrets;
 mod signals;
 mod storage;
