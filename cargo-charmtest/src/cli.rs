@@ -181,8 +181,21 @@ pub(crate) struct GenericArgs {
     pub(crate) charms: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) generic: GenericSelectArgs,
+    /// Upgrade the charm NAME from this earlier version of it in the `upgrade` test; it is upgraded from itself without.
+    #[arg(long, value_name = "NAME=CHARM", value_parser = named_path, help_heading = "Generic tests")]
+    pub(crate) previous: Vec<(String, PathBuf)>,
     #[command(flatten)]
     pub(crate) suite: SuiteArgs,
+}
+
+/// Understands `NAME=PATH`.
+fn named_path(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), PathBuf::from(path)))
+        }
+        _ => Err(format!("`{text}` is not of the form NAME=CHARM")),
+    }
 }
 
 /// Which generic tests, and what they demand.

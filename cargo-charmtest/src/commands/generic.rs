@@ -1,12 +1,10 @@
 //! `cargo charmtest generic`: the generic tests of charms.
 
-use std::path::PathBuf;
-
 use charmtest::generic::Generic;
 use charmtest::juju::quote;
 
 use crate::cli::{GenericArgs, GenericSelectArgs};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::suite::{self, SuiteFile};
 
 /// Runs the generic tests of the charms and returns the exit code.
@@ -20,7 +18,27 @@ pub(crate) fn main(args: GenericArgs) -> Result<u8> {
         charm.generic = ids(&args.generic);
         charm.require = args.generic.require;
     }
-    let command = command(&args.charms, &args.generic);
+    for (name, path) in &args.previous {
+        let path = std::path::absolute(path).map_err(Error::infrastructure)?;
+        if !path.exists() {
+            let path = path.display();
+            return Err(Error::new(
+                Kind::Usage,
+                format!("--previous {name}: there is no {path}"),
+            ));
+        }
+        let named = charms.iter_mut().find(|charm| charm.module == *name);
+        let charm = named.ok_or_else(|| {
+            Error::new(
+                Kind::Usage,
+                format!(
+                    "--previous {name}: there is no charm `{name}` among those that are tested"
+                ),
+            )
+        })?;
+        charm.previous = Some(path);
+    }
+    let command = command(&args);
     let suite = SuiteFile::new("generic", charms);
     Ok(suite::run(&suite, args.suite, &command)?.code)
 }
@@ -33,9 +51,14 @@ fn ids(args: &GenericSelectArgs) -> Vec<Generic> {
 }
 
 /// Returns the command for the user's shell.
-fn command(charms: &[PathBuf], args: &GenericSelectArgs) -> String {
+fn command(args: &GenericArgs) -> String {
     let mut words = vec!["cargo charmtest generic".to_owned()];
-    words.extend(charms.iter().map(quote));
+    words.extend(args.charms.iter().map(quote));
+    for (name, path) in &args.previous {
+        let value = format!("{name}={}", path.display());
+        words.extend(["--previous".to_owned(), quote(value)]);
+    }
+    let args = &args.generic;
     if !args.ids.is_empty() {
         let ids: Vec<&str> = args.ids.iter().map(|id| id.id()).collect();
         words.extend(["--generic".to_owned(), ids.join(",")]);

@@ -15,6 +15,7 @@ mod commands;
 mod crash_dump;
 mod durability;
 mod fixtures;
+mod generic;
 mod hooks;
 mod life_cycle;
 mod ops_test;

@@ -63,9 +63,9 @@ impl<'a> Bench<'a> {
         let app = info.name.clone();
         if model.status().await?.app(&app).is_some() {
             let model = model.name();
-            Err(format!(
-                "model `{model}` holds an application `{app}` already: a generic test needs an empty model"
-            ))?;
+            Err(skip(format!(
+                "model `{model}` holds an application `{app}` already, and a generic test needs an empty model"
+            )))?;
         }
         Ok(Self {
             cx,
@@ -315,20 +315,35 @@ pub(super) async fn artefact(ops: &OpsTest, charm: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Returns why a model cannot take a charm, if that is what an error says.
+/// Returns why a model cannot take a charm, if that is what Juju said.
 fn cannot_take(error: &JujuError) -> Option<String> {
-    let text = error.to_string();
-    let said = |mark: &&str| text.contains(*mark);
-    CANNOT_TAKE.iter().find(|mark| said(mark))?;
-    let reason: Vec<&str> = text
-        .lines()
-        .skip_while(|line| !CANNOT_TAKE.iter().any(|mark| line.contains(mark)))
-        .map(|line| {
-            line.trim()
-                .trim_start_matches("ERROR ")
-                .trim_start_matches("- ")
-        })
-        .filter(|line| !line.is_empty())
-        .collect();
-    Some(reason.join(" "))
+    let JujuError::Failed { stderr, .. } = error else {
+        return None;
+    };
+    CANNOT_TAKE.iter().find(|mark| stderr.contains(**mark))?;
+    let lines = stderr.lines().map(|line| line.trim());
+    let lines = lines.map(|line| line.trim_start_matches("ERROR ").trim_start_matches("- "));
+    let said: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    Some(said.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_cannot_take_is_told_from_what_fails() {
+        let failed = |stderr: &str| JujuError::Failed {
+            command: "juju deploy ./web.charm".to_owned(),
+            code: 1,
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        };
+        let unmet = "ERROR Charm feature requirements cannot be met:\n  - charm requires feature \"juju\" (version >= 9.0)\n";
+        assert_eq!(
+            cannot_take(&failed(unmet)).unwrap(),
+            "Charm feature requirements cannot be met: charm requires feature \"juju\" (version >= 9.0)"
+        );
+        assert_eq!(cannot_take(&failed("ERROR no such file\n")), None);
+    }
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod checks;
 mod failures;
+mod macros;
 mod stand_in;
 
 use std::fmt;

@@ -2,6 +2,7 @@
 //! `cargo charmtest -p example-how-to website`, or some tests with `-- -k 'website and not scales'`.
 
 mod bundles;
+mod every_charm;
 mod models;
 mod resources;
 mod website;
