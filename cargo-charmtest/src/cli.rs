@@ -59,6 +59,8 @@ enum Command {
     Pack(PackArgs),
     /// Run the generic tests of charms, which no author wrote: deploy, scale, relate, upgrade, remove and more.
     Generic(GenericArgs),
+    /// Run the generic tests of charms and the scripts in their `tests/`.
+    Scripts(ScriptsArgs),
     /// Destroy the models of runs that ended without doing so, as when they were killed.
     Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
@@ -208,6 +210,44 @@ pub(crate) struct GenericSelectArgs {
     /// What units must come to: settled takes blocked and waiting with a note, active does not.
     #[arg(long, value_name = "STATUS", default_value_t)]
     pub(crate) require: Require,
+}
+
+/// What `scripts` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ScriptsArgs {
+    /// The charms: directories, `.charm` files, or directories of charms. Their scripts may name one another.
+    #[arg(value_name = "CHARM", default_value = ".")]
+    pub(crate) charms: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) generic: GenericSelectArgs,
+    /// Leave the generic tests out.
+    #[arg(long, help_heading = "Generic tests")]
+    pub(crate) no_generic: bool,
+    /// Say what a charm name stands for in scripts: a path, or `ch:NAME`. May be given several times.
+    #[arg(long = "charm", value_name = "NAME=CHARM", help_heading = "Scripts")]
+    pub(crate) choose: Vec<String>,
+    /// Say which packed charm is the last good one of a name, for `juju deploy-previous`. May be given several times.
+    #[arg(long = "previous", value_name = "NAME=FILE", help_heading = "Scripts")]
+    pub(crate) previous: Vec<String>,
+    /// The sandbox of scripts: the best there is, this level (0 plain, 1 landlock, 2 seccomp, 3 namespaces), or none.
+    #[arg(
+        long,
+        value_name = "auto|LEVEL|off",
+        default_value = "auto",
+        help_heading = "Scripts"
+    )]
+    pub(crate) sandbox: String,
+    /// Hide compilers, linkers, make, cargo and the like from scripts.
+    #[arg(long, help_heading = "Scripts")]
+    pub(crate) hide_build_tools: bool,
+    /// Open a shell in the environment of each script instead of running it.
+    #[arg(long, conflicts_with = "debug", help_heading = "Scripts")]
+    pub(crate) shell: bool,
+    /// Open a shell in the environment of each script that fails, before anything is cleaned up.
+    #[arg(long, help_heading = "Scripts")]
+    pub(crate) debug: bool,
+    #[command(flatten)]
+    pub(crate) suite: SuiteArgs,
 }
 
 /// What `list` takes.
@@ -617,6 +657,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Run(args) => commands::run::main(args),
         Command::List(args) => commands::list::main(args),
         Command::Generic(args) => commands::generic::main(args),
+        Command::Scripts(args) => commands::scripts::main(args),
         Command::Pack(args) => commands::pack::main(&args),
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
@@ -657,6 +698,7 @@ fn parse_with_profile(args: Vec<OsString>) -> Result<Charmtest, WrongArgs> {
         Some(Command::Run(run)) => (of_tests(&run.tests), !run.list),
         Some(Command::List(list)) => (of_tests(&list.tests), false),
         Some(Command::Generic(args)) => (of_suite(&args.suite), !args.suite.list),
+        Some(Command::Scripts(args)) => (of_suite(&args.suite), !args.suite.list),
         Some(_) => return Ok(plain),
     };
     let name = name.as_deref();

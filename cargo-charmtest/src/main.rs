@@ -1,7 +1,7 @@
 //! `cargo charmtest`; by its name it also answers as `juju` and as every hook tool.
 //!
-//! [`main`] goes one of five ways: by its first argument the shim of a sandbox or the controller's daemon, then by `argv[0]` hook tool, `juju`, or the cargo
-//! subcommand ([`cli`]).
+//! [`main`] goes one of six ways: by its first argument the shim of a sandbox, the `juju` of a script or the controller's daemon, then by
+//! `argv[0]` hook tool, `juju`, or the cargo subcommand ([`cli`]).
 //!
 //! Invariant: the way of a hook tool loads neither an argument framework nor an async runtime. Charms call tools hundreds of times.
 
@@ -32,9 +32,10 @@ fn main() -> ExitCode {
         .unwrap_or_default();
     match Way::of(name, &args) {
         Way::Sandbox => charmtest_sandbox::shim_main(&args),
+        Way::Script(door, argv) => charmtest_scripts::client::client_main(door, texts(argv)).into(),
         Way::Daemon(root) => charmtest_controller::daemon_main(root).into(),
-        Way::Tool => charmtest_controller::tool_main(name, texts(args)).into(),
-        Way::Juju => charmtest_controller::juju_main(texts(args)).into(),
+        Way::Tool => charmtest_controller::tool_main(name, texts(&args)).into(),
+        Way::Juju => charmtest_controller::juju_main(texts(&args)).into(),
         Way::Cargo => cli::main(args),
     }
 }
@@ -44,6 +45,8 @@ fn main() -> ExitCode {
 enum Way<'a> {
     /// The shim of a sandboxed command.
     Sandbox,
+    /// The `juju` of a script: where its broker is, and what it was called with.
+    Script(&'a Path, &'a [OsString]),
     /// The controller's daemon for a data directory.
     Daemon(&'a Path),
     /// A hook tool.
@@ -62,6 +65,9 @@ impl<'a> Way<'a> {
     fn of(name: &str, args: &'a [OsString]) -> Self {
         match args {
             [first, ..] if first == charmtest_sandbox::SHIM_ARGUMENT => Self::Sandbox,
+            [first, door, rest @ ..] if first == charmtest_scripts::client::CLIENT_ARGUMENT => {
+                Self::Script(Path::new(door), rest)
+            }
             [first, rest @ ..] if first == charmtest_controller::DAEMON_ARGUMENT => {
                 Self::Daemon(rest.first().map(Path::new).unwrap_or(Path::new("")))
             }
@@ -73,7 +79,7 @@ impl<'a> Way<'a> {
 }
 
 /// Returns arguments as text: what `juju` and hook tools are told is stored and shown as UTF-8.
-fn texts(args: Vec<OsString>) -> Vec<String> {
+fn texts(args: &[OsString]) -> Vec<String> {
     args.iter()
         .map(|arg| arg.to_string_lossy().into_owned())
         .collect()
@@ -86,6 +92,11 @@ mod tests {
     #[test]
     fn the_first_argument_counts_under_every_name() {
         let shim = [charmtest_sandbox::SHIM_ARGUMENT.into(), "apply".into()];
+        let script = [
+            charmtest_scripts::client::CLIENT_ARGUMENT.into(),
+            "/door".into(),
+            "status".into(),
+        ];
         let daemon = [charmtest_controller::DAEMON_ARGUMENT.into(), "/data".into()];
         let other = ["status".into()];
         for (name, way) in [
@@ -99,6 +110,11 @@ mod tests {
                 "{name}"
             );
             assert_eq!(Way::of(name, &shim), Way::Sandbox, "{name}");
+            assert_eq!(
+                Way::of(name, &script),
+                Way::Script(Path::new("/door"), &script[2..]),
+                "{name}"
+            );
             assert_eq!(Way::of(name, &other), way, "{name}");
         }
     }

@@ -51,6 +51,8 @@ pub(crate) enum FailureKind {
     Refused,
     /// What the test requires of the machine is not there.
     Unmet,
+    /// Something that the test ran took longer than it may.
+    TimedOut,
 }
 
 impl Failure {
@@ -89,6 +91,25 @@ impl Failure {
         Self::of_kind(FailureKind::Unmet, why.into())
     }
 
+    /// Returns the failure of a test that says nothing about what it tests, because something below that broke: the test counts
+    /// as errored.
+    #[must_use]
+    pub fn infrastructure(why: impl Into<String>) -> Self {
+        Self::of_kind(FailureKind::Errored, why.into())
+    }
+
+    /// Returns the failure of a test that is not made of Rust code, and so has no line to show.
+    #[must_use]
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::of_kind(FailureKind::Failed, why.into())
+    }
+
+    /// Returns the failure of a test that ended something which took longer than it may: the test counts as timed out.
+    #[must_use]
+    pub fn timed_out(why: impl Into<String>) -> Self {
+        Self::of_kind(FailureKind::TimedOut, why.into())
+    }
+
     /// Returns a failure of this kind that has no place of its own.
     pub(crate) fn of_kind(kind: FailureKind, text: String) -> Self {
         Self {
@@ -115,7 +136,8 @@ impl Failure {
             | FailureKind::Xfailed
             | FailureKind::Skipped
             | FailureKind::Refused
-            | FailureKind::Unmet => self,
+            | FailureKind::Unmet
+            | FailureKind::TimedOut => self,
         }
     }
 

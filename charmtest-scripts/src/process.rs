@@ -47,15 +47,23 @@ fn has_ended(child: &Child) -> io::Result<bool> {
 }
 
 /// Waits for the leader of a process group, at most `limit`, then ends the whole group: politely, and after [`GRACE`] by force. The group is
-/// killed also when its leader ended in time.
+/// killed also when its leader ended in time. Once `cancelled` says so, nothing more is waited for.
 ///
 /// # Errors
 ///
 /// Fails when the child cannot be waited for.
-pub fn wait_group(child: &mut Child, limit: Duration) -> io::Result<End> {
+pub fn wait_group(
+    child: &mut Child,
+    limit: Duration,
+    cancelled: &dyn Fn() -> bool,
+) -> io::Result<End> {
     let deadline = Instant::now() + limit;
     let mut over = None;
     while !has_ended(child)? {
+        if cancelled() {
+            signal_group(child.id(), Signal::KILL);
+            over.get_or_insert(Instant::now());
+        }
         match over {
             None if Instant::now() >= deadline => {
                 signal_group(child.id(), Signal::TERM);
@@ -154,17 +162,20 @@ mod tests {
     fn a_group_ends_with_its_leader() {
         let long = Duration::from_secs(60);
         assert_eq!(
-            wait_group(&mut shell("exit 7"), long).unwrap(),
+            wait_group(&mut shell("exit 7"), long, &|| false).unwrap(),
             End::Code(7)
         );
         assert_eq!(
-            wait_group(&mut shell("kill -9 $$"), long).unwrap(),
+            wait_group(&mut shell("kill -9 $$"), long, &|| false).unwrap(),
             End::Signal(9)
         );
         let room = tempfile::tempdir().unwrap();
         let pid = room.path().join("pid");
         let script = format!("sleep 600 & echo $! > {}", pid.display());
-        assert_eq!(wait_group(&mut shell(&script), long).unwrap(), End::Code(0));
+        assert_eq!(
+            wait_group(&mut shell(&script), long, &|| false).unwrap(),
+            End::Code(0)
+        );
         let pid = fs::read_to_string(pid).unwrap();
         assert_gone(pid.trim());
     }
@@ -185,7 +196,10 @@ mod tests {
     #[test]
     fn a_limit_ends_the_group() {
         let mut child = shell("sleep 600; sleep 600");
-        let end = wait_group(&mut child, Duration::from_millis(1)).unwrap();
+        let end = wait_group(&mut child, Duration::from_millis(1), &|| false).unwrap();
+        assert_eq!(end, End::TimeIsOver);
+        let mut child = shell("sleep 600");
+        let end = wait_group(&mut child, Duration::from_secs(600), &|| true).unwrap();
         assert_eq!(end, End::TimeIsOver);
     }
 

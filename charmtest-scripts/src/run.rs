@@ -23,11 +23,10 @@ use crate::verdict::{End, Verdict, reason, verdict};
 /// How much of a script's output is kept in memory, from its end.
 const TAIL: u64 = 256 << 10;
 
-/// Turns a shell command into one in a sandbox: gets the program with its arguments, the variables and the places of the script.
-pub type Enter<'a> = &'a (
-        dyn Fn(&[OsString], &BTreeMap<OsString, OsString>, &Places, &Path) -> io::Result<Command>
-            + Sync
-    );
+/// Turns a command into one in a sandbox: gets the program with its arguments, the variables, and the script's own directory, which holds
+/// all of [`Places`].
+pub type Enter<'a> =
+    &'a (dyn Fn(&[OsString], &BTreeMap<OsString, OsString>, &Path) -> io::Result<Command> + Sync);
 
 /// One script and what it runs with.
 pub struct ScriptRun<'a> {
@@ -57,6 +56,8 @@ pub struct ScriptRun<'a> {
     pub enter: Option<Enter<'a>>,
     /// When a shell is opened on the terminal, in the script's very environment.
     pub shell: Shell,
+    /// Says that the script is not wanted any more: it is killed, and so is all that it started.
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Gets each piece of the script's output as it comes.
     pub output: &'a (dyn Fn(&[u8]) + Sync),
 }
@@ -183,7 +184,7 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
             why.unwrap_or_else(|| "failed".to_owned())
         ));
     }
-    if script.shell == Shell::AfterFailure && artifacts::are_kept(result) {
+    if script.shell == Shell::AfterFailure && artifacts::are_kept(result) && !(script.cancelled)() {
         let why = why.as_deref().unwrap_or_default();
         stage.shell(&format!("tests/{} did not pass: {why}", script.script))?;
     }
@@ -285,6 +286,9 @@ impl Stage<'_> {
             None => (self.program(self.script.script, left())?, None),
         };
         for teardown in self.script.settings.teardown.iter().rev() {
+            if (self.script.cancelled)() {
+                break;
+            }
             // It gets its time even when the script used up its own.
             let end = self.program(teardown, left().max(limit / 4))?;
             if end != End::Code(0) && ended == (End::Code(0), None) {
@@ -302,8 +306,9 @@ impl Stage<'_> {
             .to_vec();
         all.extend_from_slice(words);
         let mut command = match self.script.enter {
-            Some(enter) => enter(&all, &self.variables, self.places, self.base)
-                .map_err(cannot("enter the sandbox"))?,
+            Some(enter) => {
+                enter(&all, &self.variables, self.base).map_err(cannot("enter the sandbox"))?
+            }
             None => {
                 let mut command = Command::new(&all[0]);
                 command.args(&all[1..]).env_clear().envs(&self.variables);
@@ -335,7 +340,7 @@ impl Stage<'_> {
         let ended = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| self.follow(from, &ended));
-            let end = wait_group(&mut child, limit);
+            let end = wait_group(&mut child, limit, self.script.cancelled);
             ended.store(true, std::sync::atomic::Ordering::SeqCst);
             end.map_err(cannot(format!("wait for tests/{name}")))
         })

@@ -44,7 +44,7 @@ pub(crate) fn main(args: GenericArgs) -> Result<u8> {
 }
 
 /// Returns the generic tests that are asked for, in the order in which they run.
-fn ids(args: &GenericSelectArgs) -> Vec<Generic> {
+pub(super) fn ids(args: &GenericSelectArgs) -> Vec<Generic> {
     let all = Generic::ALL.into_iter();
     all.filter(|id| args.ids.is_empty() || args.ids.contains(id))
         .collect()

@@ -13,4 +13,5 @@ pub(crate) mod pack;
 pub(crate) mod profile_env;
 pub(crate) mod render;
 pub(crate) mod run;
+pub(crate) mod scripts;
 pub(crate) mod with;

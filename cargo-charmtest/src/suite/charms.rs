@@ -40,6 +40,7 @@ pub(crate) fn charms(paths: &[PathBuf]) -> Result<Vec<SuiteCharm>> {
             partners,
             generic: Vec::new(),
             require: Default::default(),
+            scripts: None,
         });
     Ok(charms.collect())
 }

@@ -1,5 +1,6 @@
 //! What a suite holds, as one process tells another.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,50 @@ pub(crate) struct SuiteCharm {
     /// What units must come to in its generic tests.
     #[serde(default)]
     pub(crate) require: Require,
+    /// Its scripts, which run after the generic tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scripts: Option<SuiteScripts>,
+}
+
+/// The scripts of a charm, and what they run with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SuiteScripts {
+    /// The charm's name.
+    pub(crate) charm: String,
+    /// The charm's directory, of which each script gets a copy.
+    pub(crate) directory: PathBuf,
+    /// The packed charm.
+    pub(crate) artifact: PathBuf,
+    /// Names of files in `tests/`, in the order in which they run.
+    pub(crate) names: Vec<String>,
+    /// The packed charms of the run by name.
+    pub(crate) collection: BTreeMap<String, PathBuf>,
+    /// What the user says that charm names stand for.
+    pub(crate) chosen: BTreeMap<String, String>,
+    /// Packed charms by name that passed their tests last, for `juju deploy-previous`.
+    pub(crate) previous: BTreeMap<String, PathBuf>,
+    /// How long one script may take, in seconds; 0 for no limit.
+    pub(crate) limit_s: u64,
+    /// Whether compilers and their like are hidden.
+    pub(crate) hide_build_tools: bool,
+    /// The sandbox that is asked for: `auto`, `off` or a level.
+    pub(crate) sandbox: String,
+    /// When a shell is opened.
+    pub(crate) shell: SuiteShell,
+}
+
+/// When a shell is opened in a script's environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SuiteShell {
+    /// Never.
+    #[default]
+    Never,
+    /// After a script that failed.
+    AfterFailure,
+    /// Instead of the script.
+    Instead,
 }
 
 impl SuiteFile {

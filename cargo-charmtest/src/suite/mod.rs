@@ -6,10 +6,11 @@
 mod charms;
 mod file;
 mod run;
+mod scripts;
 mod tests;
 
 pub(crate) use charms::charms;
-pub(crate) use file::SuiteFile;
+pub(crate) use file::{SuiteFile, SuiteScripts, SuiteShell};
 pub(crate) use run::run;
 pub(crate) use tests::main;
 

@@ -10,6 +10,7 @@ use charmtest::harness::{Suite, SuiteTest, run_suite};
 
 use super::file::{SuiteCharm, SuiteFile};
 use super::run::PACKAGE;
+use super::scripts::script_tests;
 use super::{SUITE_COMMAND, SUITE_VARIABLE};
 use crate::error::{Error, Kind};
 use crate::report::say;
@@ -39,7 +40,10 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
 
 /// Returns the tests of a suite in their order: those of one charm after those of another, the generic ones first.
 fn tests(suite: &SuiteFile) -> Vec<SuiteTest> {
-    suite.charms.iter().flat_map(generic_tests).collect()
+    let charms = suite.charms.iter();
+    charms
+        .flat_map(|charm| generic_tests(charm).chain(script_tests(charm)))
+        .collect()
 }
 
 fn generic_tests(charm: &SuiteCharm) -> impl Iterator<Item = SuiteTest> {

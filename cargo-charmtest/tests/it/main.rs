@@ -25,6 +25,7 @@ mod plugins;
 mod random;
 mod readme;
 mod sandbox;
+mod scripts;
 mod secrets;
 mod signals;
 mod storage;

@@ -1,12 +1,13 @@
 //! The context that a charm test's parameters are made from, and the model behind it, which is made when first needed.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fixtures::{Step, no_model_for};
 use super::module::{ModuleState, Opened};
 use super::progress::Progress;
+use super::schedule::evidence_directory;
 use crate::failure::{Failure, Result};
 use crate::fixture::{FixtureCache, Scope};
 use crate::juju::Juju;
@@ -94,6 +95,12 @@ impl Context {
     /// It changes nothing about the outcome. The same note again is left out.
     pub fn note(&self, note: impl Into<String>) {
         self.progress.remark(note.into());
+    }
+
+    /// Returns the directory of the run's record for what is kept of the test: its evidence, if it fails. It may not be there yet.
+    #[must_use]
+    pub fn record_dir(&self) -> PathBuf {
+        evidence_directory(&self.module.run().settings.record_dir, self.test_name())
     }
 
     /// Returns the directory of the package that the test belongs to.

@@ -300,7 +300,7 @@ impl<'a> ModuleRun<'a> {
 
 /// Returns `<records>/<module>/<test>`, with one directory per part of the module's path. The name of a case, or of
 /// a suite's module, may hold what cannot be in the name of a directory.
-fn evidence_directory(records: &Path, test: &str) -> PathBuf {
+pub(super) fn evidence_directory(records: &Path, test: &str) -> PathBuf {
     let (module, name) = test.rsplit_once("::").unwrap_or((ROOT, test));
     let parts = module.split("::").chain([name]);
     parts.fold(records.to_owned(), |path, part| {

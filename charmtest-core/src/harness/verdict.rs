@@ -224,6 +224,7 @@ fn failed(failure: &Failure) -> Verdict {
         FailureKind::Errored => Outcome::Errored,
         FailureKind::Refused => Outcome::Refused,
         FailureKind::Unmet => Outcome::Unmet,
+        FailureKind::TimedOut => Outcome::TimedOut,
     };
     // The place of a set-up error is in the harness, which tells nobody anything.
     let location = failure.location().filter(|_| outcome == Outcome::Failed);

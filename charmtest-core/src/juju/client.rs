@@ -185,6 +185,20 @@ impl Juju {
         &self.env
     }
 
+    /// Returns all variables that a command gets: those of this process, with those that were set and without those that were
+    /// taken away.
+    #[must_use]
+    pub fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let mut all: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        for (name, value) in self.env.iter() {
+            match value {
+                Some(value) => drop(all.insert(name.clone(), value.clone())),
+                None => drop(all.remove(name)),
+            }
+        }
+        all
+    }
+
     /// Returns which backend the program is.
     #[must_use]
     pub fn kind(&self) -> BackendKind {

@@ -109,6 +109,7 @@ impl Room {
             record: &self.record,
             enter: None,
             shell: Shell::Never,
+            cancelled: &|| false,
             output: &|_| {},
         })
         .unwrap();

@@ -1,0 +1,267 @@
+//! The scripts of a charm as tests of a suite.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use charmtest::harness::{Context, SuiteTest};
+use charmtest::juju::BackendKind;
+use charmtest::{Failure, skip};
+use charmtest_sandbox::{Network, Policy, Request, Sandbox};
+use charmtest_scripts::broker::{Charms, Models, Program};
+use charmtest_scripts::environment::Facts;
+use charmtest_scripts::run::Shell;
+use charmtest_scripts::{ScriptResult, ScriptRun, Settings, Verdict};
+
+use super::file::{SuiteCharm, SuiteScripts, SuiteShell};
+
+/// How much longer the harness waits than the script may take: for its end, and for what is kept of it.
+const ROOM: Duration = Duration::from_secs(120);
+
+/// The longest that a script may take when there is no limit.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86400);
+
+/// How long a script that is not wanted any more has to end.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// Returns the tests that are a charm's scripts, in their order.
+pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
+    let Some(scripts) = &charm.scripts else {
+        return Vec::new();
+    };
+    let shared = Arc::new(scripts.clone());
+    let test = |name: &String| {
+        let (shared, name) = (Arc::clone(&shared), name.clone());
+        let place = scripts.directory.join("tests").join(&name);
+        let test = SuiteTest::new(
+            &charm.module,
+            &name.clone(),
+            place.display().to_string(),
+            move |cx| {
+                let (scripts, name) = (Arc::clone(&shared), name.clone());
+                Box::pin(async move { run(scripts, name, cx).await })
+            },
+        )
+        .tag("script");
+        match (scripts.limit_s, scripts.shell) {
+            // Who looks around in a shell is not hurried.
+            (0, _) | (_, SuiteShell::AfterFailure | SuiteShell::Instead) => test.timeout(FOREVER),
+            (limit, SuiteShell::Never) => test.timeout(Duration::from_secs(limit) + ROOM),
+        }
+    };
+    scripts.names.iter().map(test).collect()
+}
+
+/// Runs a script in the model of the running test.
+async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtest::Result {
+    let ops = cx.ops_test().await?;
+    let model = ops.model();
+    let settings = Settings::read(&scripts.directory)?;
+    let embedded = model.backend_kind() == BackendKind::Embedded;
+    let short = charmtest::juju::ModelName::parse(model.full_name())?;
+    let mut models = Models::new(
+        model.controller(),
+        short.short(),
+        short.owner().unwrap_or_default(),
+    );
+    models.uuid = Some(model.uuid().to_owned());
+    let juju = model.juju();
+    let environment = juju.environment();
+    let has_stores = embedded
+        && ["CHARMTEST_CHARM_STORE", "CHARMTEST_CHARMHUB"]
+            .iter()
+            .any(|name| environment.contains_key(&OsString::from(name)));
+    let job = Job {
+        facts: Facts {
+            charm: scripts.charm.clone(),
+            model: model.full_name().to_owned(),
+            controller: model.controller().to_owned(),
+            backend: if embedded { "embedded" } else { "juju" }.to_owned(),
+            juju_version: juju.version().to_string(),
+            ..Facts::default()
+        },
+        program: Program {
+            path: juju.program().to_owned(),
+            env: environment.into_iter().collect(),
+        },
+        models,
+        charms: charms(&scripts, &settings, embedded, has_stores),
+        record: cx.record_dir(),
+        settings,
+        name,
+        scripts,
+    };
+    let record = job.record.clone();
+    let (send, receive) = mpsc::channel::<()>();
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancelled);
+    let running = tokio::task::spawn_blocking(move || {
+        let _send = send;
+        job.run(&|| flag.load(Ordering::SeqCst))
+    });
+    let wait = EndsWithTest {
+        cancelled,
+        ended: receive,
+    };
+    let result = running.await;
+    drop(wait);
+    let (result, sandbox) = result
+        .map_err(|error| {
+            Failure::infrastructure(format!("running the script broke down: {error}"))
+        })?
+        .map_err(Failure::infrastructure)?;
+    cx.note(sandbox);
+    for warning in &result.warnings {
+        cx.note(warning.clone());
+    }
+    for left in &result.models {
+        // A model that a script made and left is the run's to take away, as its own model is.
+        let gone = model.juju().call([
+            "destroy-model",
+            "--no-prompt",
+            "--destroy-storage",
+            left.as_str(),
+        ]);
+        if let Err(error) = gone.check().await {
+            cx.note(format!(
+                "model {left}, which the script made, was not destroyed: {error}"
+            ));
+        }
+    }
+    outcome(&result, &record)
+}
+
+fn charms(scripts: &SuiteScripts, settings: &Settings, embedded: bool, has_stores: bool) -> Charms {
+    let from_directory = |(name, to): (&String, &String)| {
+        let to = match to.starts_with(['.', '/']) {
+            true => scripts.directory.join(to).display().to_string(),
+            false => to.clone(),
+        };
+        (name.clone(), to)
+    };
+    let mut chosen: BTreeMap<String, String> =
+        settings.resolve.iter().map(from_directory).collect();
+    chosen.extend(scripts.chosen.clone());
+    Charms {
+        under_test: Some((scripts.charm.clone(), scripts.artifact.clone())),
+        collection: scripts.collection.clone(),
+        chosen,
+        has_stores,
+        allow_store: settings.allow_store && !embedded,
+        previous: scripts.previous.clone(),
+    }
+}
+
+/// Turns what became of a script into the end of the test.
+fn outcome(result: &ScriptResult, record: &Path) -> charmtest::Result {
+    let reason = result.reason.clone().unwrap_or_default();
+    let mut text = reason.clone();
+    if let Some(artifacts) = &result.artifacts {
+        text.push_str(&format!("\n  artifacts: {}", artifacts.display()));
+    }
+    text.push_str(&format!(
+        "\n  output and juju commands: {}",
+        record.display()
+    ));
+    match result.verdict {
+        Verdict::Pass => Ok(()),
+        Verdict::Skip => Err(skip(reason))?,
+        Verdict::Fail => Err(Failure::failed(text)),
+        Verdict::Timeout => Err(Failure::timed_out(text)),
+        Verdict::Infra => Err(Failure::infrastructure(text)),
+    }
+}
+
+/// Ends the script with the test, whatever ended that.
+struct EndsWithTest {
+    cancelled: Arc<AtomicBool>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Drop for EndsWithTest {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        // Nothing is sent: the other end goes when the thread is done.
+        let _ = self.ended.recv_timeout(ENDING);
+    }
+}
+
+/// Everything that one script needs, on its way to its thread.
+struct Job {
+    scripts: Arc<SuiteScripts>,
+    name: String,
+    settings: Settings,
+    facts: Facts,
+    program: Program,
+    models: Models,
+    charms: Charms,
+    record: std::path::PathBuf,
+}
+
+impl Job {
+    /// Runs the script; returns what became of it, and what sandbox it was in.
+    fn run(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<(ScriptResult, String), String> {
+        let request: Request = self
+            .scripts
+            .sandbox
+            .parse()
+            .map_err(|error| format!("{error}"))?;
+        let sandbox = Sandbox::enter(request, Network::Host).map_err(|error| error.to_string())?;
+        let client = std::env::current_exe().map_err(|error| error.to_string())?;
+        let enter = |words: &[OsString],
+                     variables: &BTreeMap<OsString, OsString>,
+                     base: &Path|
+         -> io::Result<Command> {
+            let policy = Policy::system()
+                .writable(base)
+                .executable(&client)
+                .environment(variables.clone());
+            let (program, args) = words
+                .split_first()
+                .ok_or_else(|| io::Error::other("no program to run"))?;
+            sandbox
+                .command(&policy, program, args)
+                .map_err(io::Error::other)
+        };
+        let level = sandbox.achieved().level;
+        let result = charmtest_scripts::run(&ScriptRun {
+            charm: &self.scripts.directory,
+            script: &self.name,
+            settings: &self.settings,
+            facts: Facts {
+                sandbox: level.name().to_owned(),
+                ..self.facts
+            },
+            limit: match self.scripts.limit_s {
+                0 => FOREVER,
+                limit => Duration::from_secs(limit),
+            },
+            program: self.program,
+            models: self.models,
+            charms: self.charms,
+            client: &client,
+            hide_build_tools: self.scripts.hide_build_tools,
+            record: &self.record,
+            enter: Some(&enter),
+            shell: match self.scripts.shell {
+                SuiteShell::Never => Shell::Never,
+                SuiteShell::AfterFailure => Shell::AfterFailure,
+                SuiteShell::Instead => Shell::Instead,
+            },
+            cancelled,
+            output: &|bytes| {
+                let mut stdout = io::stdout().lock();
+                // What cannot be shown is in the record.
+                let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+            },
+        });
+        let result = result.map_err(|error| error.to_string())?;
+        Ok((result, sandbox.achieved().to_string()))
+    }
+}

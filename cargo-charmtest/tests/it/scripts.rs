@@ -1,0 +1,471 @@
+//! `cargo charmtest scripts`, requirement by requirement of the Charm Testing draft.
+//!
+//! Scripts run in the best sandbox that the machine has, as they do by default; the report of each run says which.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::bed::{Bed, PROGRAM, Said, executable};
+
+/// A charm with scripts, and a data directory.
+struct Suite {
+    bed: Bed,
+    charm: PathBuf,
+}
+
+impl Suite {
+    fn new() -> Self {
+        let bed = Bed::bare();
+        let charm = write_charm(&bed, "wiki", "status-set active");
+        Self { bed, charm }
+    }
+
+    fn script(&self, name: &str, body: &str) {
+        let tests = self.charm.join("tests");
+        fs::create_dir_all(&tests).unwrap();
+        executable(&tests.join(name), &format!("#!/bin/sh\n{body}\n"));
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "exec \"$@\"", "sh", PROGRAM, "charmtest", "scripts"])
+            .args(args)
+            .args(["--no-generic", "--backend", "embedded"])
+            .env("CHARMTEST_DATA", self.bed.data())
+            .env("XDG_STATE_HOME", self.state())
+            .env_remove("JUJU_MODEL")
+            .env_remove("CHARMTEST_JUJU_VERSION")
+            .current_dir(self.bed.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn state(&self) -> PathBuf {
+        self.bed.path().join("state")
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        self.command(&[&["wiki"], args].concat())
+            .output()
+            .unwrap()
+            .into()
+    }
+
+    /// Runs everything, which must pass.
+    #[track_caller]
+    fn passes(&self, args: &[&str]) -> Said {
+        let said = self.run(args);
+        assert_eq!(
+            said.code,
+            Some(0),
+            "{}{}{}",
+            said.stdout,
+            said.stderr,
+            self.outputs()
+        );
+        said
+    }
+
+    /// Returns the files of this name in the records of all runs.
+    fn records(&self, name: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self.state().join("charmtest/runs")];
+        while let Some(directory) = waiting.pop() {
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if entry.file_type().unwrap().is_dir() {
+                    waiting.push(path);
+                } else if entry.file_name() == name {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Returns what all scripts of all runs printed.
+    fn outputs(&self) -> String {
+        let logs = self.records("output.log");
+        logs.iter()
+            .map(|log| fs::read_to_string(log).unwrap())
+            .collect()
+    }
+}
+
+fn write_charm(bed: &Bed, name: &str, hook: &str) -> PathBuf {
+    bed.charm(name, "", hook);
+    bed.path().join(name)
+}
+
+#[test]
+fn r06_scripts_are_executables_in_byte_order() {
+    let suite = Suite::new();
+    for name in [
+        "a.test",
+        "10.test",
+        "9.test",
+        "A.test",
+        "x.test",
+        ".hidden.test",
+        "helper",
+    ] {
+        suite.script(name, "true");
+    }
+    let tests = suite.charm.join("tests");
+    let plain = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(tests.join("x.test"), plain).unwrap();
+    fs::create_dir(tests.join("sub")).unwrap();
+    fs::copy(tests.join("a.test"), tests.join("sub/y.test")).unwrap();
+    std::os::unix::fs::symlink("nothing", tests.join("b.test")).unwrap();
+    let said = suite.run(&["--list"]);
+    assert_eq!(
+        said.stdout, "wiki::10.test\nwiki::9.test\nwiki::A.test\nwiki::a.test\n",
+        "{}",
+        said.stderr
+    );
+    for part in [
+        "tests/x.test is not run: it is not executable",
+        "tests/b.test is not run: it is a symlink to nothing",
+    ] {
+        assert!(said.stderr.contains(part), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn r07_the_environment_is_the_same_on_every_host() {
+    let dump = |umask: &str, cwd: &Path, variable: &str| {
+        let suite = Suite::new();
+        suite.script(
+            "a.test",
+            "env | sort; umask; ulimit -n; pwd; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l",
+        );
+        let mut command = suite.command(&[suite.charm.to_str().unwrap()]);
+        command
+            .current_dir(cwd)
+            .env(variable, "x")
+            .env("LANG", variable);
+        let mut shell = Command::new("/bin/sh");
+        let line = format!("umask {umask}; exec \"$@\"");
+        shell.args(["-c", &line]).args(command.get_args().skip(2));
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let said: Said = shell
+            .current_dir(cwd)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+        let output = suite.outputs();
+        // The script's own directory and the model are other ones each time.
+        let value = |name: &str| {
+            output
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap()
+                .to_owned()
+        };
+        let room = value("HOME=").strip_suffix("/home").unwrap().to_owned();
+        let (model, controller) = (value("CHARMTEST_MODEL="), value("CHARMTEST_CONTROLLER="));
+        assert!(!controller.is_empty());
+        output.replace(&room, "ROOM").replace(&model, "MODEL")
+    };
+    let first = dump("022", Path::new("/"), "ONE");
+    assert_eq!(first, dump("077", Path::new("/usr"), "TWO"));
+    for part in [
+        "LC_ALL=C.UTF-8\n",
+        "TZ=UTC\n",
+        "0022\n",
+        "/dev/null\n",
+        "CHARMTEST_CHARM=wiki\n",
+        "CHARMTEST_SCRIPT=tests/a.test\n",
+    ] {
+        assert!(first.contains(part), "{part:?}: {first}");
+    }
+    assert!(
+        !first.contains("CARGO") && !first.contains("JUJU_DATA"),
+        "{first}"
+    );
+}
+
+#[test]
+fn r08_a_suite_for_another_base_is_skipped() {
+    let suite = Suite::new();
+    suite.script("a.test", "true");
+    fs::write(suite.charm.join("tests/tests.yaml"), "testbed: nosuch@1\n").unwrap();
+    let said = suite.passes(&[]);
+    assert!(
+        said.stderr.contains("it wants nosuch@1, and this is "),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(suite.run(&["--fail-on-skip"]).code, Some(1));
+}
+
+#[test]
+fn r09_r10_r11_juju_is_there_with_an_empty_model_and_a_pristine_copy() {
+    let suite = Suite::new();
+    let check = "set -e; command -v juju | grep charmtest-; juju version | grep '^[0-9]'; \
+         test -f metadata.yaml; test ! -e new; touch new; rm dispatch; \
+         juju status --format json | grep '\"applications\":{}'; juju switch | grep : ; juju deploy ";
+    suite.script("1.test", &format!("{check} wiki"));
+    suite.script("2.test", &format!("{check} wiki two"));
+    suite.passes(&[]);
+    assert!(suite.charm.join("dispatch").exists());
+    assert!(!suite.charm.join("new").exists());
+}
+
+#[test]
+fn r12_scripts_reach_the_units() {
+    let suite = Suite::new();
+    let server = "case $JUJU_DISPATCH_PATH in hooks/start) a=$(unit-get private-address); \
+         setsid python3 -c \"import socket,threading\nu=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);u.bind(('$a',7777))\n\
+t=socket.create_server(('$a',7777))\n\
+threading.Thread(target=lambda:[u.sendto(b'udp',u.recvfrom(9)[1]) for _ in iter(int,1)]).start()\n\
+while 1: c=t.accept()[0];c.sendall(b'tcp');c.close()\" </dev/null >server.log 2>&1 & status-set active ;; \
+         hooks/stop) pkill -g 0 || true ;; esac";
+    write_charm(&suite.bed, "wiki", server);
+    suite.script(
+        "a.test",
+        "set -e; juju deploy -n 2 wiki\n\
+         for i in $(seq 600); do a=$(juju status --format json | python3 -c 'import json,sys\n\
+u=json.load(sys.stdin)[\"applications\"][\"wiki\"].get(\"units\",{}).values()\n\
+print(*[x[\"public-address\"] for x in u if x[\"workload-status\"][\"current\"]==\"active\"])'); [ \"$(echo $a | wc -w)\" = 2 ] && break; sleep 0.1; done\n\
+         for x in $a; do python3 -c \"import socket,time\n\
+for i in range(100):\n try: s=socket.create_connection(('$x',7777),10);break\n except OSError: time.sleep(.1)\n\
+print(s.recv(9).decode(),'$x')\nu=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);u.settimeout(10);u.sendto(b'x',('$x',7777));print(u.recv(9).decode(),'$x')\"; done",
+    );
+    suite.passes(&[]);
+    let output = suite.outputs();
+    assert_eq!(output.matches("tcp 127.").count(), 2, "{output}");
+    assert_eq!(output.matches("udp 127.").count(), 2, "{output}");
+}
+
+#[test]
+fn r13_bare_names_are_resolved() {
+    let suite = Suite::new();
+    write_charm(&suite.bed, "db", "status-set active");
+    write_charm(&suite.bed, "other", "status-set active");
+    suite.script(
+        "a.test",
+        "set -e; mkdir wiki; juju deploy -n 1 wiki; juju deploy db --config x.yaml || juju deploy db\n\
+         juju deploy chosen third; juju deploy ./ fourth\n\
+         echo '{applications: {a: {charm: db, num_units: 1, channel: stable}, b: {charm: wiki, num_units: 1}}}' > bundle.yaml; juju deploy ./bundle.yaml\n\
+         juju refresh third; juju refresh a\n\
+         juju deploy nosuch && exit 1; juju status --format json",
+    );
+    let chosen = suite.bed.path().join("other");
+    let said = suite
+        .command(&[
+            "wiki",
+            "db",
+            "--charm",
+            &format!("chosen={}", chosen.display()),
+        ])
+        .output()
+        .unwrap();
+    let said = Said::from(said);
+    let output = suite.outputs();
+    assert_eq!(said.code, Some(0), "{}{}{output}", said.stdout, said.stderr);
+    let status = output.lines().last().unwrap();
+    let status: serde_json::Value = serde_json::from_str(status).unwrap();
+    let charm = |name: &str| status["applications"][name]["charm-name"].clone();
+    for (application, name) in [
+        ("wiki", "wiki"),
+        ("db", "db"),
+        ("third", "other"),
+        ("fourth", "wiki"),
+        ("a", "db"),
+        ("b", "wiki"),
+    ] {
+        assert_eq!(charm(application), name, "{application}: {output}");
+    }
+    assert!(
+        output.contains("charm \"nosuch\" not found: tried the charm under test (wiki)"),
+        "{output}"
+    );
+    let transcript = fs::read_to_string(&suite.records("transcript.jsonl")[0]).unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(transcript.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        first["argv"],
+        serde_json::json!(["deploy", "-n", "1", "wiki"])
+    );
+    assert!(
+        first["ran"][4].as_str().unwrap().ends_with("/wiki.charm"),
+        "{first}"
+    );
+    assert_eq!(first["code"], 0);
+}
+
+#[test]
+fn r14_the_previous_version_is_deployed_and_upgraded() {
+    let suite = Suite::new();
+    suite.script("a.test", "set -e; juju deploy-previous wiki; juju refresh wiki; juju show-application wiki >/dev/null");
+    let said = suite.passes(&[]);
+    assert!(
+        said.stderr
+            .contains("no version of wiki has passed its tests yet"),
+        "{}",
+        said.stderr
+    );
+    write_charm(&suite.bed, "old", "status-set active old");
+    let said = suite.passes(&["--previous", "wiki=old", "--fail-on-skip"]);
+    let output = suite.outputs();
+    assert!(
+        output.contains("Added local charm"),
+        "{output}{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn r15_bootstrap_and_its_like_are_not_available() {
+    let suite = Suite::new();
+    let data = suite.bed.data();
+    suite.script(
+        "a.test",
+        &format!(
+            "for verb in bootstrap destroy-controller kill-controller destroy-environment register unregister login logout add-user grant \
+             add-cloud add-credential migrate upgrade-controller show-credential; do juju $verb x && exit 1; done\n\
+             juju destroy-model --no-prompt $CHARMTEST_MODEL && exit 2; juju switch nosuch && exit 3; juju models -c other && exit 4\n\
+             ln -s $(command -v juju) tests/juju-bootstrap; PATH=$PWD/tests:$PATH juju bootstrap && exit 5\n\
+             juju status -m other && exit 6; JUJU_MODEL=x:y juju status && exit 7\n\
+             export JUJU_DATA={data} CHARMTEST_DATA={data}; [ $CHARMTEST_SANDBOX = plain ] || ! {data}/bin/juju destroy-model --no-prompt $CHARMTEST_MODEL || exit 8\n\
+             juju status >/dev/null",
+            data = data.display()
+        ),
+    );
+    suite.passes(&[]);
+    let output = suite.outputs();
+    assert!(
+        output.matches("is not available in charm tests").count() >= 20,
+        "{output}"
+    );
+    // The controller still answers.
+    assert_eq!(suite.bed.try_juju(&["models"]).code, Some(0));
+}
+
+#[test]
+fn r16_credentials_and_juju_data_are_out_of_reach() {
+    let suite = Suite::new();
+    let data = suite.bed.data();
+    fs::create_dir_all(suite.bed.path().join("home/.local/share/juju")).unwrap();
+    let secret = suite
+        .bed
+        .path()
+        .join("home/.local/share/juju/credentials.yaml");
+    fs::write(&secret, "canary-of-a-file\n").unwrap();
+    suite.script(
+        "a.test",
+        &format!(
+            "cat {secret} {data}/*.yaml; ls -A ~; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -a canary-of | cat\n\
+             ln -s {secret} link; juju deploy ./link; juju config x a=@link; juju status -o {data}/accounts.yaml\n\
+             juju deploy wiki --config {secret}; echo \"level $CHARMTEST_SANDBOX\"; env",
+            secret = secret.display(),
+            data = data.display()
+        ),
+    );
+    let mut command = suite.command(&["wiki"]);
+    command.env("CANARY", "canary-of-the-environment");
+    let said = Said::from(command.output().unwrap());
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    let output = suite.outputs();
+    // Without a sandbox, a script of the same user reads what that user reads: docs/scripts.md says so.
+    if !output.contains("level plain") {
+        assert!(!output.contains("canary-of"), "{output}");
+        assert!(!output.contains("password"), "{output}");
+    }
+    assert!(!output.contains("JUJU_DATA="), "{output}");
+    assert_eq!(
+        suite.bed.try_juju(&["models"]).code,
+        Some(0),
+        "accounts.yaml is what it was"
+    );
+}
+
+#[test]
+fn r20_r21_helpers_are_no_tests_and_build_tools_can_be_hidden() {
+    let suite = Suite::new();
+    suite.script("helper", "echo helped");
+    suite.script("a.test", "./tests/helper | grep helped && ! command -v cc && ! command -v make && command -v python3 && command -v grep");
+    let said = suite.passes(&["--hide-build-tools"]);
+    assert!(
+        !said.stdout.contains("helper") && !said.stderr.contains("::helper"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn r28_r30_exit_codes_reasons_and_artifacts() {
+    let suite = Suite::new();
+    for (name, body) in [
+        ("pass", "echo x > $CHARMTEST_ARTIFACTS/dropped"),
+        (
+            "fail",
+            "echo x > $CHARMTEST_ARTIFACTS/kept; echo 'FAIL: page is empty'; exit 1",
+        ),
+        ("two", "exit 2"),
+        ("skip77", "echo 'SKIP: no disk'; exit 77"),
+        ("skip100", "exit 100"),
+        ("late", "exit 124"),
+        ("killed", "kill -9 $$"),
+        ("infra", "echo 'ERROR: cloud is full'; exit 200"),
+        ("three", "exit 3"),
+    ] {
+        suite.script(&format!("{name}.test"), body);
+    }
+    fs::write(
+        suite.charm.join("tests/tests.yaml"),
+        "exit-codes: {3: skip}\n",
+    )
+    .unwrap();
+    let said = suite.run(&[]);
+    let all = format!("{}{}", said.stdout, said.stderr);
+    // Something below the tests broke, which says more than that tests failed.
+    assert_eq!(said.code, Some(4), "{all}");
+    for part in [
+        "page is empty",
+        "no disk",
+        "cloud is full",
+        "ended by signal 9",
+        "exit code 2",
+        "exit code 124",
+    ] {
+        assert!(all.contains(part), "{part:?}: {all}");
+    }
+    assert!(all.contains("1 passed"), "{all}");
+    assert!(all.contains("3 skipped"), "{all}");
+    assert_eq!(suite.records("kept").len(), 1, "{all}");
+    assert_eq!(suite.records("dropped").len(), 0, "{all}");
+    assert!(all.contains("artifacts: "), "{all}");
+    let only = suite.run(&["-k", "fail"]);
+    assert_eq!(only.code, Some(1), "{}", only.stderr);
+}
+
+#[test]
+fn r29_the_example_of_the_draft_runs_in_old_and_new_verbs() {
+    let suite = Suite::new();
+    let draft = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/draft");
+    let said = Said::from(suite.command(&[draft.to_str().unwrap()]).output().unwrap());
+    let output = suite.outputs();
+    assert_eq!(said.code, Some(0), "{}{}{output}", said.stdout, said.stderr);
+    assert_eq!(
+        output.matches("PASS: mediawiki on 127.").count(),
+        2,
+        "{output}"
+    );
+    assert_eq!(
+        output.matches("The wiki has been installed").count(),
+        2,
+        "{output}"
+    );
+}
