@@ -26,8 +26,9 @@ use crate::suite::{self, SuiteFile, SuiteScripts, SuiteShell};
 pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
     let command = command(&args);
     check(&args)?;
-    let request: Result<Request, _> = args.sandbox.parse();
-    request.map_err(|error| Error::new(Kind::Usage, error))?;
+    if let Err(error) = args.sandbox.parse::<Request>() {
+        return Err(Error::new(Kind::Usage, error.to_string()));
+    }
     let chosen = chosen("--charm", &args.choose)?;
     let previous: BTreeMap<String, PathBuf> = self::chosen("--previous", &args.previous)?
         .into_iter()
@@ -65,6 +66,7 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         if !args.no_generic {
             charm.generic = generic::ids(&args.generic);
             charm.require = args.generic.require;
+            charm.previous = previous.get(&name).cloned();
         }
         let settings = Settings::read(&source)
             .map_err(|error| Error::new(Kind::Usage, format!("charm {name}: {error}")))?;

@@ -120,15 +120,16 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
     for warning in &result.warnings {
         cx.note(warning.clone());
     }
-    for left in &result.models {
+    for left in result.models.iter().filter(|_| !ops.keep_model()) {
         // A model that a script made and left is the run's to take away, as its own model is.
-        let gone = model.juju().call([
+        let name = format!("{}:{left}", model.controller());
+        let words = [
             "destroy-model",
             "--no-prompt",
             "--destroy-storage",
-            left.as_str(),
-        ]);
-        if let Err(error) = gone.check().await {
+            name.as_str(),
+        ];
+        if let Err(error) = model.juju().call(words).check().await {
             cx.note(format!(
                 "model {left}, which the script made, was not destroyed: {error}"
             ));
