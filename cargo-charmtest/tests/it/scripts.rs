@@ -316,7 +316,8 @@ fn r14_the_previous_version_is_deployed_and_upgraded() {
         "{}",
         said.stderr
     );
-    write_charm(&suite.bed, "old", "status-set active old");
+    let old = write_charm(&suite.bed, "old", "status-set active old");
+    fs::copy(suite.charm.join("metadata.yaml"), old.join("metadata.yaml")).unwrap();
     let said = suite.passes(&["--previous", "wiki=old", "--fail-on-skip"]);
     let output = suite.outputs();
     assert!(
