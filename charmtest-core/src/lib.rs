@@ -71,6 +71,7 @@ pub mod __private {
         fixture, fixture_failure,
     };
     pub use crate::harness::Context;
+    pub use crate::ops_test::packed_charm;
     pub use crate::registry::{
         BoxFuture, Case, FromContext, IntoOutcome, Marks, ModuleEntry, Run, TestEntry, Xfail,
     };

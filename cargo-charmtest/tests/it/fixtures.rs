@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::author::cargo_command;
+use crate::author::{assert_no_models, author, cargo_command};
 use crate::bed::{Bed, PROGRAM, Said};
 
 /// What happens is appended to the file `LOG`, with the process in which it does. `BREAK` names what fails.
@@ -346,4 +346,117 @@ fn an_interruption_ends_the_fixtures_of_a_shared_process() {
         "pool", "desk", "east", "east-end", "hangs", "desk-end", "pool-end",
     ];
     assert_eq!(names, expected, "{said}");
+}
+
+const CHARMS: &str = r#"
+use charmtest::prelude::*;
+
+charmtest::charm!(
+    /// The charm under test.
+    pub App, "charm", base = "ubuntu@24.04"
+);
+charmtest::charm!(Missing, "nosuch");
+
+mod one {
+    use super::*;
+
+    #[charm_test]
+    async fn deploys(app: &App, model: &Model) -> Result {
+        model.deploy(app).name("app").await?;
+        model.wait_for_idle().apps(["app"]).status("active").await?;
+        Ok(())
+    }
+}
+
+mod two {
+    use super::*;
+
+    #[charm_test]
+    async fn reads(ops: &OpsTest, app: &App) -> Result {
+        assert_eq!(ops.charm_info(app).await?.name, "app");
+        assert!(app.path().is_file());
+        // It is the same, and not packed again.
+        let same = ops.build_charm("charm").await?;
+        assert_eq!(same.file_name(), app.path().file_name());
+        Ok(())
+    }
+
+    #[charm_test]
+    fn needs_no_model(app: &App) -> Result {
+        println!("packed {}", app.path().display());
+        match std::env::var_os("SHOW") {
+            Some(_) => Err("to be shown")?,
+            None => Ok(()),
+        }
+    }
+}
+
+mod missing {
+    use super::*;
+
+    #[charm_test]
+    fn asks(_: &Missing) {}
+
+    #[charm_test]
+    fn asks_again(_: &Missing) {}
+}
+
+charmtest::main!();
+"#;
+
+/// Returns how often a charm was packed in all runs so far.
+fn packed(bed: &Bed) -> usize {
+    let runs = fs::read_dir(bed.path().join("state/charmtest/runs")).unwrap();
+    let records = runs.map(|run| run.unwrap().path().join("commands.jsonl"));
+    let commands: Vec<String> = records
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .collect();
+    let lines = commands.iter().flat_map(|commands| commands.lines());
+    lines.filter(|line| line.contains("--output-dir")).count()
+}
+
+#[test]
+fn a_charm_is_packed_once_for_the_modules_of_all_processes() {
+    let bed = Bed::bare();
+    let dir = author(&bed, "fixtures-charm");
+    fs::write(dir.join("tests/integration/main.rs"), CHARMS).unwrap();
+    let run = |args: &[&str], variable: (&str, &str)| -> Said {
+        let mut command = cargo_command(&bed, &dir, args);
+        for name in ["CHARM_PATH", "CRAFT_ARTIFACT"] {
+            command.env_remove(name);
+        }
+        command.env(variable.0, variable.1).output().unwrap().into()
+    };
+
+    // That it cannot be packed is an error of those who asked for it.
+    let said = run(&["charmtest"], ("SHOW", "1"));
+    assert_eq!(said.code, Some(4), "{said:?}");
+    assert!(said.stderr.contains("1 failed, 2 errored"), "{said:?}");
+    assert!(
+        said.stderr.contains("fixture `Missing` failed: "),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("fixtures-charm/nosuch"), "{said:?}");
+    assert_eq!(packed(&bed), 1, "{said:?}");
+    let path = said
+        .stderr
+        .lines()
+        .find_map(|line| line.split_once("packed /"));
+    let copy = Path::new("/").join(path.unwrap().1);
+    assert!(!copy.exists(), "{} is left over", copy.display());
+
+    // Each run packs anew, and all modules of a process share it as well.
+    let said = run(&["test", "--", "--skip", "missing"], ("A", "b"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(packed(&bed), 2, "{said:?}");
+
+    // One that was packed before is taken.
+    let charm = bed.packed(dir.join("charm").to_str().unwrap());
+    let said = run(&["charmtest", "one"], ("CRAFT_ARTIFACT", &charm));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let given = format!("app={charm}");
+    let said = run(&["charmtest", "--charm-path", &given, "one"], ("A", "b"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(packed(&bed), 2, "{said:?}");
+    assert_no_models(&bed);
 }

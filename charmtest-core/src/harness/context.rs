@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::event::Event;
 use super::fixtures::{Step, no_model_for};
 use super::module::{ModuleState, Opened};
 use super::progress::Progress;
@@ -11,7 +12,7 @@ use super::schedule::evidence_directory;
 use crate::failure::{Failure, Result};
 use crate::fixture::{FixtureCache, Scope};
 use crate::juju::Juju;
-use crate::ops_test::{Model, OpsTest};
+use crate::ops_test::{Model, OpsTest, PackSite};
 use crate::registry::{FromContext, TestEntry};
 
 /// What the harness knows about the running test; [`FromContext`] makes parameters from it.
@@ -81,6 +82,7 @@ impl Context {
             Scope::Test => &self.fixtures,
             Scope::Module => self.module.fixtures(),
             Scope::Run => self.module.run().fixtures(),
+            Scope::Process => self.module.run().charms(),
         }
     }
 
@@ -135,6 +137,19 @@ impl Context {
         run.world
             .juju()
             .ok_or_else(|| Failure::setup("this run has no Juju behind it"))
+    }
+
+    /// Returns where and how charms are packed that are for all modules.
+    pub(crate) async fn pack_site(&self) -> Result<PackSite> {
+        let run = self.module.run();
+        run.backend().await?;
+        run.world.pack_site()
+    }
+
+    /// Returns what tells of events of the run.
+    pub(crate) fn emitter(&self) -> Arc<dyn Fn(Event) + Send + Sync> {
+        let run = Arc::clone(self.module.run());
+        Arc::new(move |event| run.emit(event))
     }
 
     /// Makes or takes the module's model, whose time does not count against the test's limit.

@@ -44,7 +44,9 @@ impl Context {
         }
         let cache = self.fixtures(scope);
         let is_ours = |step: &Step| step.definition.scope == scope;
-        let _turn = match self.steps().iter().any(is_ours) {
+        // It may take long and is nobody's fault: that is bounded by the time that it has of its own.
+        let _paused = (scope == Scope::Process).then(|| self.progress().pause());
+        let _turn = match scope == Scope::Process || self.steps().iter().any(is_ours) {
             true => None,
             false => {
                 // Another module may be making it: that is bounded by the time of its test, not of this one.

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::juju::{
     Backend, BackendKind, BackendOptions, Juju, ModelName, Transcript, current_controller,
 };
-use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts, Tracking};
+use crate::ops_test::{CreateModel, Model, OpsTest, OpsTestParts, PackSite, Tracking};
 
 /// The file of the record that lists every command of the run.
 pub(super) const TRANSCRIPT_FILE: &str = "commands.jsonl";
@@ -38,6 +38,8 @@ pub(super) struct JujuWorld {
     deeds: Mutex<BTreeMap<String, Deed>>,
     /// Models that could not be made because somebody else has one of the name.
     foreign: Mutex<BTreeSet<String>>,
+    /// The directory for files that are for all modules.
+    files: Mutex<Option<(PathBuf, Holder)>>,
     /// The controller that Juju takes where none is named; empty if it does not say.
     default_controller: OnceCell<String>,
 }
@@ -54,6 +56,7 @@ impl JujuWorld {
             register: Arc::new(register),
             deeds: Mutex::default(),
             foreign: Mutex::default(),
+            files: Mutex::default(),
             default_controller: OnceCell::new(),
             settings,
             backend: OnceLock::new(),
@@ -81,8 +84,19 @@ impl JujuWorld {
         })
     }
 
+    /// Returns the directory for files that are for all modules, which is made when it is first asked for.
+    fn files_of_the_run(&self) -> Result<PathBuf, Failure> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.is_none() {
+            let name = format!("run-{}-{:x}", std::process::id(), model_name::random_seed());
+            *files = Some(files::make(&self.base(), &name)?);
+        }
+        let path = files.as_ref().map(|(path, _)| path.clone());
+        Ok(path.unwrap_or_default())
+    }
+
     /// Returns the directory that holds one directory per model, for files that tests make.
-    fn files(&self) -> PathBuf {
+    fn base(&self) -> PathBuf {
         let base = self.settings.base_temp.clone();
         base.unwrap_or_else(files_beside_the_binary)
     }
@@ -94,7 +108,7 @@ impl JujuWorld {
         deed: Option<Deed>,
         title: Title,
     ) -> Result<Arc<dyn Site>, Failure> {
-        let (tmp_path, files) = files::make(&self.files(), model.name())?;
+        let (tmp_path, files) = files::make(&self.base(), model.name())?;
         let settings = &self.settings;
         let parts = OpsTestParts {
             backend: Arc::clone(self.backend()?),
@@ -116,7 +130,7 @@ impl JujuWorld {
             destroy_storage: settings.destroy_storage,
             limit: settings.teardown_timeout,
             register: Some(Arc::clone(&self.register)),
-            files: self.files(),
+            files: self.base(),
             emit: tenant.emit,
         };
         Ok(Arc::new(JujuSite {
@@ -185,6 +199,24 @@ impl JujuWorld {
 }
 
 impl World for JujuWorld {
+    fn pack_site(&self) -> Result<PackSite, Failure> {
+        Ok(PackSite {
+            package_dir: self.settings.package_dir.clone(),
+            tmp_path: self.files_of_the_run()?,
+            pack: self.settings.pack.clone(),
+            program: self.options.program.clone(),
+            juju: self.backend()?.juju.clone(),
+        })
+    }
+
+    fn remove_files(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((path, Holder::Us)) = files.take() {
+            // What cannot be removed goes with the rest of cargo's target directory.
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+
     fn select(&self) -> Result<BackendReport, Failure> {
         let mut backend = Backend::select(&self.options)?;
         let mut warning = None;

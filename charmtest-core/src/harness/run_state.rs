@@ -87,6 +87,8 @@ pub(super) struct RunState {
     pub(super) settings: Settings,
     pub(super) interrupt: Flag<Signal>,
     fixtures: Arc<FixtureCache>,
+    /// The charms that were packed for all modules.
+    charms: FixtureCache,
     sink: Box<dyn Fn(Event) + Send + Sync>,
     backend: OnceLock<std::result::Result<BackendReport, String>>,
     /// How many tests have failed.
@@ -109,6 +111,7 @@ impl RunState {
             settings,
             interrupt,
             fixtures: Arc::default(),
+            charms: FixtureCache::default(),
             sink,
             backend: OnceLock::new(),
             failures: AtomicUsize::new(0),
@@ -120,6 +123,11 @@ impl RunState {
     /// Returns the fixtures of the run.
     pub(super) fn fixtures(&self) -> &Arc<FixtureCache> {
         &self.fixtures
+    }
+
+    /// Returns the charms that were packed for all modules.
+    pub(super) fn charms(&self) -> &FixtureCache {
+        &self.charms
     }
 
     pub(super) fn emit(&self, event: Event) {

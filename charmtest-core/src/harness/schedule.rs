@@ -51,6 +51,7 @@ pub(super) fn run(plan: &Plan, state: &Arc<RunState>, runtime: &Handle) {
         }
     });
     runtime.block_on(fixtures::tear_down(state.fixtures(), state, "the run"));
+    state.world.remove_files();
 }
 
 fn has_tests(module: &PlannedModule) -> bool {

@@ -10,7 +10,7 @@ use super::module::TestFiles;
 use crate::diagnose::Capture;
 use crate::failure::Failure;
 use crate::juju::{BackendKind, Juju, Observer};
-use crate::ops_test::OpsTest;
+use crate::ops_test::{OpsTest, PackSite};
 
 /// A future that stays on its thread.
 pub(super) type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -22,6 +22,14 @@ pub(super) trait World: Send + Sync {
 
     /// Returns the client of the selected backend.
     fn juju(&self) -> Option<&Juju>;
+
+    /// Returns where and how charms are packed that are for all modules.
+    fn pack_site(&self) -> Result<PackSite, Failure> {
+        Err(Failure::setup("this run has no Juju behind it"))
+    }
+
+    /// Removes the files that are for all modules.
+    fn remove_files(&self) {}
 
     /// Returns the name under which a model of this short name is known to the user.
     fn full_name(&self, model: &str) -> String;

@@ -33,8 +33,12 @@ pub use crate::juju::{Note, Observer};
 pub use action::{Exec, ExecOnUnits, RunAction, RunActionOnUnits};
 pub use application::{Application, Unit};
 pub use applications::{RemoveApplication, RemoveRelation, Trust};
+pub(crate) use build::PackSite;
+#[doc(hidden)]
+pub use build::packed_charm;
 pub use build::{
-    BuildAll, BuildCharm, BuildCharms, BuildError, BuiltBase, BuiltCharm, CharmPath, Verbosity,
+    BuildAll, BuildCharm, BuildCharms, BuildError, BuiltBase, BuiltCharm, CharmPath, PackedCharm,
+    Verbosity,
 };
 pub use charm_resources::{
     BuildResources, CharmEndpoint, CharmInfo, CharmOption, CharmResource, DownloadResources,

@@ -1,11 +1,11 @@
 //! Asking `cargo-charmtest`, which reads and writes what this crate does not: YAML, archives, templates.
 
 use super::OpsTestParts;
-use crate::juju::{Call, JujuError, find_cargo_charmtest, parse_json};
+use crate::juju::{Call, Juju, JujuError, find_cargo_charmtest, parse_json};
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long reading a charm or rendering templates may take.
@@ -15,19 +15,24 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 #[derive(Clone, Debug)]
 pub(super) struct Program<'a> {
     path: PathBuf,
-    parts: &'a OpsTestParts,
+    juju: &'a Juju,
 }
 
 impl<'a> Program<'a> {
     /// Finds it: the one that the parts name, else one beside the test binary, in cargo's directory or on `PATH`.
     pub(super) fn find(parts: &'a OpsTestParts) -> Option<Self> {
-        let path = find_cargo_charmtest(parts.program.as_deref())?;
-        Some(Self { path, parts })
+        Self::beside(parts.model.juju(), parts.program.as_deref())
+    }
+
+    /// Finds it: this one, else one as [`find`](Self::find) does; the client's record tells of its commands too.
+    pub(super) fn beside(juju: &'a Juju, program: Option<&Path>) -> Option<Self> {
+        let path = find_cargo_charmtest(program)?;
+        Some(Self { path, juju })
     }
 
     /// Finds it, or says who would need it.
     pub(super) fn need(parts: &'a OpsTestParts, what: &'static str) -> Result<Self, NoProgram> {
-        Self::find(parts).ok_or(NoProgram { what })
+        Self::find(parts).ok_or(NoProgram::to(what))
     }
 
     /// Returns one of its commands, checked.
@@ -36,11 +41,10 @@ impl<'a> Program<'a> {
         I: IntoIterator,
         I::Item: Into<OsString>,
     {
-        let juju = self.parts.model.juju();
         Call::new(
             &self.path,
-            juju.transcript().clone(),
-            juju.observer().clone(),
+            self.juju.transcript().clone(),
+            self.juju.observer().clone(),
         )
         .arg("charmtest")
         .args(arguments)
@@ -74,6 +78,13 @@ pub(super) fn refusal(error: &JujuError) -> Option<&str> {
 #[derive(Clone, Debug)]
 pub struct NoProgram {
     what: &'static str,
+}
+
+impl NoProgram {
+    /// Says who would need it.
+    pub(super) fn to(what: &'static str) -> Self {
+        Self { what }
+    }
 }
 
 impl fmt::Display for NoProgram {

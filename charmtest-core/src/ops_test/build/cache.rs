@@ -3,8 +3,7 @@
 //! Tests of one run can be in several processes, so what is packed is known by a file beside the charms, and a file lock
 //! keeps two from packing the same charm at a time.
 
-use super::{BuildError, Packed};
-use crate::ops_test::OpsTestParts;
+use super::{BuildError, PackSite, Packed};
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, TryLockError};
@@ -33,12 +32,12 @@ struct Built {
 impl Place {
     /// Waits for the place of the charm in `charm`, packed as `options` say, at most for `limit`.
     pub(super) async fn take(
-        parts: &OpsTestParts,
+        site: &PackSite,
         name: &str,
         charm: &Path,
         limit: Duration,
     ) -> Result<Self, BuildError> {
-        let directory = charms_dir(parts).join(name);
+        let directory = charms_dir(site).join(name);
         let path = directory.join("lock");
         let failed = |source| BuildError::Io {
             path: path.clone(),
@@ -117,7 +116,7 @@ pub(super) fn place_name(directory: &Path, options: &impl Hash) -> String {
 }
 
 /// Returns where packed charms go: the record of the run if there is one, else cargo's target directory.
-fn charms_dir(parts: &OpsTestParts) -> PathBuf {
+fn charms_dir(site: &PackSite) -> PathBuf {
     if let Some(record) = record_dir() {
         return record.join("charms");
     }
@@ -127,7 +126,7 @@ fn charms_dir(parts: &OpsTestParts) -> PathBuf {
         Some(target) if exe.parent().is_some_and(|deps| deps.ends_with("deps")) => {
             target.join("charmtest").join("charms")
         }
-        _ => parts.tmp_path.join("packed"),
+        _ => site.tmp_path.join("packed"),
     }
 }
 

@@ -6,10 +6,12 @@
 mod cache;
 mod choice;
 mod error;
+mod fixture;
 mod prebuilt;
+mod site;
 
-use super::program::{Program, answer};
-use super::{Charm, OpsTest, OpsTestParts, awaitable};
+use super::program::{NoProgram, Program, answer};
+use super::{Charm, OpsTest, awaitable};
 use crate::harness::Event;
 use cache::{Place, place_name};
 use choice::Wanted;
@@ -24,7 +26,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 pub use error::BuildError;
+pub use fixture::{PackedCharm, packed_charm};
 pub use prebuilt::CharmPath;
+pub(crate) use site::PackSite;
 
 /// How long packing may take: it may compile the charm from nothing. Each program that the packer starts has half an hour.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -115,7 +119,7 @@ impl From<&BuiltCharm> for Charm {
 #[must_use = "nothing is packed until this is awaited"]
 #[derive(Clone, Debug)]
 pub struct BuildCharm {
-    parts: Arc<OpsTestParts>,
+    site: PackSite,
     directory: PathBuf,
     options: Options,
     verbosity: Option<Verbosity>,
@@ -142,6 +146,22 @@ struct Options {
 }
 
 impl BuildCharm {
+    /// Returns the charm in a directory, about to be packed as the site says.
+    fn at(site: PackSite, emit: Arc<dyn Fn(Event) + Send + Sync>, directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            options: Options {
+                bases_index: None,
+                destructive_mode: site.pack.destructive_mode,
+                charmcraft_args: site.pack.charmcraft_args.clone(),
+            },
+            verbosity: None,
+            wanted: Wanted::default(),
+            site,
+            emit: Emit(emit),
+        }
+    }
+
     /// Packs only for the base with this number in the charm's `bases`, counted from 0. charmcraft 3 ignores it for a charm with
     /// `platforms`.
     pub fn bases_index(mut self, index: usize) -> Self {
@@ -209,18 +229,18 @@ impl BuildCharm {
 
     /// Packs, or takes what is packed already, and puts copies where tests may do with them what they like.
     async fn packed(self) -> Result<Packed, BuildError> {
-        let directory = self.parts.package_dir.join(&self.directory);
+        let directory = self.site.package_dir.join(&self.directory);
         let Ok(directory) = directory.canonicalize() else {
             return Err(BuildError::NoDirectory { directory });
         };
         let place_name = place_name(&directory, &self.options);
-        let prebuilt = prebuilt::of(&self.parts.pack.charm_paths, &directory)?;
+        let prebuilt = prebuilt::of(&self.site.pack.charm_paths, &directory)?;
         for file in &prebuilt {
             let file = file.display().to_string();
             (self.emit.0)(Event::PrebuiltCharm { file });
         }
         let mut packed = if prebuilt.is_empty() {
-            let place = Place::take(&self.parts, &place_name, &directory, LIMIT).await?;
+            let place = Place::take(&self.site, &place_name, &directory, LIMIT).await?;
             match place.packed() {
                 Some(packed) => packed,
                 None => {
@@ -232,7 +252,7 @@ impl BuildCharm {
         } else {
             self.describe(&directory, prebuilt).await?
         };
-        let to = self.parts.tmp_path.join("charms").join(place_name);
+        let to = self.site.tmp_path.join("charms").join(place_name);
         for charm in &mut packed.charms {
             charm.path = deliver(&charm.path, &to)?;
         }
@@ -240,7 +260,9 @@ impl BuildCharm {
     }
 
     async fn pack(&self, directory: &Path, place: &Path) -> Result<Packed, BuildError> {
-        let program = Program::need(&self.parts, "pack the charm")?;
+        let program = self
+            .program()
+            .ok_or_else(|| NoProgram::to("pack the charm"))?;
         let mut call = program
             .call(["pack"])
             .arg(directory)
@@ -267,6 +289,10 @@ impl BuildCharm {
             })
     }
 
+    fn program(&self) -> Option<Program<'_>> {
+        Program::beside(&self.site.juju, self.site.program.as_deref())
+    }
+
     /// Returns what is known of charms that were packed before: what they run on only if there is a program that reads them.
     async fn describe(&self, directory: &Path, files: Vec<PathBuf>) -> Result<Packed, BuildError> {
         #[derive(Deserialize)]
@@ -275,7 +301,7 @@ impl BuildCharm {
         }
         let mut charms = Vec::new();
         for path in files {
-            let bases = match Program::find(&self.parts) {
+            let bases = match self.program() {
                 None => Vec::new(),
                 Some(program) => {
                     let call = program.call(["charm-info"]).arg(&path);
@@ -408,19 +434,8 @@ impl OpsTest {
     ///
     /// Awaiting it fails if there is no such directory, no program that packs, the program fails, or nothing that it made fits.
     pub fn build_charm(&self, directory: impl AsRef<Path>) -> BuildCharm {
-        let pack = &self.parts().pack;
-        BuildCharm {
-            parts: Arc::clone(self.parts()),
-            directory: directory.as_ref().to_owned(),
-            options: Options {
-                bases_index: None,
-                destructive_mode: pack.destructive_mode,
-                charmcraft_args: pack.charmcraft_args.clone(),
-            },
-            verbosity: None,
-            wanted: Wanted::default(),
-            emit: Emit(Arc::clone(&self.tracker().tracking().emit)),
-        }
+        let emit = Arc::clone(&self.tracker().tracking().emit);
+        BuildCharm::at(PackSite::from(&**self.parts()), emit, directory.as_ref())
     }
 
     /// Packs the charms in several directories side by side, as [`build_charm`](OpsTest::build_charm) does, and returns the files by

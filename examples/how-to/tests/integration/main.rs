@@ -3,6 +3,7 @@
 
 mod bundles;
 mod every_charm;
+mod fixtures;
 mod models;
 mod resources;
 mod website;

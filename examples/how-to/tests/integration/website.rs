@@ -7,21 +7,19 @@
 //! $ cargo charmtest -p example-how-to -- --model mine --no-deploy website
 //! ```
 
-use std::fs;
-
 use charmtest::prelude::*;
+
+use crate::fixtures::Page;
 
 /// Builds and deploys. Everything below stands on it: if it fails, the rest of the module is aborted; and it is what
 /// `--no-deploy` leaves out.
 #[charm_test(order = 0, abort_on_fail, skip_if_deployed)]
-async fn deploys(ops: &OpsTest, model: &Model) -> Result {
-    let page = ops.tmp_path().join("page.html");
-    fs::write(&page, "TITLE\nwelcome\n")?;
+async fn deploys(ops: &OpsTest, model: &Model, page: &Page) -> Result {
     let charm = ops.build_charm("charms/web").await?;
     model
         .deploy(charm)
         .name("web")
-        .resource("page", &page)
+        .resource("page", page.path())
         .await?;
     model.wait_for_idle().apps(["web"]).status("active").await?;
     Ok(())
