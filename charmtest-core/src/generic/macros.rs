@@ -94,6 +94,7 @@ macro_rules! __generic_test {
                         skip_if_deployed: true,
                         ..$crate::__private::Marks::NONE
                     },
+                    needs: |_| {},
                     run: &passes,
                 }
             }
