@@ -14,6 +14,7 @@ pub mod copy;
 pub mod discover;
 pub mod environment;
 pub mod process;
+pub mod requirements;
 pub mod run;
 pub mod settings;
 pub mod verdict;
