@@ -354,7 +354,7 @@ fn run(
         command.env("APT_CONFIG", room.join(name));
     }
     let mut child = command.spawn().map_err(describe)?;
-    let end = wait_group(&mut child, limit).map_err(describe)?;
+    let end = wait_group(&mut child, limit, &|| false).map_err(describe)?;
     let text = fs::read(log.path()).map_err(describe)?;
     match end {
         End::TimeIsOver => Err(format!(
