@@ -41,7 +41,7 @@ pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
         let place = scripts.directory.join("tests").join(&name);
         let test = SuiteTest::new(
             &charm.module,
-            &name.clone(),
+            name.clone(),
             place.display().to_string(),
             move |cx| {
                 let (scripts, name) = (Arc::clone(&shared), name.clone());
