@@ -61,6 +61,8 @@ enum Command {
     Generic(GenericArgs),
     /// Run the generic tests of charms and the scripts in their `tests/`.
     Scripts(ScriptsArgs),
+    /// Check charms, bundles and their tests without running them.
+    Lint(LintArgs),
     /// Destroy the models of runs that ended without doing so, as when they were killed.
     Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
@@ -444,6 +446,48 @@ pub(crate) struct PackArgs {
     pub(crate) charmcraft_args: Vec<String>,
 }
 
+/// What `lint` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct LintArgs {
+    /// Charms, bundles and tests: directories or files.
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print what is found.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: LintFormat,
+    /// Leave out findings of a rule; can be given several times.
+    #[arg(long, value_name = "ID")]
+    pub(crate) allow: Vec<String>,
+    /// Make findings of a rule errors, or those of level warning with `warnings`; can be given several times.
+    #[arg(long, value_name = "ID|warnings")]
+    pub(crate) deny: Vec<String>,
+    /// Say what a rule is about, and check nothing.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["paths", "format", "allow", "deny", "with_charmcraft"])]
+    pub(crate) explain: Option<String>,
+    /// Run `charmcraft analyse` on packed charms too.
+    #[arg(long)]
+    pub(crate) with_charmcraft: bool,
+    /// How long charmcraft may take for one charm; 0 for no limit.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "2m",
+        requires = "with_charmcraft"
+    )]
+    pub(crate) charmcraft_timeout: Limit,
+}
+
+/// How `lint` prints what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// A line for each finding.
+    Human,
+    /// One JSON object.
+    Json,
+    /// A log of SARIF 2.1.0.
+    Sarif,
+}
+
 /// What `clean` takes.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct CleanArgs {
@@ -659,6 +703,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Generic(args) => commands::generic::main(args),
         Command::Scripts(args) => commands::scripts::main(args),
         Command::Pack(args) => commands::pack::main(&args),
+        Command::Lint(args) => commands::lint::main(&args),
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),

@@ -2,6 +2,7 @@
 
 use charmtest_charm::Position;
 
+use crate::policy::Policy;
 use crate::rules::{Level, Rule};
 
 /// Something that a rule found.
@@ -35,6 +36,19 @@ impl Report {
             .iter()
             .filter(|finding| finding.level == level)
             .count()
+    }
+
+    /// Adds findings that come from elsewhere, as far as `policy` does not leave them out.
+    pub fn merge(&mut self, findings: Vec<Finding>, policy: &Policy) {
+        for mut finding in findings {
+            match policy.decide(&finding) {
+                Some(level) => {
+                    finding.level = level;
+                    self.findings.push(finding);
+                }
+                None => self.allowed += 1,
+            }
+        }
     }
 
     /// Says whether there is a finding of level error.

@@ -8,7 +8,6 @@
 mod bundle;
 mod charm;
 pub mod charmcraft;
-mod denied;
 mod document;
 mod files;
 mod finding;

@@ -51,7 +51,7 @@ impl Policy {
     }
 
     /// Decides on one finding: `None` leaves it out.
-    fn decide(&self, finding: &Finding) -> Option<Level> {
+    pub(crate) fn decide(&self, finding: &Finding) -> Option<Level> {
         let id = finding.rule.id;
         if self.deny.contains(id) {
             return Some(Level::Error);
@@ -71,7 +71,8 @@ impl Policy {
         settings(files, &mut own, &mut findings);
         let mut comments = Vec::new();
         for (file, text) in files.texts() {
-            if file != SETTINGS {
+            // A README may show such a comment.
+            if file != SETTINGS && !file.to_ascii_lowercase().starts_with("readme") {
                 read_comments(&file, &text, &mut comments, &mut findings);
             }
         }

@@ -1,8 +1,9 @@
 //! CT501 to CT509: the tests of a charm, `tests/*.test`.
 
 use charmtest_charm::yaml::{Data, Node};
+use charmtest_scripts::broker::policy::is_denied;
+use charmtest_scripts::environment::is_build_tool;
 
-use crate::denied::{BUILD_TOOLS, DENIED};
 use crate::document::Document;
 use crate::files::{Content, Entry, Files, Kind};
 use crate::finding::Findings;
@@ -80,16 +81,13 @@ fn calls(file: &str, text: &str, findings: &mut Findings) {
         if name == "juju" {
             let verb = command.words[1..].iter().map(|(_, word)| word);
             if let Some(verb) = verb.into_iter().find(|word| !word.starts_with('-'))
-                && DENIED.contains(&verb.as_str())
+                && is_denied(verb)
             {
                 findings.add(&CT504, file, at, denied(verb));
             }
-        } else if let Some(verb) = name
-            .strip_prefix("juju-")
-            .filter(|verb| DENIED.contains(verb))
-        {
+        } else if let Some(verb) = name.strip_prefix("juju-").filter(|verb| is_denied(verb)) {
             findings.add(&CT504, file, at, denied(verb));
-        } else if BUILD_TOOLS.contains(&name) {
+        } else if is_build_tool(name) {
             findings.add(
                 &CT506,
                 file,
@@ -109,7 +107,7 @@ fn words_after_juju(file: &str, text: &str, findings: &mut Findings) {
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
         let mut after_juju = false;
         for word in line.split(|c| !is_word(c)).filter(|word| !word.is_empty()) {
-            if after_juju && DENIED.contains(&word) {
+            if after_juju && is_denied(word) {
                 let column = line.find(word).unwrap_or_default() + 1;
                 findings.add(&CT504, file, shell::at(number, column), denied(word));
             }

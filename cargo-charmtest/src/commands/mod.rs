@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod embedded_env;
 pub(crate) mod generic;
 pub(crate) mod juju;
+pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod profile_env;

@@ -18,6 +18,7 @@ mod fixtures;
 mod generic;
 mod hooks;
 mod life_cycle;
+mod lint;
 mod ops_test;
 mod options;
 mod outcomes;

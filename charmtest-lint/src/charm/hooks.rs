@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use charmtest_charm::known_hooks;
 use charmtest_charm::yaml::Node;
+use charmtest_charm::{Metadata, known_hooks};
 
 use super::Subject;
+use super::relations::{EVENTS, SECTIONS};
 use crate::document::meant;
 use crate::files::{Content, Entry, Kind};
 use crate::finding::Findings;
@@ -60,7 +61,7 @@ fn all_hooks(subject: &Subject<'_>, hooks: &[Entry], findings: &mut Findings) {
     for hook in hooks {
         let name = hook.name.as_str();
         let file = format!("hooks/{name}");
-        let is_known = known.as_ref().is_some_and(|known| known.contains(name));
+        let is_known = known.names.contains(name);
         if is_known && hook.kind == Kind::File && !hook.executable {
             findings.add(
                 &CT403,
@@ -72,11 +73,8 @@ fn all_hooks(subject: &Subject<'_>, hooks: &[Entry], findings: &mut Findings) {
         if is_known || hook.executable || matches!(hook.kind, Kind::Broken(_)) {
             script(subject, &file, hook, findings);
         }
-        if let Some(known) = known
-            .as_ref()
-            .filter(|_| !is_known && hook.kind == Kind::File)
-        {
-            unknown(&file, name, known, findings);
+        if !is_known && hook.kind == Kind::File {
+            unknown(&file, name, &known, findings);
         }
     }
     if by_hooks {
@@ -89,21 +87,45 @@ fn all_hooks(subject: &Subject<'_>, hooks: &[Entry], findings: &mut Findings) {
     }
 }
 
-/// Returns the hooks of the charm, if it can be read.
-fn known(subject: &Subject<'_>) -> Option<BTreeSet<String>> {
-    let charm = subject.charm.as_ref()?.as_ref().ok()?;
-    Some(known_hooks(&charm.metadata))
+/// The hooks of a charm.
+struct Known {
+    names: BTreeSet<String>,
+    /// Whether these are all: the charm could be read as a whole.
+    complete: bool,
+}
+
+/// Returns the hooks of the charm: of one that Juju refuses, those that every charm has and those of its endpoints.
+fn known(subject: &Subject<'_>) -> Known {
+    if let Some(Ok(charm)) = &subject.charm {
+        return Known {
+            names: known_hooks(&charm.metadata),
+            complete: true,
+        };
+    }
+    let plain = Metadata::parse("", "{name: x, summary: s, description: d}");
+    let mut names = plain.map(|plain| known_hooks(&plain)).unwrap_or_default();
+    let root = subject.metadata.as_ref().map(|document| &document.node);
+    for section in SECTIONS {
+        let section = root.and_then(|root| root.get(section));
+        for (endpoint, _) in section.and_then(Node::as_map).into_iter().flatten() {
+            names.extend(EVENTS.map(|event| format!("{}-relation-{event}", endpoint.text)));
+        }
+    }
+    Known {
+        names,
+        complete: false,
+    }
 }
 
 /// Finds files that look like hooks and are none; others may be helpers of hooks.
-fn unknown(file: &str, name: &str, known: &BTreeSet<String>, findings: &mut Findings) {
+fn unknown(file: &str, name: &str, known: &Known, findings: &mut Findings) {
     if name.contains('.') {
         return;
     }
-    let like = meant(name, known.iter().map(String::as_str));
+    let like = meant(name, known.names.iter().map(String::as_str));
     let message = match like {
         Some(like) => format!("Juju has no hook `{name}`; did you mean `{like}`?"),
-        None if KINDS.iter().any(|kind| name.contains(kind)) => {
+        None if known.complete && KINDS.iter().any(|kind| name.contains(kind)) => {
             format!(
                 "Juju has no hook `{name}` for this charm: there is no such endpoint, storage, container or event"
             )
@@ -122,7 +144,8 @@ fn script(subject: &Subject<'_>, file: &str, entry: &Entry, findings: &mut Findi
     let Content::Text(text) = subject.files.read(file) else {
         return;
     };
-    if let Some(message) = shell::no_interpreter(&text) {
+    // With an extension it is rather a part of other scripts.
+    if let Some(message) = shell::no_interpreter(&text).filter(|_| !entry.name.contains('.')) {
         findings.add(&CT406, file, shell::at(1, 1), message);
     }
     if let Some(line) = shell::windows_line(&text) {

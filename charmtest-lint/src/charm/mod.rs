@@ -46,10 +46,12 @@ impl Subject<'_> {
     /// Says whether a tool makes what Juju runs of what is in the directory, so that it need not be there yet.
     fn is_built(&self) -> bool {
         let tool_builds = self.project.as_ref().is_some_and(|project| {
-            let parts = project.node.get("parts");
-            let mut parts = parts.and_then(|parts| parts.as_map()).into_iter().flatten();
+            // Without parts charmcraft takes the charm for one of Python.
+            let Some(parts) = project.node.get("parts").and_then(|parts| parts.as_map()) else {
+                return true;
+            };
             // A part without a plugin has the plugin of its name; `dump` and `nil` add no code of their own.
-            parts.any(|(name, part)| {
+            parts.iter().any(|(name, part)| {
                 let plugin = part.get("plugin").and_then(|plugin| plugin.as_str());
                 !matches!(plugin.unwrap_or(&name.text), "dump" | "nil")
             })

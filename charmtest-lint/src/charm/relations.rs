@@ -10,7 +10,7 @@ use crate::document::{one, refused, unknown_key};
 use crate::finding::Findings;
 use crate::rules::*;
 
-const SECTIONS: [&str; 3] = ["provides", "requires", "peers"];
+pub(super) const SECTIONS: [&str; 3] = ["provides", "requires", "peers"];
 /// `gets` is what `charm proof` knows from the reactive framework.
 const KEYS: [&str; 5] = ["interface", "scope", "limit", "optional", "gets"];
 /// The names that the templates of `charm create` use.
@@ -21,7 +21,7 @@ const TEMPLATE_ENDPOINTS: [&str; 4] = [
     "peer-relation",
 ];
 const TEMPLATE_INTERFACE: &str = "interface-name";
-const EVENTS: [&str; 5] = ["created", "joined", "changed", "departed", "broken"];
+pub(super) const EVENTS: [&str; 5] = ["created", "joined", "changed", "departed", "broken"];
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
     let Some(document) = &subject.metadata else {

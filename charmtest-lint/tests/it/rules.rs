@@ -648,7 +648,10 @@ const CHARMS: &[(&str, Changes, Changes)] = &[
     (
         "CT406",
         &[("+hooks/start", "echo\n")],
-        &[("+hooks/start", "\u{0}ELF\n")],
+        &[
+            ("+hooks/shared.py", "x = 1\n"),
+            ("+hooks/start", "\u{0}ELF\n"),
+        ],
     ),
     (
         "CT407",

@@ -261,6 +261,12 @@ const READ_ONLY: &[&str] = &["controller-config", "model-defaults", "model-defau
 const SSH_LETTERS: &str = "46CTanqtvx";
 const SCP_LETTERS: &str = "346BCTpqrv";
 
+/// Says whether a command is refused whatever its arguments are.
+#[must_use]
+pub fn is_denied(command: &str) -> bool {
+    DENIED.contains(&command)
+}
+
 /// The models of one test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Models {
@@ -350,7 +356,7 @@ pub fn judge(
         .options
         .iter()
         .any(|o| ["help", "h"].contains(&o.name.as_str()));
-    if DENIED.contains(&verb) {
+    if is_denied(verb) {
         return match is_help {
             true => Judgement::Allowed,
             false => denied(verb),
