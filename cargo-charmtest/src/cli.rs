@@ -189,6 +189,8 @@ pub(crate) struct GenericArgs {
     #[arg(long, value_name = "NAME=CHARM", value_parser = named_path, help_heading = "Generic tests")]
     pub(crate) previous: Vec<(String, PathBuf)>,
     #[command(flatten)]
+    pub(crate) inside: InsideArgs,
+    #[command(flatten)]
     pub(crate) suite: SuiteArgs,
 }
 

@@ -9,11 +9,12 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
+use charmtest::juju::BackendChoice;
 use charmtest_sandbox::{Level, Network, Policy, Request, Sandbox, network_command};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::InsideArgs;
-use crate::error::{Error, Result};
+use crate::cli::{InsideArgs, SuiteArgs};
+use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{heading, say};
 use crate::run::signals::{self, Interrupt};
@@ -51,7 +52,7 @@ fn ourselves() -> Result<PathBuf> {
 /// # Errors
 ///
 /// Fails when there is no such sandbox or network, or when it cannot be entered.
-pub(crate) fn contained(args: &InsideArgs, keep: bool, readable: &[PathBuf]) -> Result<Option<u8>> {
+pub(crate) fn contained(args: &InsideArgs, keep: Keep, readable: &[PathBuf]) -> Result<Option<u8>> {
     let request = match args.contain {
         true => Request::Level(Level::Namespaces),
         false => Request::Off,
@@ -72,6 +73,50 @@ pub(crate) fn contained(args: &InsideArgs, keep: bool, readable: &[PathBuf]) -> 
     inside.run(&words).map(Some)
 }
 
+/// Starts a suite of charms anew as [`contained`] does. What a run that failed recorded is kept.
+///
+/// # Errors
+///
+/// As [`contained`] does, and when a real Juju is asked for, whose units are elsewhere.
+pub(crate) fn contained_suite(
+    args: &InsideArgs,
+    suite: &SuiteArgs,
+    charms: &[PathBuf],
+) -> Result<Option<u8>> {
+    if (args.contain || args.network == Network::Nodes)
+        && suite.flags.backend_choice() == BackendChoice::Juju
+    {
+        return Err(Error::new(
+            Kind::Usage,
+            "--contain and --network nodes are about hooks that run on this machine; those of a real Juju do not",
+        )
+        .hint("--backend embedded"));
+    }
+    let keep = match suite.flags.keep_models {
+        true => Keep::Always,
+        false => Keep::IfFailed,
+    };
+    contained(args, keep, charms)
+}
+
+/// When what a contained run leaves behind is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Always,
+    IfFailed,
+    Never,
+}
+
+impl Keep {
+    /// Returns what an option that keeps models asks for.
+    pub(crate) fn of(keep: bool) -> Self {
+        match keep {
+            true => Self::Always,
+            false => Self::Never,
+        }
+    }
+}
+
 /// Where a whole run takes place.
 #[derive(Debug)]
 struct Inside<'a> {
@@ -81,8 +126,7 @@ struct Inside<'a> {
     readable: &'a [PathBuf],
     /// What of the user's the run may change.
     writable: &'a [PathBuf],
-    /// Keep what the run leaves behind.
-    keep: bool,
+    keep: Keep,
 }
 
 impl Inside<'_> {
@@ -116,7 +160,12 @@ impl Inside<'_> {
             thread::spawn(move || sender.send(Happening::Ended(child.wait())));
             wait(&happenings, pid)
         });
-        if self.keep {
+        let keep = match self.keep {
+            Keep::Always => true,
+            Keep::IfFailed => code.as_ref().is_ok_and(|code| *code != 0),
+            Keep::Never => false,
+        };
+        if keep {
             say(&heading("Kept", &room.display().to_string()));
         } else {
             std::fs::remove_dir_all(&room).map_err(|error| {
@@ -204,6 +253,8 @@ impl Inside<'_> {
             .collect();
         variables.insert("XDG_STATE_HOME".into(), room.join("state").into());
         variables.insert(INSIDE.into(), what.into());
+        // A real Juju is not in here, and its units are not either.
+        variables.insert("CHARMTEST_BACKEND".into(), "embedded".into());
         if level != Level::Plain {
             variables.insert("PATH".into(), PATH.into());
             variables.insert("HOME".into(), room.join("home").into());

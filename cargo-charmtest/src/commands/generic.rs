@@ -5,6 +5,7 @@ use charmtest::juju::quote;
 
 use crate::cli::{GenericArgs, GenericSelectArgs};
 use crate::error::{Error, Kind, Result};
+use crate::sandbox;
 use crate::suite::{self, SuiteFile};
 
 /// Runs the generic tests of the charms and returns the exit code.
@@ -13,6 +14,9 @@ use crate::suite::{self, SuiteFile};
 ///
 /// Fails when a charm cannot be read, and as running a suite does.
 pub(crate) fn main(args: GenericArgs) -> Result<u8> {
+    if let Some(code) = sandbox::contained_suite(&args.inside, &args.suite, &args.charms)? {
+        return Ok(code);
+    }
     let mut charms = suite::charms(&args.charms)?;
     for charm in &mut charms {
         charm.generic = ids(&args.generic);

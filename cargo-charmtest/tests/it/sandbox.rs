@@ -299,3 +299,36 @@ fn a_contained_run_says_what_it_cannot_do() {
     let left: Vec<_> = fs::read_dir(runs).unwrap().flatten().collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn r26_generic_tests_of_a_contained_charm_see_nothing_of_the_user() {
+    if !has("3 (namespaces)") {
+        return;
+    }
+    let user = User::new();
+    user.charm(
+        "evil",
+        &format!(
+            "found=$( ( {} ) 2>&1 | tr '\\0' ' ' ); status-set active \"${{found:0:2000}}\"; case $found in *{CANARY}*) exit 9;; esac",
+            user.attempts()
+        ),
+    );
+    let run = |more: &[&str]| {
+        user.charmtest(&[&["generic", "evil", "--generic", "deploy"][..], more].concat())
+    };
+    let output = run(&["--contain", "--network", "nodes"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("sandbox level 3 (namespaces), network nodes"),
+        "{text}"
+    );
+    assert!(
+        text.contains("evil::deploy") && !text.contains(CANARY),
+        "{text}"
+    );
+    let output = run(&["--backend", "juju", "--contain"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    // Uncontained the very hook finds something, and fails.
+    assert_eq!(run(&["--backend", "embedded"]).status.code(), Some(1));
+}
