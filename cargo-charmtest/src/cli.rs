@@ -251,6 +251,8 @@ pub(crate) struct ScriptsArgs {
     #[arg(long, help_heading = "Scripts")]
     pub(crate) debug: bool,
     #[command(flatten)]
+    pub(crate) inside: InsideArgs,
+    #[command(flatten)]
     pub(crate) suite: SuiteArgs,
 }
 

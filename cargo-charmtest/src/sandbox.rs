@@ -44,6 +44,14 @@ fn ourselves() -> Result<PathBuf> {
         .map_err(|error| Error::infrastructure(format!("cannot find the program itself: {error}")))
 }
 
+/// Returns the network of this process: that of the units alone, if the run was started so.
+pub(crate) fn network() -> Network {
+    match std::env::var(INSIDE) {
+        Ok(inside) if inside.ends_with("network nodes") => Network::Nodes,
+        _ => Network::Host,
+    }
+}
+
 /// Starts this very command anew in the sandbox or network that it asks for, and returns its exit code; `None` if it is there already
 /// or asks for none.
 ///

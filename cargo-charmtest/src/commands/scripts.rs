@@ -16,6 +16,7 @@ use super::pack::cache_dir;
 use crate::cli::ScriptsArgs;
 use crate::error::{Error, Kind, Result};
 use crate::report::say;
+use crate::sandbox;
 use crate::suite::{self, SuiteFile, SuiteScripts, SuiteShell};
 
 /// Runs the generic tests and the scripts of charms, and returns the exit code.
@@ -28,6 +29,9 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
     check(&args)?;
     if let Err(error) = args.sandbox.parse::<Request>() {
         return Err(Error::new(Kind::Usage, error.to_string()));
+    }
+    if let Some(code) = sandbox::contained_suite(&args.inside, &args.suite, &args.charms)? {
+        return Ok(code);
     }
     let chosen = chosen("--charm", &args.choose)?;
     let previous: BTreeMap<String, PathBuf> = self::chosen("--previous", &args.previous)?

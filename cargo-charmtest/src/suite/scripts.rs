@@ -13,13 +13,14 @@ use std::time::Duration;
 use charmtest::harness::{Context, SuiteTest};
 use charmtest::juju::BackendKind;
 use charmtest::{Failure, skip};
-use charmtest_sandbox::{Network, Policy, Request, Sandbox};
+use charmtest_sandbox::{Policy, Request, Sandbox};
 use charmtest_scripts::broker::{Charms, Models, Program};
 use charmtest_scripts::environment::Facts;
 use charmtest_scripts::run::Shell;
 use charmtest_scripts::{ScriptResult, ScriptRun, Settings, Verdict};
 
 use super::file::{SuiteCharm, SuiteScripts, SuiteShell};
+use crate::sandbox;
 
 /// How much longer the harness waits than the script may take: for its end, and for what is kept of it.
 const ROOM: Duration = Duration::from_secs(120);
@@ -213,7 +214,8 @@ impl Job {
             .sandbox
             .parse()
             .map_err(|error| format!("{error}"))?;
-        let sandbox = Sandbox::enter(request, Network::Host).map_err(|error| error.to_string())?;
+        let sandbox =
+            Sandbox::enter(request, sandbox::network()).map_err(|error| error.to_string())?;
         let client = std::env::current_exe().map_err(|error| error.to_string())?;
         let enter = |words: &[OsString],
                      variables: &BTreeMap<OsString, OsString>,

@@ -332,3 +332,40 @@ fn r26_generic_tests_of_a_contained_charm_see_nothing_of_the_user() {
     // Uncontained the very hook finds something, and fails.
     assert_eq!(run(&["--backend", "embedded"]).status.code(), Some(1));
 }
+
+#[test]
+fn r17_scripts_with_network_nodes_reach_no_world_and_hostile_ones_no_user() {
+    if !has("network: nodes") || !has("3 (namespaces)") {
+        return;
+    }
+    let user = User::new();
+    let charm = user.charm("evil", "status-set active done");
+    let script = format!(
+        "found=$( ( {} ) 2>&1 | tr '\\0' ' ' )\njuju status > status || exit 8\ncase $found in *{CANARY}*) echo \"ERROR: $found\"; exit 9;; esac",
+        user.attempts()
+    );
+    executable(&charm.join("tests/10-hostile.test"), &script);
+    let run = |more: &[&str]| {
+        let args = [
+            &["scripts", "evil", "--no-generic", "--backend", "embedded"][..],
+            more,
+        ];
+        user.charmtest(&args.concat())
+    };
+    for more in [
+        &["--network", "nodes"][..],
+        &["--network", "nodes", "--sandbox", "1"],
+        &["--network", "nodes", "--contain"],
+    ] {
+        let output = run(more);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{more:?}: {text}");
+        assert!(
+            text.contains("network nodes") && !text.contains(CANARY),
+            "{text}"
+        );
+    }
+    // With the host's network the script finds the world, and says so.
+    let text = said(&run(&[]));
+    assert!(text.contains("from outside"), "{text}");
+}
