@@ -16,6 +16,7 @@ use charmtest_sandbox::Network;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
+use crate::commands::watch::{ReplayArgs, WatchArgs};
 use crate::error::Error;
 use crate::profile;
 use crate::report::{heading, say};
@@ -63,6 +64,10 @@ enum Command {
     Scripts(ScriptsArgs),
     /// Check charms, bundles and their tests without running them.
     Lint(LintArgs),
+    /// Watch a collection of charms, and test each set of changes: record first, then test.
+    Watch(Box<WatchArgs>),
+    /// Test a recorded set of changes again: the same inputs, byte for byte, without network or source repositories.
+    Replay(Box<ReplayArgs>),
     /// Destroy the models of runs that ended without doing so, as when they were killed.
     Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
@@ -708,6 +713,8 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Scripts(args) => commands::scripts::main(args),
         Command::Pack(args) => commands::pack::main(&args),
         Command::Lint(args) => commands::lint::main(&args),
+        Command::Watch(args) => commands::watch::main(*args),
+        Command::Replay(args) => commands::watch::replay(*args),
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),
@@ -748,6 +755,8 @@ fn parse_with_profile(args: Vec<OsString>) -> Result<Charmtest, WrongArgs> {
         Some(Command::List(list)) => (of_tests(&list.tests), false),
         Some(Command::Generic(args)) => (of_suite(&args.suite), !args.suite.list),
         Some(Command::Scripts(args)) => (of_suite(&args.suite), !args.suite.list),
+        Some(Command::Watch(args)) => (of_suite(&args.suite), args.command.is_none()),
+        Some(Command::Replay(args)) => (of_suite(&args.suite), true),
         Some(_) => return Ok(plain),
     };
     let name = name.as_deref();

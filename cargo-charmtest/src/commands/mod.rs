@@ -15,4 +15,5 @@ pub(crate) mod profile_env;
 pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod scripts;
+pub(crate) mod watch;
 pub(crate) mod with;

@@ -71,6 +71,7 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         selection: workspace::selection(select),
         no_capture: args.no_capture,
         quiet: output.quiet,
+        listener: None,
         build: cargo.options("--cargo-profile").iter().map(quote).collect(),
     };
     Ok(session.run()?.code)

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitStatus;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use charmtest::harness::{Event, Evidence, Outcome};
@@ -36,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) build: Vec<String>,
     /// How many of the slowest tests to show; all for 0.
     pub(crate) durations: Option<usize>,
+    /// Who wants each test as soon as it is over.
+    pub(crate) listener: Option<Sender<FinishedTest>>,
 }
 
 /// What is known of one module.
@@ -96,6 +99,8 @@ pub(crate) struct FinishedTest {
     pub(crate) message: Option<String>,
     /// The directory with what was captured.
     pub(crate) evidence: Option<String>,
+    /// The last lines that it wrote.
+    pub(crate) output: Vec<String>,
 }
 
 /// What became of a model.
@@ -469,18 +474,8 @@ impl Report {
     /// Returns what became of each test, in the order of the plan.
     pub(crate) fn tests(&self) -> Vec<FinishedTest> {
         let tests = self.modules.iter().flat_map(|module| {
-            module.results().map(|(name, result)| FinishedTest {
-                module: module.plan.module.name.clone(),
-                name: name.to_owned(),
-                outcome: result.outcome,
-                took: result.took,
-                message: result.message.clone(),
-                evidence: result
-                    .evidence
-                    .as_ref()
-                    .map(|evidence| evidence.directory.clone())
-                    .filter(|directory| !directory.is_empty()),
-            })
+            let results = module.results();
+            results.map(|(name, result)| module.finished(name, result))
         });
         tests.collect()
     }
@@ -532,6 +527,10 @@ impl Report {
             if !details.is_empty() {
                 self.line(&details);
             }
+        }
+        if let Some(listener) = &self.options.listener {
+            // Nobody listens any more: then nobody needs it.
+            let _ = listener.send(self.modules[place].finished(&test, &result));
         }
         self.modules[place].tests.insert(test, result);
     }
@@ -592,6 +591,19 @@ impl Module {
     fn results(&self) -> impl Iterator<Item = (&str, &TestResult)> {
         let names = self.plan.module.tests.iter().map(|test| &test.name);
         names.filter_map(|name| Some((name.as_str(), self.tests.get(name)?)))
+    }
+
+    fn finished(&self, name: &str, result: &TestResult) -> FinishedTest {
+        let directory = result.evidence.as_ref().map(|evidence| &evidence.directory);
+        FinishedTest {
+            module: self.plan.module.name.clone(),
+            name: name.to_owned(),
+            outcome: result.outcome,
+            took: result.took,
+            message: result.message.clone(),
+            evidence: directory.filter(|directory| !directory.is_empty()).cloned(),
+            output: result.output.lines().map(str::to_owned).collect(),
+        }
     }
 
     fn test_name(&self, test: &str) -> String {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) quiet: bool,
     /// The options with which the tests were built, for a shell.
     pub(crate) build: Vec<String>,
+    /// Who wants each test as soon as it is over.
+    pub(crate) listener: Option<Sender<FinishedTest>>,
 }
 
 /// What came of a session.
@@ -66,6 +68,7 @@ impl Session {
             no_capture,
             quiet,
             build,
+            listener,
         } = self;
         let program = std::env::current_exe().map_err(Error::infrastructure)?;
         let selected = select_backend(BackendOptions {
@@ -130,6 +133,7 @@ impl Session {
                 juju: juju.to_owned(),
                 durations: flags.durations,
                 build,
+                listener,
             },
         );
         report.backend(&backend.why);

@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use charms::charms;
 pub(crate) use file::{SuiteFile, SuiteScripts, SuiteShell};
-pub(crate) use run::run;
+pub(crate) use run::{run, run_telling};
 pub(crate) use tests::main;
 
 /// The word by which this program is the test binary of a suite.

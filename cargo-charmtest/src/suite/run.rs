@@ -1,6 +1,7 @@
 //! Running a suite: what commands such as `generic` have in common.
 
 use std::ffi::OsString;
+use std::sync::mpsc::Sender;
 
 use charmtest::harness::{Known, Outcome, RunFlags};
 
@@ -8,7 +9,7 @@ use super::SUITE_VARIABLE;
 use super::file::SuiteFile;
 use crate::cli::{SelectArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
-use crate::report::{choose_color, print, say};
+use crate::report::{FinishedTest, choose_color, print, say};
 use crate::run::again::{self, Again};
 use crate::run::module::ModulePlan;
 use crate::run::session::{Finished, Session};
@@ -23,7 +24,30 @@ pub(super) const PACKAGE: &str = "charms";
 /// # Errors
 ///
 /// Fails on options that make no sense for a suite, when no test is selected, and as [`Session::run`] does.
-pub(crate) fn run(suite: &SuiteFile, mut args: SuiteArgs, command: &str) -> Result<Finished> {
+pub(crate) fn run(suite: &SuiteFile, args: SuiteArgs, command: &str) -> Result<Finished> {
+    run_with(suite, args, command, None)
+}
+
+/// Runs a suite as [`run`] does, and sends each test to `listener` as soon as it is over.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_telling(
+    suite: &SuiteFile,
+    args: SuiteArgs,
+    command: &str,
+    listener: Sender<FinishedTest>,
+) -> Result<Finished> {
+    run_with(suite, args, command, Some(listener))
+}
+
+fn run_with(
+    suite: &SuiteFile,
+    mut args: SuiteArgs,
+    command: &str,
+    listener: Option<Sender<FinishedTest>>,
+) -> Result<Finished> {
     choose_color(args.color);
     check(&args.flags)?;
     let warnings = args.flags.settle(None);
@@ -81,6 +105,7 @@ pub(crate) fn run(suite: &SuiteFile, mut args: SuiteArgs, command: &str) -> Resu
         no_capture: args.no_capture,
         quiet: args.quiet,
         build: Vec::new(),
+        listener,
     };
     let mut finished = session.run()?;
     let skipped = finished

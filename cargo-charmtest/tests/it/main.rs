@@ -31,3 +31,4 @@ mod secrets;
 mod signals;
 mod storage;
 mod subordinate;
+mod watch;

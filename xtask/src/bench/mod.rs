@@ -2,6 +2,7 @@
 
 mod load;
 mod scale;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ type Bench = fn(&Bed) -> Result;
 
 /// Runs the benchmarks whose names are given, or all of them.
 pub(crate) fn run(names: &[&str]) -> Result {
-    let all: [(&str, Bench); 10] = [
+    let all: [(&str, Bench); 11] = [
         ("tool", tool),
         ("status", status),
         ("deploy", deploy),
@@ -40,6 +41,7 @@ pub(crate) fn run(names: &[&str]) -> Result {
         ("scale", scale::scale),
         ("empty", empty_tests),
         ("build", author_build),
+        ("watch", watch::watch),
     ];
     if let Some(unknown) = names
         .iter()

@@ -1,0 +1,54 @@
+//! What a charm's files tell of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use charmtest_charm::Charm;
+use charmtest_collection::{Facts, Files};
+
+/// Reads a charm's metadata; `None` when the files are no charm.
+pub(super) fn facts(files: &dyn Files) -> Result<Option<Facts>, String> {
+    let paths = files.paths();
+    let is_charm = |path: &&str| ["charmcraft.yaml", "metadata.yaml"].contains(path);
+    if !paths.iter().any(|path| is_charm(&path)) {
+        return Ok(None);
+    }
+    // What describes the charm lies at the top; the rest may be large.
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    for path in paths {
+        if path.contains('/') {
+            continue;
+        }
+        let Some(bytes) = files.read(path).map_err(|error| error.to_string())? else {
+            continue;
+        };
+        let file = directory.path().join(path);
+        let mode = if files.is_executable(path) {
+            0o755
+        } else {
+            0o644
+        };
+        let written = file
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&file, bytes))
+            .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(mode)));
+        written.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    let charm = Charm::read(directory.path()).map_err(|error| {
+        // The directory is ours alone.
+        let place = format!("{}/", directory.path().display());
+        super::all_causes(&error).replace(&place, "")
+    })?;
+    let endpoints = charm.metadata.endpoints.iter();
+    let interfaces: BTreeSet<String> = endpoints
+        .map(|endpoint| endpoint.interface.clone())
+        .collect();
+    Ok(Some(Facts {
+        name: charm.metadata.name.as_str().to_owned(),
+        interfaces,
+        // Tests of the charm's own are not run by `watch`.
+        scripts: Vec::new(),
+    }))
+}

@@ -1,0 +1,437 @@
+//! `cargo charmtest watch`: a collection of charms, tested whenever it changes; and `cargo charmtest replay`.
+
+mod args;
+mod facts;
+mod tell;
+mod world;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use charmtest::exit;
+use charmtest::generic::Generic;
+use charmtest_collection::{
+    Collection, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally, Verdict,
+    Watcher, export, gc, import,
+};
+
+use args::{DeltaArgs, Format, PlaceArgs, WatchCommand, WatchTestsArgs};
+pub(crate) use args::{ReplayArgs, WatchArgs};
+use world::{Bench, Stop};
+
+use crate::error::{Error, Kind, Result};
+use crate::record::user_dir;
+use crate::report::{choose_color, print, say};
+
+/// Watches, or answers a question about what was recorded; returns the exit code.
+///
+/// # Errors
+///
+/// Fails on wrong usage, when another process watches, and when the record is damaged.
+pub(crate) fn main(args: WatchArgs) -> Result<u8> {
+    match args.command {
+        None => watch(args),
+        Some(WatchCommand::Status { place, format }) => {
+            let text = tell::status(&state(&place)?, format.format == Format::Json)?;
+            print(&text);
+            Ok(exit::SUCCESS)
+        }
+        Some(WatchCommand::Log { place, format }) => {
+            let text = tell::log(&state(&place)?, format.format == Format::Json)?;
+            print(&text);
+            Ok(exit::SUCCESS)
+        }
+        Some(WatchCommand::Show { delta, format }) => {
+            let state = state(&delta.place)?;
+            let record = state.find(&delta.id).map_err(failed)?;
+            print(&tell::show(&state, &record, format.format == Format::Json)?);
+            Ok(exit::SUCCESS)
+        }
+        Some(WatchCommand::Export { delta, output }) => export_delta(&delta, output),
+        Some(WatchCommand::Bisect { delta, suite }) => {
+            let state = state(&delta.place)?;
+            let _lock = state.lock().map_err(failed)?;
+            let replay =
+                Replay::open(&state, state.find(&delta.id).map_err(failed)?).map_err(failed)?;
+            let stop = Stop::on_signals()?;
+            let mut bench = Bench::new(*suite, tests_of(replay.delta())?, stop)?;
+            let finding = match replay.bisect(&mut bench) {
+                Err(charmtest_collection::Error::Interrupted) => return Ok(bench.interrupted()),
+                finding => finding.map_err(failed)?,
+            };
+            print(&guilty(&replay, &finding));
+            Ok(exit::SUCCESS)
+        }
+        Some(WatchCommand::Gc { place, keep }) => {
+            let state = state(&place)?;
+            let _lock = state.lock().map_err(failed)?;
+            let dropped = gc(&state, keep).map_err(failed)?;
+            let (deltas, objects) = (dropped.deltas.len(), dropped.objects);
+            print(&format!("dropped {deltas} deltas and {objects} objects\n"));
+            Ok(exit::SUCCESS)
+        }
+        Some(WatchCommand::Approve {
+            place,
+            charm,
+            who,
+            note,
+        }) => approve(&state(&place)?, &charm, who, note),
+    }
+}
+
+/// Tests a recorded delta again; returns the exit code.
+///
+/// # Errors
+///
+/// Fails when there is no such delta, when one byte of it differs, and when it has no such job.
+pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
+    choose_color(args.suite.color);
+    let file = Path::new(&args.id);
+    let unpacked;
+    let (state, record) = if file.extension().is_some_and(|extension| extension == "tar") {
+        unpacked = tempfile::tempdir().map_err(Error::infrastructure)?;
+        // Kept, so that what is written about the replay can be looked at.
+        let directory = unpacked.keep();
+        let state = State::new(&directory);
+        let record = import(&state, file).map_err(failed)?;
+        (state, record)
+    } else {
+        let state = state(&args.place)?;
+        let record = state.find(&args.id).map_err(failed)?;
+        (state, record)
+    };
+    let replay = Replay::open(&state, record).map_err(failed)?;
+    let stop = Stop::on_signals()?;
+    let mut bench = Bench::new(args.suite, tests_of(replay.delta())?, stop)?;
+    for difference in replay.differences(&bench.tools()) {
+        let text = |side: Option<String>| side.unwrap_or_else(|| "not there".to_owned());
+        let (recorded, now) = (text(difference.recorded), text(difference.now));
+        say(&format!(
+            "warning: {}: recorded with {recorded}, now {now}",
+            difference.what
+        ));
+    }
+    let (ended, outcomes, directory) = replay.run(&mut bench, &args.only).map_err(failed)?;
+    let tally = Tally::of(&outcomes);
+    say(&format!(
+        "replayed delta {}: {tally}; results in {}",
+        replay.delta().id,
+        directory.display()
+    ));
+    tell_trouble(&outcomes);
+    match ended {
+        Ended::Interrupted => Ok(bench.interrupted()),
+        Ended::Completed => Ok(code(&tally, false)),
+    }
+}
+
+fn watch(args: WatchArgs) -> Result<u8> {
+    choose_color(args.suite.color);
+    let state = state(&args.place)?;
+    let _lock = state.lock().map_err(failed)?;
+    let mut collection = read_collection(&args.place.collection)?;
+    let stop = Stop::on_signals()?;
+    let tests = world::Tests {
+        generic: generic(&args.tests),
+        require: args.tests.require,
+    };
+    let mut bench = Bench::new(args.suite.clone(), tests, stop)?;
+    let interval = args.interval.duration().unwrap_or(Duration::from_secs(1));
+    loop {
+        let (tools, generic) = (bench.tools(), bench.generic_ids());
+        let more = bench.settings();
+        let mut watcher = Watcher {
+            state: &state,
+            git: Git::default(),
+            world: &mut bench,
+            generic,
+            more,
+            tools,
+        };
+        let passed = watcher.pass(&collection);
+        if args.once {
+            let pass = passed.map_err(failed)?;
+            tell_pass(&state, &pass)?;
+            return Ok(if pass.interrupted {
+                bench.interrupted()
+            } else {
+                code(&pass.tally, !pass.problems.is_empty())
+            });
+        }
+        match passed {
+            Ok(pass) if pass.interrupted => {
+                tell_pass(&state, &pass)?;
+                return Ok(bench.interrupted());
+            }
+            Ok(pass) => tell_pass(&state, &pass)?,
+            // A collection that two charms of one name make unclear may be put right while we wait.
+            Err(error @ charmtest_collection::Error::Usage(_)) => say(&format!("warning: {error}")),
+            Err(error) => return Err(failed(error)),
+        }
+        if bench.wait(interval) {
+            return Ok(bench.interrupted());
+        }
+        match read_collection(&args.place.collection) {
+            Ok(read) => collection = read,
+            Err(error) => say(&format!(
+                "warning: {error}; going on with the collection as it was"
+            )),
+        }
+    }
+}
+
+/// Reads a collection and checks what only the runner knows.
+fn read_collection(file: &Path) -> Result<Collection> {
+    let collection = Collection::read(file).map_err(failed)?;
+    for variant in &collection.variants {
+        world::check_variant(variant).map_err(|why| {
+            let place = collection.file.display();
+            Error::new(Kind::Usage, format!("{place}: [matrix]: {why}"))
+        })?;
+    }
+    Ok(collection)
+}
+
+/// Tells what came of a look.
+fn tell_pass(state: &State, pass: &Pass) -> Result<()> {
+    for problem in &pass.problems {
+        say(&format!("warning: {}: {}", problem.place, problem.message));
+    }
+    if pass.tested.is_empty() {
+        if pass.problems.is_empty() {
+            say("nothing changed");
+        } else {
+            say("nothing else changed");
+        }
+    }
+    for record in &pass.tested {
+        let delta = state.delta(record).map_err(failed)?;
+        let outcomes = state.outcomes(record).map_err(failed)?;
+        let tally = Tally::of(&outcomes);
+        say(&format!(
+            "delta {} ({}; {}): {tally}",
+            delta.seq,
+            delta.id,
+            tell::changes(&delta)
+        ));
+        tell_trouble(&outcomes);
+        say(&format!("  results in {}", record.path.display()));
+    }
+    Ok(())
+}
+
+/// Tells of jobs that neither passed nor were skipped; of each the last outcome.
+fn tell_trouble(outcomes: &[Outcome]) {
+    let latest: BTreeMap<&str, &Outcome> = outcomes
+        .iter()
+        .map(|outcome| (outcome.job.as_str(), outcome))
+        .collect();
+    let bad = latest
+        .values()
+        .filter(|outcome| !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip));
+    for outcome in bad {
+        let reason = outcome.reason.as_deref().unwrap_or_default();
+        let reason = reason.lines().next().unwrap_or_default();
+        say(&format!("  {} {}: {reason}", outcome.verdict, outcome.job));
+    }
+}
+
+/// Returns the exit code: what could not be looked at or run wins over what failed, and that over what was refused.
+fn code(tally: &Tally, problems: bool) -> u8 {
+    let any = |verdicts: &[Verdict]| verdicts.iter().any(|verdict| tally.count(*verdict) > 0);
+    if problems || any(&[Verdict::Infra, Verdict::Unmet]) {
+        exit::INFRASTRUCTURE
+    } else if any(&[Verdict::Fail, Verdict::Timeout]) {
+        exit::FAILED
+    } else if any(&[Verdict::Refused]) {
+        exit::REFUSED
+    } else {
+        exit::SUCCESS
+    }
+}
+
+fn generic(args: &WatchTestsArgs) -> Vec<Generic> {
+    let wanted = |id: &Generic| args.generic.is_empty() || args.generic.contains(id);
+    let all = Generic::ALL.into_iter().filter(wanted);
+    if args.no_generic {
+        Vec::new()
+    } else {
+        all.collect()
+    }
+}
+
+/// Returns how the tests of a recorded delta were run.
+fn tests_of(delta: &charmtest_collection::Delta) -> Result<world::Tests> {
+    let require = match delta.settings.more.get(world::REQUIRE) {
+        Some(text) => text.parse().map_err(|_| {
+            Error::infrastructure(format!(
+                "the delta requires `{text}`, which is not known here"
+            ))
+        })?,
+        None => Default::default(),
+    };
+    Ok(world::Tests {
+        generic: Generic::ALL.to_vec(),
+        require,
+    })
+}
+
+fn export_delta(args: &DeltaArgs, output: Option<PathBuf>) -> Result<u8> {
+    let state = state(&args.place)?;
+    let record = state.find(&args.id).map_err(failed)?;
+    let output = output.unwrap_or_else(|| format!("delta-{}.tar", record.id).into());
+    export(&state, &record, &output).map_err(failed)?;
+    print(&format!("{}\n", output.display()));
+    Ok(exit::SUCCESS)
+}
+
+fn approve(state: &State, charm: &str, who: Option<String>, note: Option<String>) -> Result<u8> {
+    let head = state.head().map_err(failed)?;
+    let meant = head.snapshot.entries().iter().filter(|entry| {
+        charm == entry.key.charm || charm == entry.key.to_string() || charm == entry.tree
+    });
+    let mut versions: BTreeMap<&Digest, _> = BTreeMap::new();
+    for entry in meant {
+        versions.entry(&entry.content).or_insert(entry);
+    }
+    let mut versions = versions.into_values();
+    let (Some(entry), None) = (versions.next(), versions.next()) else {
+        let known: Vec<String> = head
+            .snapshot
+            .entries()
+            .iter()
+            .map(|entry| entry.key.to_string())
+            .collect();
+        let hint = format!("name one of: {}", known.join(", "));
+        return Err(Error::new(
+            Kind::Usage,
+            format!("`{charm}` is not one version of one charm of the last snapshot"),
+        )
+        .hint(hint));
+    };
+    let user = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let review = Review {
+        charm: entry.key.charm.clone(),
+        tree: entry.tree.clone(),
+        content: entry.content.clone(),
+        who: who
+            .or_else(|| user().ok())
+            .unwrap_or_else(|| "unknown".to_owned()),
+        date: world::now(),
+        note,
+    };
+    state.approve(review).map_err(failed)?;
+    print(&format!("approved {} at tree {}\n", entry.key, entry.tree));
+    Ok(exit::SUCCESS)
+}
+
+fn guilty(replay: &Replay<'_>, finding: &Finding) -> String {
+    match finding {
+        Finding::RedBefore => {
+            "the tests fail without any of the changes: something else is the cause\n".to_owned()
+        }
+        Finding::Guilty(changes) => {
+            let changes = changes.iter().map(|index| &replay.delta().changes[*index]);
+            let lines = changes.map(|change| {
+                let origin = change
+                    .to
+                    .as_ref()
+                    .or(change.from.as_ref())
+                    .map(|entry| &entry.origin);
+                let commit = origin
+                    .and_then(|origin| origin.commit.as_deref())
+                    .unwrap_or_default();
+                format!("guilty: {} {} {commit}", change.kind, change.key)
+                    .trim_end()
+                    .to_owned()
+                    + "\n"
+            });
+            lines.collect()
+        }
+    }
+}
+
+/// Returns the state directory of a collection.
+fn state(place: &PlaceArgs) -> Result<State> {
+    if let Some(directory) = &place.state {
+        let directory = std::path::absolute(directory).map_err(Error::infrastructure)?;
+        return Ok(State::new(&directory));
+    }
+    let base = user_dir("XDG_STATE_HOME", ".local/state").ok_or_else(|| {
+        Error::infrastructure("neither XDG_STATE_HOME nor HOME is set")
+            .hint("--state DIR says where to record")
+    })?;
+    let file = std::path::absolute(&place.collection).map_err(Error::infrastructure)?;
+    if !file.is_file() {
+        return Err(Error::new(Kind::Usage, format!("there is no collection {}", file.display()))
+            .hint("--collection FILE names one, --state DIR the record of one; docs/watch.md says what it holds"));
+    }
+    let file = file.canonicalize().map_err(Error::infrastructure)?;
+    Ok(State::new(
+        &base.join("charmtest/watch").join(state_name(&file)),
+    ))
+}
+
+/// Returns a name for a collection that no other has: that of its directory, and a few digits.
+fn state_name(file: &Path) -> String {
+    let directory = file.parent().and_then(Path::file_name);
+    let directory = directory
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let digest = Digest::of(file.as_os_str().as_encoded_bytes());
+    format!("{directory}-{}", &digest.short()[..8])
+}
+
+/// Makes an error of the collection one of the program.
+fn failed(error: charmtest_collection::Error) -> Error {
+    let kind = match &error {
+        charmtest_collection::Error::Collection { .. } | charmtest_collection::Error::Usage(_) => {
+            Kind::Usage
+        }
+        _ => Kind::Infrastructure,
+    };
+    Error::caused(kind, &error)
+}
+
+/// Returns an error with all its causes.
+fn all_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let texts = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
+    texts.collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes() {
+        use Verdict::{Fail, Infra, Pass, Refused, Skip, Timeout, Unmet};
+        for (verdicts, problems, expected) in [
+            (&[][..], false, exit::SUCCESS),
+            (&[], true, exit::INFRASTRUCTURE),
+            (&[Pass, Skip], false, exit::SUCCESS),
+            (&[Pass, Fail], false, exit::FAILED),
+            (&[Timeout, Refused], false, exit::FAILED),
+            (&[Pass, Refused], false, exit::REFUSED),
+            (&[Fail, Infra], false, exit::INFRASTRUCTURE),
+            (&[Refused, Unmet], false, exit::INFRASTRUCTURE),
+        ] {
+            let tally = Tally(verdicts.iter().map(|verdict| (*verdict, 1)).collect());
+            assert_eq!(code(&tally, problems), expected, "{verdicts:?} {problems}");
+        }
+    }
+
+    #[test]
+    fn collections_have_states_of_their_own() {
+        let names = [
+            "/a/web/charms.toml",
+            "/b/web/charms.toml",
+            "/a/web/other.toml",
+        ]
+        .map(|file| state_name(Path::new(file)));
+        assert!(names.iter().all(|name| name.starts_with("web-")));
+        assert!(names[0] != names[1] && names[0] != names[2]);
+    }
+}

@@ -1,0 +1,509 @@
+//! `cargo charmtest watch` and `replay`: collections of small shell charms, recorded before they are tested (R22 to R27).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::bed::{Bed, PATIENCE, PROGRAM, Said, executable};
+
+/// A collection with a record of its own, tested on the embedded controller of a bed.
+struct Room {
+    bed: Bed,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { bed: Bed::bare() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.bed.path().join("room").join(name)
+    }
+
+    /// Writes a charm whose hooks run `hook`.
+    fn charm(&self, directory: &str, hook: &str) {
+        let path = self.path(directory);
+        fs::create_dir_all(&path).unwrap();
+        let name = directory.rsplit('/').next().unwrap();
+        let metadata = format!("name: {name}\nsummary: s\ndescription: d\n");
+        fs::write(path.join("metadata.yaml"), metadata).unwrap();
+        let manifest = "bases:\n- {name: ubuntu, channel: '24.04', architectures: [amd64]}\n";
+        fs::write(path.join("manifest.yaml"), manifest).unwrap();
+        executable(&path.join("dispatch"), &format!("#!/bin/sh\n{hook}\n"));
+    }
+
+    fn git(&self, directory: &str, args: &[&str]) {
+        let output = Command::new("git")
+            .current_dir(self.path(directory))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .args([
+                "-c",
+                "user.name=Author",
+                "-c",
+                "user.email=author@example.com",
+            ])
+            .args(args)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "git {args:?}: {said}");
+    }
+
+    fn repository(&self, directory: &str, hook: &str) {
+        self.charm(directory, hook);
+        self.git(directory, &["init", "-q", "-b", "main"]);
+        self.commit(directory);
+    }
+
+    fn commit(&self, directory: &str) {
+        self.git(directory, &["add", "-A"]);
+        self.git(directory, &["commit", "-q", "-m", "a change"]);
+    }
+
+    fn collection(&self, text: &str) {
+        fs::create_dir_all(self.path("")).unwrap();
+        fs::write(self.path("charms.toml"), text).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("charmtest")
+            .args(args)
+            .current_dir(self.path(""))
+            // Each version of the controller has a directory of its own there.
+            .env_remove("CHARMTEST_DATA")
+            .env_remove("JUJU_DATA")
+            .env("CHARMTEST_BACKEND", "embedded")
+            .env("XDG_STATE_HOME", self.bed.path().join("xdg"))
+            .env("NO_COLOR", "1")
+            .env_remove("CHARMTEST_JUJU_VERSION");
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Looks once, with the record in `state`; only the charms' deployment is tested.
+    fn watch(&self, state: &str) -> Said {
+        self.run(&["watch", "--once", "--generic", "deploy", "--state", state])
+    }
+
+    /// Asks for something of the record in `state`.
+    #[track_caller]
+    fn json(&self, args: &[&str], state: &str) -> Value {
+        let args = [args, &["--format", "json", "--state", state]].concat();
+        let said = self.run(&args);
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        serde_json::from_str(&said.stdout).unwrap()
+    }
+
+    fn deltas(&self, state: &str) -> Vec<Value> {
+        let log = self.json(&["watch", "log"], state);
+        log.as_array().unwrap().clone()
+    }
+
+    /// Returns the last verdict of each job of a delta.
+    fn verdicts(&self, state: &str, delta: &str) -> BTreeMap<String, String> {
+        let shown = self.json(&["watch", "show", delta], state);
+        verdicts(shown["results"].as_array().unwrap())
+    }
+
+    fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn verdicts(results: &[Value]) -> BTreeMap<String, String> {
+    let pairs = results
+        .iter()
+        .map(|result| (text(&result["job"]), text(&result["verdict"])));
+    pairs.collect()
+}
+
+const OFFICIAL: &str = "[defaults]\ntrust = \"official\"\n";
+
+#[test]
+fn r22_changes_since_the_last_run_are_found_and_nothing_else_is_tested() {
+    let room = Room::new();
+    room.repository("repos/a", "status-set active");
+    room.collection(&format!("{OFFICIAL}[[charm]]\ngit = 'repos/a'\n"));
+    let first = room.watch("state");
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert!(first.stderr.contains("1 pass"), "{}", first.stderr);
+    let second = room.watch("state");
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("nothing changed"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(room.deltas("state").len(), 1);
+
+    let mut watcher = room.start(&[
+        "watch",
+        "--interval",
+        "200ms",
+        "--generic",
+        "deploy",
+        "--state",
+        "state",
+    ]);
+    room.charm("repos/a", "status-set active again");
+    room.commit("repos/a");
+    let since = Instant::now();
+    loop {
+        let deltas = room.deltas("state");
+        if deltas.len() == 2 && deltas[0]["done"] == true {
+            break;
+        }
+        assert!(
+            since.elapsed() < PATIENCE,
+            "the commit is not found: {deltas:?}"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // One who watches is enough.
+    let other = room.watch("state");
+    assert_eq!(other.code, Some(4), "{}", other.stderr);
+    assert!(
+        other.stderr.contains(&format!("process {}", watcher.id())),
+        "{}",
+        other.stderr
+    );
+    let term = Command::new("kill")
+        .arg(watcher.id().to_string())
+        .status()
+        .unwrap();
+    assert!(term.success());
+    assert_eq!(watcher.wait().unwrap().code(), Some(143));
+    assert_eq!(
+        room.verdicts("state", "last"),
+        [("ubuntu@24.04:a:main/deploy".to_owned(), "pass".to_owned())].into()
+    );
+}
+
+#[test]
+fn r23_everything_that_changed_is_one_delta() {
+    let room = Room::new();
+    for name in ["a", "b", "c"] {
+        room.repository(&format!("repos/{name}"), "true");
+    }
+    let collection = |names: &[&str]| {
+        let sources = names.iter().map(|name| {
+            format!("[[charm]]\ngit = 'repos/{name}'\nbranches = ['main', 'release/*']\n")
+        });
+        room.collection(&format!("{OFFICIAL}{}", sources.collect::<String>()));
+    };
+    let watch = || room.run(&["watch", "--once", "--no-generic", "--state", "state"]);
+    collection(&["a", "b", "c"]);
+    assert_eq!(watch().code, Some(0));
+    room.charm("repos/a", "false");
+    room.commit("repos/a");
+    room.git("repos/b", &["branch", "release/1"]);
+    collection(&["a", "b"]);
+    assert_eq!(watch().code, Some(0));
+    assert_eq!(room.deltas("state").len(), 2);
+    let shown = room.json(&["watch", "show"], "state");
+    let changes = shown["delta"]["changes"].as_array().unwrap().clone();
+    let changes: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            format!(
+                "{} {} {}",
+                text(&change["kind"]),
+                text(&change["charm"]),
+                text(&change["branch"])
+            )
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        ["changed a main", "added b release/1", "removed c main"]
+    );
+    let human = room.run(&["watch", "show", "--state", "state"]).stdout;
+    assert!(
+        human.contains("Author <author@example.com> | a change"),
+        "{human}"
+    );
+}
+
+#[test]
+fn r24_a_recorded_delta_is_tested_again_though_its_source_was_forced_and_deleted() {
+    let room = Room::new();
+    room.repository("repos/good", "status-set active");
+    room.repository("repos/bad", "exit 3");
+    room.collection(&format!(
+        "{OFFICIAL}[[charm]]\ngit = 'repos/good'\n[[charm]]\ngit = 'repos/bad'\n"
+    ));
+    let watched = room.watch("state");
+    assert_eq!(watched.code, Some(1), "{}", watched.stderr);
+    let recorded = room.verdicts("state", "last");
+    assert_eq!(recorded["ubuntu@24.04:good:main/deploy"], "pass");
+    assert_eq!(recorded["ubuntu@24.04:bad:main/deploy"], "fail");
+
+    room.charm("repos/bad", "true");
+    room.git(
+        "repos/bad",
+        &["commit", "-q", "-a", "--amend", "-m", "forced"],
+    );
+    fs::remove_dir_all(room.path("repos")).unwrap();
+    fs::remove_dir_all(room.path("state/git")).unwrap();
+    let exported = room.run(&["watch", "export", "-o", "delta.tar", "--state", "state"]);
+    assert_eq!(exported.code, Some(0), "{}", exported.stderr);
+    let replayed = |args: &[&str]| {
+        let said = room.run(&[&["replay"], args].concat());
+        let line = said
+            .stderr
+            .lines()
+            .find_map(|line| line.split_once("results in "));
+        let directory = line
+            .unwrap_or_else(|| panic!("{}", said.stderr))
+            .1
+            .to_owned();
+        let lines = fs::read_to_string(PathBuf::from(directory).join("results.jsonl")).unwrap();
+        let results: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(results.iter().all(|result| result["trigger"] == "replay"));
+        (said, verdicts(&results))
+    };
+    let (said, verdicts) = replayed(&["last", "--state", "state"]);
+    assert_eq!(
+        (said.code, verdicts),
+        (Some(1), recorded.clone()),
+        "{}",
+        said.stderr
+    );
+    let (said, verdicts) = replayed(&["delta.tar", "good/deploy"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert_eq!(
+        verdicts.keys().collect::<Vec<_>>(),
+        ["ubuntu@24.04:good:main/deploy"]
+    );
+    assert_eq!(room.verdicts("state", "last"), recorded);
+
+    // One byte of one object.
+    let group = fs::read_dir(room.path("state/cas/sha256"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let object = fs::read_dir(group).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&object).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&object, bytes).unwrap();
+    let refused = room.run(&["replay", "last", "--state", "state"]);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains(&*object.to_string_lossy()),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn r25_charms_are_tested_in_the_order_of_the_bytes_of_base_name_and_branch() {
+    let room = Room::new();
+    for name in ["a-b", "ab", "a"] {
+        room.charm(&format!("charms/{name}"), "true");
+    }
+    room.repository("repos/a-b", "true");
+    room.git("repos/a-b", &["branch", "release/1"]);
+    room.git("repos/a-b", &["branch", "release/10"]);
+    room.collection(&format!(
+        "{OFFICIAL}bases = ['ubuntu@24.04', 'ubuntu@22.04']\n[[charm]]\npath = 'charms/*'\n[[charm]]\ngit = 'repos/a-b'\nbranches = ['*']\n"
+    ));
+    let watched = room.run(&["watch", "--once", "--no-generic", "--state", "state"]);
+    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
+    let shown = room.json(&["watch", "show"], "state");
+    let plan = shown["delta"]["plan"].as_array().unwrap().clone();
+    let keys: Vec<String> = plan
+        .iter()
+        .map(|planned| {
+            format!(
+                "{} {} {}",
+                text(&planned["base"]),
+                text(&planned["charm"]),
+                text(&planned["branch"])
+            )
+        })
+        .collect();
+    let mut expected = Vec::new();
+    for base in ["ubuntu@22.04", "ubuntu@24.04"] {
+        let charms = [
+            "a -",
+            "a-b -",
+            "a-b main",
+            "a-b release/1",
+            "a-b release/10",
+            "ab -",
+        ];
+        expected.extend(charms.map(|charm| format!("{base} {charm}")));
+    }
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn r26_an_untrusted_charm_runs_only_at_the_tree_that_was_approved() {
+    let room = Room::new();
+    let canary = room.path("canary");
+    room.repository("repos/a", &format!("touch {}", canary.display()));
+    room.collection("[[charm]]\ngit = 'repos/a'\n");
+    let refused = room.watch("state");
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("watch approve"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!canary.exists());
+    assert_eq!(
+        room.watch("state").code,
+        Some(0),
+        "what was refused stays so"
+    );
+
+    let approved = room.run(&["watch", "approve", "a", "--who", "me", "--state", "state"]);
+    assert_eq!(approved.code, Some(0), "{}", approved.stderr);
+    let ran = room.watch("state");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("1 pass") && canary.exists(),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(room.deltas("state").len(), 1);
+
+    fs::remove_file(&canary).unwrap();
+    room.charm("repos/a", &format!("touch {}; true", canary.display()));
+    room.commit("repos/a");
+    let refused = room.watch("state");
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert!(!canary.exists());
+}
+
+#[test]
+fn r27_each_result_says_what_it_was_had_with_and_a_matrix_gives_a_result_set_each() {
+    let room = Room::new();
+    room.charm("charms/a", "status-set active");
+    room.collection(&format!(
+        "{OFFICIAL}bases = ['ubuntu@22.04', 'ubuntu@24.04']\n[[charm]]\npath = 'charms/a'\n[matrix]\njuju = ['3.6', '4.0']\n"
+    ));
+    let watched = room.watch("state");
+    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
+    let shown = room.json(&["watch", "show"], "state");
+    let results = shown["results"].as_array().unwrap();
+    let mut sets: Vec<String> = results
+        .iter()
+        .map(|result| {
+            for key in ["charmtest", "host", "kernel", "backend", "juju"] {
+                assert_ne!(text(&result["tools"][key]), "", "{key} in {result}");
+            }
+            assert_eq!(result["backend"], "embedded");
+            assert_ne!(text(&result["sandbox"]), "", "{result}");
+            let juju = text(&result["tools"]["juju"]);
+            format!(
+                "{} {} {}",
+                text(&result["base"]),
+                text(&result["variant"]["juju"]),
+                &juju[..3]
+            )
+        })
+        .collect();
+    sets.sort();
+    assert_eq!(
+        sets,
+        [
+            "ubuntu@22.04 3.6 3.6",
+            "ubuntu@22.04 4.0 4.0",
+            "ubuntu@24.04 3.6 3.6",
+            "ubuntu@24.04 4.0 4.0"
+        ]
+    );
+}
+
+#[test]
+fn a_watcher_that_is_killed_at_any_moment_leaves_a_record_from_which_the_next_goes_on() {
+    let room = Room::new();
+    room.charm("charms/a", "status-set active");
+    room.charm("charms/b", "exit 3");
+    room.charm("charms/c", "status-set blocked");
+    room.collection(&format!("{OFFICIAL}[[charm]]\npath = 'charms/*'\n"));
+    let since = Instant::now();
+    let undisturbed = room.watch("undisturbed");
+    assert_eq!(undisturbed.code, Some(1), "{}", undisturbed.stderr);
+    // On a busy machine a run may take long; what is done stays done, so short ones come to the end too.
+    let whole = since.elapsed().min(Duration::from_secs(4));
+    let expected = room.verdicts("undisturbed", "last");
+    // Moments from the first to the last of a run; each next run has less left to do.
+    let mut moment = 0x2545_f491_u64;
+    let mut finished = 0;
+    for round in 0..20 {
+        let mut watcher = room.start(&[
+            "watch",
+            "--once",
+            "--generic",
+            "deploy",
+            "--state",
+            "killed",
+        ]);
+        moment = moment
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(whole.mul_f64((moment >> 40) as f64 / f64::from(1 << 24)));
+        watcher.kill().unwrap();
+        if watcher.wait().unwrap().code().is_some() {
+            finished += 1;
+        }
+        // A new change, so that there is something to do to the end.
+        if round % 5 == 4 {
+            room.charm("charms/c", &format!("status-set blocked {round}"));
+        }
+    }
+    let last = room.watch("killed");
+    assert!(matches!(last.code, Some(0 | 1)), "{}", last.stderr);
+    let undisturbed = room.watch("undisturbed");
+    assert!(
+        matches!(undisturbed.code, Some(1)),
+        "{}",
+        undisturbed.stderr
+    );
+    let status = |state: &str| {
+        let status = room.json(&["watch", "status"], state);
+        let charms = status["charms"].as_array().unwrap().clone();
+        let trees: Vec<String> = charms
+            .iter()
+            .map(|charm| format!("{} {}", text(&charm["charm"]), text(&charm["tree"])))
+            .collect();
+        let standing = status["standing"].as_object().unwrap().clone();
+        let tallies: Vec<(String, String)> = standing
+            .into_iter()
+            .map(|(key, standing)| (key, standing["tally"].to_string()))
+            .collect();
+        (trees, tallies)
+    };
+    assert_eq!(
+        status("killed"),
+        status("undisturbed"),
+        "{finished} of 20 came to their end"
+    );
+    for delta in room.deltas("killed") {
+        assert_eq!(delta["done"], true);
+        assert_eq!(room.verdicts("killed", &text(&delta["id"])), expected);
+    }
+}
