@@ -11,7 +11,7 @@ use charmtest_collection::{Facts, Files};
 pub(super) fn facts(files: &dyn Files) -> Result<Option<Facts>, String> {
     let paths = files.paths();
     let is_charm = |path: &&str| ["charmcraft.yaml", "metadata.yaml"].contains(path);
-    if !paths.iter().any(|path| is_charm(&path)) {
+    if !paths.iter().any(is_charm) {
         return Ok(None);
     }
     // What describes the charm lies at the top; the rest may be large.
