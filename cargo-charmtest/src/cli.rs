@@ -20,6 +20,7 @@ use crate::commands::watch::{ReplayArgs, WatchArgs};
 use crate::error::Error;
 use crate::profile;
 use crate::report::{heading, say};
+use crate::run::partition::Partition;
 use crate::suite::{self, SUITE_COMMAND};
 
 /// `cargo charmtest`, as cargo calls it: `cargo-charmtest charmtest ...`.
@@ -308,6 +309,9 @@ pub(crate) struct SelectArgs {
     /// Run ignored tests too.
     #[arg(long, conflicts_with = "ignored")]
     pub(crate) include_ignored: bool,
+    /// Only this part of the modules: hash:1/4 by name, count:1/4 in turn. All parts together are every module once.
+    #[arg(long, value_name = "PART")]
+    pub(crate) partition: Option<Partition>,
 }
 
 /// cargo's own flags, passed on.

@@ -56,6 +56,17 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
     }
+    if let Some(partition) = select.partition {
+        let all = plan.len();
+        partition.apply(&mut plan);
+        if plan.is_empty() {
+            let modules = if all == 1 { "module" } else { "modules" };
+            say(&format!(
+                "nothing to run: none of the {all} {modules} is in part {partition}"
+            ));
+            return Ok(charmtest::exit::SUCCESS);
+        }
+    }
     if let Some(again) = again {
         for note in again::apply(&mut plan, again) {
             say(&format!("warning: {note}"));

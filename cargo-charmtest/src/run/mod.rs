@@ -2,6 +2,7 @@
 
 pub(crate) mod again;
 pub(crate) mod module;
+pub(crate) mod partition;
 pub(crate) mod process;
 pub(crate) mod scheduler;
 pub(crate) mod session;

@@ -391,3 +391,46 @@ fn profiles_give_what_nobody_else_gives() {
         );
     }
 }
+
+#[test]
+fn parts_of_a_run_are_together_every_module_once() {
+    let bed = Bed::bare();
+    let dir = suite(&bed, "options-parts");
+    for how in ["count", "hash"] {
+        let mut ran = Vec::new();
+        // More parts than modules: some get nothing.
+        for number in 1..=4 {
+            let line = format!("charmtest --skip waits --partition {how}:{number}/4");
+            let said = cargo(&bed, &dir, &line, "");
+            assert_eq!(said.code, Some(0), "{line}: {said:?}");
+            let part = tests(&said, "PASS");
+            let nothing =
+                format!("nothing to run: none of the 3 modules is in part {how}:{number}/4");
+            assert_eq!(said.stderr.contains(&nothing), part.is_empty(), "{said:?}");
+            ran.extend(part.into_iter().map(str::to_owned));
+        }
+        ran.sort();
+        let all = [
+            "alone::breaks",
+            "builds::deploys",
+            "builds::takes_time",
+            "builds::works",
+            "fine::passes",
+        ];
+        assert_eq!(ran, all, "{how}");
+    }
+
+    let said = cargo(
+        &bed,
+        &dir,
+        "charmtest list --skip waits --partition count:1/3",
+        "",
+    );
+    assert!(said.stdout.contains("builds::works"), "{said:?}");
+    assert!(said.stdout.contains("3 charm tests"), "{said:?}");
+    let said = cargo(&bed, &dir, "charmtest --partition count:1/3 nosuch", "");
+    assert_eq!(said.code, Some(3), "{said:?}");
+    let said = cargo(&bed, &dir, "charmtest --partition count:4/3", "");
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.contains("counted from 1 to 3"), "{said:?}");
+}
