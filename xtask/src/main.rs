@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
+        [bench::TIMED, calls, juju, args @ ..] => return bench::timed(calls, juju, args),
         ["ci"] => ci::run(),
         ["bench"] => bench::run(&[]),
         ["bench", names @ ..] => bench::run(names),

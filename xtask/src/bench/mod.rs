@@ -2,7 +2,10 @@
 
 mod load;
 mod scale;
+mod suite;
 mod watch;
+
+pub(crate) use suite::{TIMED, timed};
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +33,7 @@ type Bench = fn(&Bed) -> Result;
 
 /// Runs the benchmarks whose names are given, or all of them.
 pub(crate) fn run(names: &[&str]) -> Result {
-    let all: [(&str, Bench); 11] = [
+    let all: [(&str, Bench); 12] = [
         ("tool", tool),
         ("status", status),
         ("deploy", deploy),
@@ -39,6 +42,7 @@ pub(crate) fn run(names: &[&str]) -> Result {
         ("queue", load::queue),
         ("misbehaving", load::misbehaving),
         ("scale", scale::scale),
+        ("suite", suite::suite),
         ("empty", empty_tests),
         ("build", author_build),
         ("watch", watch::watch),
@@ -309,12 +313,7 @@ fn empty_tests(bed: &Bed) -> Result {
         .dir(&dir)
         .env("CARGO_TARGET_DIR", &target)
         .read()?;
-    let marker = "\"executable\":\"";
-    let at = built
-        .rfind(marker)
-        .ok_or("cargo named no executable".to_owned())?
-        + marker.len();
-    let binary = built[at..].split('"').next().unwrap_or_default().to_owned();
+    let binary = executable(&built)?;
     let mut tests = Command::new(&binary);
     tests
         .current_dir(&dir)
@@ -376,6 +375,16 @@ fn author_crate(bed: &Bed, name: &str, source: &str) -> Result<PathBuf> {
     fs::write(dir.join("lib.rs"), "")?;
     fs::write(dir.join("tests/integration.rs"), source)?;
     Ok(dir)
+}
+
+/// Finds the test binary in what cargo tells as JSON.
+fn executable(built: &str) -> Result<PathBuf> {
+    let marker = "\"executable\":\"";
+    let at = built
+        .rfind(marker)
+        .ok_or("cargo named no executable".to_owned())?;
+    let rest = &built[at + marker.len()..];
+    Ok(rest.split('"').next().unwrap_or_default().into())
 }
 
 /// Measures two commands in turns, so that both see the same noise; returns their median times.
