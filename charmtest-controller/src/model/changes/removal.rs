@@ -168,9 +168,11 @@ pub fn destroy_model(model: &mut Model, haste: Haste, now: Timestamp) {
     destroy_all(model);
     let applications: Vec<String> = model.applications.keys().cloned().collect();
     for name in &applications {
-        // An application can go together with another one's relation, but never without being asked.
-        let gone = remove_application(model, name, haste, now);
-        debug_assert!(gone.is_ok(), "{name} was there a moment ago");
+        // One that only waited for a relation to end went with the application at its other end.
+        if model.applications.contains(name) {
+            let gone = remove_application(model, name, haste, now);
+            debug_assert!(gone.is_ok(), "{name} is there");
+        }
     }
     let machines: Vec<String> = model.machines.keys().cloned().collect();
     for id in &machines {
@@ -595,6 +597,20 @@ mod tests {
             model.applications.is_empty() && model.units.is_empty() && model.machines.is_empty()
         );
         assert_eq!(model.info.life, Life::Dying);
+    }
+
+    #[test]
+    fn a_model_goes_with_applications_that_go_already() {
+        let (mut model, id) = related();
+        remove_application(&mut model, "web", Haste::Orderly, NOW).unwrap();
+        leave(&mut model, id, "web/0");
+        remove_unit_record(&mut model, &unit("web/0"), NOW);
+        assert!(
+            model.applications.contains("web"),
+            "db/0 is in the relation"
+        );
+        destroy_model(&mut model, Haste::Forced, NOW);
+        assert!(model.applications.is_empty() && model.machines.is_empty());
     }
 
     #[test]
