@@ -172,17 +172,15 @@ fn entry_point(subject: &Subject<'_>, findings: &mut Findings) {
     let Content::Text(text) = subject.files.read("dispatch") else {
         return;
     };
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim_start().starts_with('#') {
-            continue;
-        }
-        let mut before = "";
-        for word in line.split_whitespace() {
-            let started = matches!(before, "" | "exec") || before.contains('=');
+    if !shell::is_shell(&text) {
+        return;
+    }
+    for command in shell::commands(&text) {
+        for (place, (_, word)) in command.words.iter().enumerate() {
             if let Some(path) = python_file(word) {
-                started_file(subject, path, started, "dispatch", number, findings);
+                let directly = place == 0;
+                started_file(subject, path, directly, "dispatch", command.line, findings);
             }
-            before = word;
         }
     }
 }

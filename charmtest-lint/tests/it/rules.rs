@@ -690,7 +690,7 @@ const CHARMS: &[(&str, Changes, Changes)] = &[
         &[
             (
                 "+dispatch",
-                "#!/bin/sh\nexec python3 \"${JUJU_CHARM_DIR}/src/charm.py\"\n",
+                "#!/bin/sh\nstatus=$(python3 src/charm.py)\nexec python3 \"${JUJU_CHARM_DIR}/src/charm.py\"\n",
             ),
             ("src/charm.py", "#!/usr/bin/env python3\n"),
         ],
