@@ -250,6 +250,20 @@ pub(crate) struct ScriptsArgs {
     /// Hide compilers, linkers, make, cargo and the like from scripts.
     #[arg(long, help_heading = "Scripts")]
     pub(crate) hide_build_tools: bool,
+    /// Install the packages that tests/requirements.yaml names, if this is root; CI systems (CI is set) need no such leave.
+    #[arg(long, help_heading = "Scripts")]
+    pub(crate) install_requirements: bool,
+    /// What else to do about packages that are missing: unpack them beside the system, for scripts alone.
+    #[arg(
+        long,
+        value_name = "HOW",
+        conflicts_with = "install_requirements",
+        help_heading = "Scripts"
+    )]
+    pub(crate) requirements: Option<RequirementsArg>,
+    /// Take packages that are installed from elsewhere than the distribution's own archive, with a note.
+    #[arg(long, help_heading = "Scripts")]
+    pub(crate) allow_installed: bool,
     /// Open a shell in the environment of each script instead of running it.
     #[arg(long, conflicts_with = "debug", help_heading = "Scripts")]
     pub(crate) shell: bool,
@@ -260,6 +274,13 @@ pub(crate) struct ScriptsArgs {
     pub(crate) inside: InsideArgs,
     #[command(flatten)]
     pub(crate) suite: SuiteArgs,
+}
+
+/// How packages that scripts need and that are missing are had without changing the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequirementsArg {
+    /// Unpacked beside the system.
+    Overlay,
 }
 
 /// What `list` takes.

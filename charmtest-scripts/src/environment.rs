@@ -1,7 +1,7 @@
 //! The environment of a script: the same on every host.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -40,6 +40,15 @@ pub struct Facts {
     pub timeout_seconds: u64,
 }
 
+/// Packages that were unpacked beside the system for a script: where their programs and libraries are, the first looked at first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// Directories of programs.
+    pub programs: Vec<PathBuf>,
+    /// Directories of shared libraries.
+    pub libraries: Vec<PathBuf>,
+}
+
 /// The directories of one script, all below one that belongs to it alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
@@ -55,12 +64,18 @@ pub struct Places {
     pub charm: PathBuf,
     /// What stands for the directories of [`PATH`] when build tools are hidden.
     pub tools: Option<PathBuf>,
+    /// What was unpacked for the script; it is not below that directory.
+    pub packages: Packages,
 }
 
 /// Returns all variables of a script: nothing of the runner's own environment is among them.
 #[must_use]
 pub fn variables(facts: &Facts, places: &Places) -> BTreeMap<OsString, OsString> {
     let mut path = OsString::from(&places.bin);
+    for directory in &places.packages.programs {
+        path.push(":");
+        path.push(directory);
+    }
     path.push(":");
     match &places.tools {
         Some(tools) => path.push(tools),
@@ -89,6 +104,15 @@ pub fn variables(facts: &Facts, places: &Places) -> BTreeMap<OsString, OsString>
         ("TZ", "UTC"),
     ];
     let mut variables = BTreeMap::from([(OsString::from("PATH"), path)]);
+    let libraries: Vec<&OsStr> = places
+        .packages
+        .libraries
+        .iter()
+        .map(|path| path.as_os_str())
+        .collect();
+    if !libraries.is_empty() {
+        variables.insert("LD_LIBRARY_PATH".into(), libraries.join(OsStr::new(":")));
+    }
     variables.extend(paths.map(|(name, path)| (name.into(), path.into())));
     variables.extend(texts.map(|(name, text)| (name.into(), text.into())));
     variables
@@ -161,6 +185,7 @@ mod tests {
             artifacts: path("artifacts"),
             charm: path("charm"),
             tools: tools.map(PathBuf::from),
+            packages: Packages::default(),
         }
     }
 
@@ -182,6 +207,15 @@ mod tests {
         assert_eq!(all.len(), 18);
         let hidden = variables(&facts, &places(Some("/r/tools")));
         assert_eq!(hidden[&OsString::from("PATH")], "/r/bin:/r/tools");
+        let mut with = places(None);
+        with.packages = Packages {
+            programs: vec!["/p/bin".into(), "/p/games".into()],
+            libraries: vec!["/p/lib/x86_64-linux-gnu".into(), "/p/lib".into()],
+        };
+        let unpacked = variables(&facts, &with);
+        let get = |name: &str| unpacked[&OsString::from(name)].to_str().unwrap().to_owned();
+        assert_eq!(get("PATH"), format!("/r/bin:/p/bin:/p/games:{PATH}"));
+        assert_eq!(get("LD_LIBRARY_PATH"), "/p/lib/x86_64-linux-gnu:/p/lib");
     }
 
     #[test]

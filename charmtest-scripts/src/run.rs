@@ -15,7 +15,7 @@ use crate::artifacts;
 use crate::broker::{Broker, BrokerOptions, Charms, Models, Program};
 use crate::client::CLIENT_ARGUMENT;
 use crate::copy::copy_charm;
-use crate::environment::{Facts, Places, link_tools, testbed, variables};
+use crate::environment::{Facts, Packages, Places, link_tools, testbed, variables};
 use crate::process::{sweep, wait_group};
 use crate::settings::{Cwd, Settings};
 use crate::verdict::{End, Verdict, reason, verdict};
@@ -50,6 +50,8 @@ pub struct ScriptRun<'a> {
     pub client: &'a Path,
     /// Whether compilers and their like are hidden.
     pub hide_build_tools: bool,
+    /// What was unpacked for the script because it needs it.
+    pub packages: &'a Packages,
     /// Where the transcript, the output and the artifacts of a script that failed are kept; made if it is not there.
     pub record: &'a Path,
     /// How the script is put in a sandbox; `None` runs it plainly.
@@ -230,6 +232,7 @@ fn places(base: &Path, script: &ScriptRun<'_>) -> Result<Places, RunError> {
         artifacts: named("artifacts"),
         charm: named("charm"),
         tools: script.hide_build_tools.then(|| named("tools")),
+        packages: script.packages.clone(),
     };
     for directory in [&places.bin, &places.home, &places.tmp, &places.artifacts] {
         fs::create_dir(directory).map_err(cannot("make the script's directories"))?;

@@ -246,7 +246,7 @@ fn r19_labels_of_the_distribution_do_not_make_a_repository_official() {
         .meet(&room.uri(), &official, "official", OVERLAY)
         .unwrap();
     assert_eq!(met.versions[PACKAGE], "99.0");
-    let (programs, _) = met.environment();
+    let programs = met.environment().programs;
     assert_eq!(
         room.run(programs[0].join(PACKAGE).to_str().unwrap(), &[]),
         "forged\n"

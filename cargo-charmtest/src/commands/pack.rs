@@ -63,7 +63,7 @@ fn absolute(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-pub(super) fn cache_dir() -> Result<PathBuf> {
+pub(crate) fn cache_dir() -> Result<PathBuf> {
     user_dir("XDG_CACHE_HOME", ".cache")
         .map(|cache| cache.join("charmtest/charms"))
         .ok_or_else(|| {

@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 
 use charmtest::generic::Generic;
 use charmtest::juju::quote;
-use charmtest_charm::pack::{PackOptions, pack};
-use charmtest_charm::{Archive, Charm, pack_directory};
+use charmtest_charm::{Archive, Charm};
 use charmtest_sandbox::Request;
+use charmtest_scripts::requirements::Wishes;
 use charmtest_scripts::{Settings, discover};
 
 use super::generic;
-use super::pack::cache_dir;
 use crate::cli::ScriptsArgs;
 use crate::error::{Error, Kind, Result};
 use crate::report::say;
 use crate::sandbox;
-use crate::suite::{self, SuiteFile, SuiteScripts, SuiteShell};
+use crate::suite::{self, SuiteFile, SuiteRequirements, SuiteScripts, SuiteShell};
 
 /// Runs the generic tests and the scripts of charms, and returns the exit code.
 ///
@@ -59,7 +58,7 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         let source = source(&charm.path, &room)?;
         let artifact = match args.suite.list {
             true => charm.path.clone(),
-            false => artifact(&charm.path, &name, &room)?,
+            false => suite::packed(&charm.path, &name, &room)?,
         };
         collection
             .entry(name.clone())
@@ -80,20 +79,20 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         for warning in settings.warnings.iter().chain(&found.warnings) {
             say(&format!("warning: charm {name}: {warning}"));
         }
+        let requirements = match found.scripts.is_empty() || args.suite.list {
+            true => SuiteRequirements::default(),
+            false => SuiteRequirements::of(&source, &settings, wishes(&args)),
+        };
         charm.scripts = Some(SuiteScripts {
             charm: name,
+            requirements,
             directory: source,
             artifact,
             names: found.scripts,
             collection: collection.clone(),
             chosen: chosen.clone(),
             previous: previous.clone(),
-            limit_s: args
-                .suite
-                .flags
-                .test_timeout
-                .duration()
-                .map_or(0, |limit| limit.as_secs().max(1)),
+            limit_s: suite::script_limit(&args.suite.flags),
             hide_build_tools: args.hide_build_tools,
             sandbox: args.sandbox.clone(),
             shell: match (args.shell, args.debug) {
@@ -109,6 +108,15 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
     }
     let suite = SuiteFile::new("scripts", charms);
     Ok(suite::run(&suite, args.suite, &command)?.code)
+}
+
+/// Returns what may be done about packages that scripts need.
+fn wishes(args: &ScriptsArgs) -> Wishes {
+    Wishes {
+        install: args.install_requirements,
+        overlay: args.requirements.is_some(),
+        allow_installed: args.allow_installed,
+    }
 }
 
 fn check(args: &ScriptsArgs) -> Result<()> {
@@ -187,25 +195,6 @@ fn source(path: &Path, room: &Path) -> Result<PathBuf> {
     Ok(source)
 }
 
-/// Returns the packed charm: a directory that is a charm as it stands is packed as it stands, another one as `charmtest pack` does.
-fn artifact(path: &Path, name: &str, room: &Path) -> Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_owned());
-    }
-    let stands = path.join("metadata.yaml").is_file()
-        && ["hooks", "dispatch"]
-            .iter()
-            .any(|part| path.join(part).exists());
-    if stands {
-        let out = room.join(format!("{name}.charm"));
-        pack_directory(path, &out).map_err(|error| Error::caused(Kind::Failed, &error))?;
-        return Ok(out);
-    }
-    let options = PackOptions::new(room, cache_dir()?);
-    let packed = pack(path, &options).map_err(|error| Error::caused(Kind::Failed, &error))?;
-    Ok(packed.path)
-}
-
 /// Returns the command for the user's shell.
 fn command(args: &ScriptsArgs) -> String {
     let mut words = vec!["cargo charmtest scripts".to_owned()];
@@ -235,8 +224,15 @@ fn command(args: &ScriptsArgs) -> String {
     if args.sandbox != "auto" {
         words.extend(["--sandbox".to_owned(), args.sandbox.clone()]);
     }
-    if args.hide_build_tools {
-        words.push("--hide-build-tools".to_owned());
+    for (given, option) in [
+        (args.hide_build_tools, "--hide-build-tools"),
+        (args.install_requirements, "--install-requirements"),
+        (args.requirements.is_some(), "--requirements=overlay"),
+        (args.allow_installed, "--allow-installed"),
+    ] {
+        if given {
+            words.push(option.to_owned());
+        }
     }
     words.join(" ")
 }

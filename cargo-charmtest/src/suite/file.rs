@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use charmtest::generic::{Generic, Require};
 use serde::{Deserialize, Serialize};
 
+use super::requirements::SuiteRequirements;
 use crate::error::{Error, Result};
 
 /// The version of the file that this program writes and reads.
@@ -75,6 +76,8 @@ pub(crate) struct SuiteScripts {
     pub(crate) sandbox: String,
     /// When a shell is opened.
     pub(crate) shell: SuiteShell,
+    /// What came of its requirements.
+    pub(crate) requirements: SuiteRequirements,
 }
 
 /// When a shell is opened in a script's environment.

@@ -5,13 +5,18 @@
 
 mod charms;
 mod file;
+mod pack;
+mod requirements;
 mod run;
 mod scripts;
 mod tests;
 
 pub(crate) use charms::charms;
 pub(crate) use file::{SuiteFile, SuiteScripts, SuiteShell};
+pub(crate) use pack::packed;
+pub(crate) use requirements::SuiteRequirements;
 pub(crate) use run::{run, run_telling};
+pub(crate) use scripts::script_limit;
 pub(crate) use tests::main;
 
 /// The word by which this program is the test binary of a suite.

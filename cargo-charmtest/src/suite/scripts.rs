@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use charmtest::harness::{Context, SuiteTest};
+use charmtest::harness::{Context, RunFlags, SuiteTest};
 use charmtest::juju::BackendKind;
 use charmtest::{Failure, skip};
 use charmtest_sandbox::{Policy, Request, Sandbox};
@@ -30,6 +30,12 @@ const FOREVER: Duration = Duration::from_secs(10 * 365 * 86400);
 
 /// How long a script that is not wanted any more has to end.
 const ENDING: Duration = Duration::from_secs(10);
+
+/// Returns how long one script may take by `--test-timeout`, in whole seconds; 0 for no limit.
+pub(crate) fn script_limit(flags: &RunFlags) -> u64 {
+    let limit = flags.test_timeout.duration();
+    limit.map_or(0, |limit| limit.as_secs().max(1))
+}
 
 /// Returns the tests that are a charm's scripts, in their order.
 pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
@@ -61,6 +67,12 @@ pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
 
 /// Runs a script in the model of the running test.
 async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtest::Result {
+    if let Some(why) = &scripts.requirements.unmet {
+        return Err(Failure::unmet(why.clone()));
+    }
+    for note in &scripts.requirements.notes {
+        cx.note(note.clone());
+    }
     let ops = cx.ops_test().await?;
     let model = ops.model();
     let settings = Settings::read(&scripts.directory)?;
@@ -221,10 +233,13 @@ impl Job {
                      variables: &BTreeMap<OsString, OsString>,
                      base: &Path|
          -> io::Result<Command> {
-            let policy = Policy::system()
+            let mut policy = Policy::system()
                 .writable(base)
                 .executable(&client)
                 .environment(variables.clone());
+            if let Some(overlay) = &self.scripts.requirements.overlay {
+                policy = policy.executable(overlay);
+            }
             let (program, args) = words
                 .split_first()
                 .ok_or_else(|| io::Error::other("no program to run"))?;
@@ -250,6 +265,7 @@ impl Job {
             charms: self.charms,
             client: &client,
             hide_build_tools: self.scripts.hide_build_tools,
+            packages: &self.scripts.requirements.packages(),
             record: &self.record,
             enter: Some(&enter),
             shell: match self.scripts.shell {

@@ -393,6 +393,25 @@ fn r16_credentials_and_juju_data_are_out_of_reach() {
 }
 
 #[test]
+fn r18_r19_what_cannot_be_proven_to_be_met_is_never_a_pass() {
+    let suite = Suite::new();
+    suite.script("a.test", "exit 0");
+    suite.script("b.test", "exit 0");
+    let requires = |text: &str| fs::write(suite.charm.join("tests/requirements.yaml"), text);
+    requires("packages: []\n").unwrap();
+    suite.passes(&[]);
+    requires("packages:\n- jq\n- a=1\n").unwrap();
+    let said = suite.run(&[]);
+    let all = format!("{}{}", said.stdout, said.stderr);
+    assert_eq!(said.code, Some(4), "{all}");
+    assert!(all.contains("2 unmet"), "{all}");
+    assert!(all.contains("tests/requirements.yaml:3"), "{all}");
+    assert!(all.contains("a=1"), "{all}");
+    let said = suite.run(&["--install-requirements", "--requirements", "overlay"]);
+    assert_eq!(said.code, Some(2), "one or the other: {}", said.stderr);
+}
+
+#[test]
 fn r20_r21_helpers_are_no_tests_and_build_tools_can_be_hidden() {
     let suite = Suite::new();
     suite.script("helper", "echo helped");

@@ -23,6 +23,7 @@ pub use archive::{Archive, Base};
 pub use decide::{Decision, Machine, Unmet, Versions, Wishes, decide, moved_on};
 pub use parse::Requirements;
 
+use crate::environment::Packages;
 use apt::Apt;
 use simulate::{Plan, read_policy};
 
@@ -56,10 +57,10 @@ pub struct Met {
 }
 
 impl Met {
-    /// Returns the directories that come first in `PATH`, and in `LD_LIBRARY_PATH`, of the test.
-    pub fn environment(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    /// Returns what of it the test must find.
+    pub fn environment(&self) -> Packages {
         let Some(root) = &self.overlay else {
-            return (Vec::new(), Vec::new());
+            return Packages::default();
         };
         let existing = |names: &[&str]| {
             let directories = names.iter().map(|name| root.join(name));
@@ -85,7 +86,10 @@ impl Met {
             libraries.extend(below);
             libraries.push(library);
         }
-        (programs, libraries)
+        Packages {
+            programs,
+            libraries,
+        }
     }
 }
 

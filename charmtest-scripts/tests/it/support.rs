@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use charmtest_scripts::broker::{Charms, Models, Program};
-use charmtest_scripts::environment::Facts;
+use charmtest_scripts::environment::{Facts, Packages};
 use charmtest_scripts::run::Shell;
 use charmtest_scripts::{ScriptResult, ScriptRun, Settings, run};
 
@@ -106,6 +106,7 @@ impl Room {
             },
             client: &std::env::current_exe().unwrap(),
             hide_build_tools: false,
+            packages: &Packages::default(),
             record: &self.record,
             enter: None,
             shell: Shell::Never,
