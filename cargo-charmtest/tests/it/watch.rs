@@ -196,6 +196,60 @@ fn r22_changes_since_the_last_run_are_found_and_nothing_else_is_tested() {
 }
 
 #[test]
+fn r14_scripts_upgrade_from_the_version_that_was_good_last() {
+    let room = Room::new();
+    let script = |name: &str, body: &str| {
+        let path = room.path("repos/a/tests");
+        fs::create_dir_all(&path).unwrap();
+        let says = "says() { until juju status --format json | grep -q \"\\\"message\\\":\\\"$1\\\"\"; do sleep 0.2; done; }";
+        executable(
+            &path.join(name),
+            &format!("#!/bin/sh\nset -e\n{says}\n{body}\n"),
+        );
+    };
+    room.charm("repos/a", "status-set active one");
+    script("10-deploy.test", "juju deploy a\nsays \"$(cat version)\"");
+    script(
+        "20-upgrade.test",
+        "juju deploy-previous a\nsays one\njuju refresh a\nsays \"$(cat version)\"",
+    );
+    fs::write(room.path("repos/a/version"), "one").unwrap();
+    room.git("repos/a", &["init", "-q", "-b", "main"]);
+    room.commit("repos/a");
+    room.collection(&format!("{OFFICIAL}[[charm]]\ngit = 'repos/a'\n"));
+    let told =
+        |job: &str, verdict: &str| (format!("ubuntu@24.04:a:main/{job}"), verdict.to_owned());
+
+    let first = room.watch("state");
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(
+        room.verdicts("state", "last"),
+        [
+            told("deploy", "pass"),
+            told("10-deploy.test", "pass"),
+            told("20-upgrade.test", "skip")
+        ]
+        .into(),
+        "there is no earlier version yet"
+    );
+
+    room.charm("repos/a", "status-set active two");
+    fs::write(room.path("repos/a/version"), "two").unwrap();
+    room.commit("repos/a");
+    let second = room.watch("state");
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    assert_eq!(
+        room.verdicts("state", "last"),
+        [
+            told("deploy", "pass"),
+            told("10-deploy.test", "pass"),
+            told("20-upgrade.test", "pass")
+        ]
+        .into()
+    );
+}
+
+#[test]
 fn r23_everything_that_changed_is_one_delta() {
     let room = Room::new();
     for name in ["a", "b", "c"] {

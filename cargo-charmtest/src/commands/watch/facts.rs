@@ -6,21 +6,26 @@ use std::os::unix::fs::PermissionsExt;
 
 use charmtest_charm::Charm;
 use charmtest_collection::{Facts, Files};
+use charmtest_scripts::{Settings, discover, settings};
 
-/// Reads a charm's metadata; `None` when the files are no charm.
+/// Reads a charm's metadata and finds its scripts; `None` when the files are no charm.
 pub(super) fn facts(files: &dyn Files) -> Result<Option<Facts>, String> {
     let paths = files.paths();
     let is_charm = |path: &&str| ["charmcraft.yaml", "metadata.yaml"].contains(path);
     if !paths.iter().any(is_charm) {
         return Ok(None);
     }
-    // What describes the charm lies at the top; the rest may be large.
+    // What describes the charm lies at the top, and of its tests the names and modes are enough; the rest may be large.
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     for path in paths {
-        if path.contains('/') {
-            continue;
-        }
-        let Some(bytes) = files.read(path).map_err(|error| error.to_string())? else {
+        let bytes = match path.split_once('/') {
+            Some(("tests", name)) if path != settings::FILE && !name.contains('/') => {
+                Some(Vec::new())
+            }
+            Some(_) if path != settings::FILE => None,
+            _ => files.read(path).map_err(|error| error.to_string())?,
+        };
+        let Some(bytes) = bytes else {
             continue;
         };
         let file = directory.path().join(path);
@@ -41,6 +46,9 @@ pub(super) fn facts(files: &dyn Files) -> Result<Option<Facts>, String> {
         let place = format!("{}/", directory.path().display());
         super::all_causes(&error).replace(&place, "")
     })?;
+    let settings = Settings::read(directory.path()).map_err(|error| error.to_string())?;
+    let found = discover(directory.path(), &settings.tests)
+        .map_err(|error| format!("cannot look for scripts: {error}"))?;
     let endpoints = charm.metadata.endpoints.iter();
     let interfaces: BTreeSet<String> = endpoints
         .map(|endpoint| endpoint.interface.clone())
@@ -48,7 +56,10 @@ pub(super) fn facts(files: &dyn Files) -> Result<Option<Facts>, String> {
     Ok(Some(Facts {
         name: charm.metadata.name.as_str().to_owned(),
         interfaces,
-        // Tests of the charm's own are not run by `watch`.
-        scripts: Vec::new(),
+        scripts: found
+            .scripts
+            .iter()
+            .map(|name| format!("tests/{name}"))
+            .collect(),
     }))
 }

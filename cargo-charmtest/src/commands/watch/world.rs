@@ -6,23 +6,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use charmtest::generic::{Generic, Require};
 use charmtest::harness::{BackendArg, Outcome as TestOutcome, RunFlags};
 use charmtest::juju::{Backend, BackendKind, BackendOptions};
 use charmtest_collection::{
-    Ended, Entry, Error as WatchError, Facts, Files, Job, Key, Kind as JobKind, Outcome,
-    Result as WatchResult, Variant, Verdict, Work, World,
+    Digest, Ended, Entry, Error as WatchError, Facts, Files, Job, Key, Kind as JobKind, Outcome,
+    Resolved, Result as WatchResult, Variant, Verdict, Work, World,
 };
 use charmtest_controller::JujuVersion;
+use charmtest_sandbox::{Level, Request, Sandbox};
+use charmtest_scripts::Settings;
+use charmtest_scripts::requirements::Wishes;
+use jiff::Timestamp;
 
 use super::{all_causes, facts};
 use crate::cli::SuiteArgs;
 use crate::error::{Error, Kind, Result};
 use crate::report::{FinishedTest, say};
 use crate::run::signals::{self, Interrupt};
-use crate::suite::{self, SuiteFile};
+use crate::sandbox;
+use crate::suite::{self, SuiteFile, SuiteRequirements, SuiteScripts, SuiteShell};
 
 /// The key of a delta's settings that says what units must come to.
 pub(super) const REQUIRE: &str = "require";
@@ -211,17 +216,85 @@ impl Bench {
             let partners = partners.collect::<WatchResult<Vec<_>>>()?;
             let previous = previous.transpose()?;
             let generic: Vec<Generic> = generic.collect();
+            let own_scripts = own.iter().filter(|job| job.kind == JobKind::Script);
+            let own_scripts: Vec<String> = own_scripts.map(|job| job.test.clone()).collect();
+            let scripts = match own_scripts.is_empty() {
+                true => None,
+                false => Some(self.scripts_of(entry, own_scripts, &path, &places)?),
+            };
             charms.extend(read.into_iter().map(|mut charm| {
                 charm.module.clone_from(&module);
                 charm.previous.clone_from(&previous);
                 charm.partners.clone_from(&partners);
                 charm.generic.clone_from(&generic);
                 charm.require = self.tests.require;
+                charm.scripts.clone_from(&scripts);
                 charm
             }));
         }
         Ok((SuiteFile::new("watch", charms), names))
     }
+
+    /// Returns the scripts of a charm with what they run with: the charms of its base in this delta, the good versions before it, and
+    /// what `[resolve]` names.
+    fn scripts_of(
+        &self,
+        entry: &Entry,
+        names: Vec<String>,
+        directory: &Path,
+        places: &Places<'_>,
+    ) -> WatchResult<SuiteScripts> {
+        let name = &entry.facts.name;
+        let settings = Settings::read(directory);
+        let settings = settings.map_err(|error| WatchError::Runner(error.to_string()))?;
+        let mut scripts = SuiteScripts {
+            requirements: SuiteRequirements::of(directory, &settings, Wishes::default()),
+            charm: name.clone(),
+            directory: directory.to_owned(),
+            artifact: places.packed("charms", &entry.key, &entry.content, name)?,
+            names,
+            limit_s: suite::script_limit(&self.suite.flags),
+            sandbox: "auto".to_owned(),
+            shell: SuiteShell::Never,
+            ..SuiteScripts::default()
+        };
+        for (name, other) in named(entry, places.work.allowed) {
+            let artifact = places.packed("charms", &other.key, &other.content, name)?;
+            scripts.collection.insert(name.to_owned(), artifact);
+            if let Some(previous) = places.work.delta.previous.get(&other.key.to_string()) {
+                let artifact = places.packed("previous", &other.key, &previous.content, name)?;
+                scripts.previous.insert(name.to_owned(), artifact);
+            }
+        }
+        for (name, target) in &places.work.delta.resolve {
+            let target = match target {
+                Resolved::Store(name) => format!("ch:{name}"),
+                Resolved::File { sha256, .. } => places.file(name, sha256)?.display().to_string(),
+                Resolved::Tree { content, .. } => {
+                    let key = Key::new(&entry.key.base, name, "-");
+                    let artifact = places.packed("resolve", &key, content, name)?;
+                    artifact.display().to_string()
+                }
+            };
+            scripts.chosen.insert(name.clone(), target);
+        }
+        Ok(scripts)
+    }
+}
+
+/// Returns what charm names mean in the scripts of `entry`: the charms of its base, of its own branch if there is one.
+fn named<'a>(entry: &Entry, allowed: &[&'a Entry]) -> BTreeMap<&'a str, &'a Entry> {
+    let mut named: BTreeMap<&str, &Entry> = BTreeMap::new();
+    for other in allowed
+        .iter()
+        .filter(|other| other.key.base == entry.key.base)
+    {
+        let name = other.facts.name.as_str();
+        if other.key.branch == entry.key.branch || !named.contains_key(name) {
+            named.insert(name, other);
+        }
+    }
+    named
 }
 
 /// Where the charms of some work are written to.
@@ -232,16 +305,46 @@ struct Places<'a> {
 
 impl Places<'_> {
     /// Writes a charm, checked byte by byte, unless it is there already.
-    fn charm(
-        &self,
-        kind: &str,
-        key: &Key,
-        content: &charmtest_collection::Digest,
-    ) -> WatchResult<PathBuf> {
+    fn charm(&self, kind: &str, key: &Key, content: &Digest) -> WatchResult<PathBuf> {
         let name = format!("{}-{}", key.charm, content.short());
         let path = self.directory.join(kind).join(name);
         if !path.is_dir() {
             self.work.store.check_out(content, &path)?;
+        }
+        Ok(path)
+    }
+
+    /// Packs a charm, unless that is done already.
+    fn packed(&self, kind: &str, key: &Key, content: &Digest, name: &str) -> WatchResult<PathBuf> {
+        let directory = self.charm(kind, key, content)?;
+        let room = self
+            .directory
+            .join("packed")
+            .join(content.to_string())
+            .join(name);
+        let known = fs::read_dir(&room).into_iter().flatten().flatten();
+        if let Some(packed) = known.map(|entry| entry.path()).next() {
+            return Ok(packed);
+        }
+        let failed = |why: String| {
+            WatchError::Runner(format!(
+                "cannot pack {name} for scripts that deploy it: {why}"
+            ))
+        };
+        fs::create_dir_all(&room).map_err(|error| failed(error.to_string()))?;
+        suite::packed(&directory, name, &room).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Writes a recorded `.charm` file.
+    fn file(&self, name: &str, content: &Digest) -> WatchResult<PathBuf> {
+        let room = self.directory.join("resolve-files");
+        let path = room.join(format!("{name}.charm"));
+        if !path.is_file() {
+            let bytes = self.work.store.get(content)?;
+            let written = fs::create_dir_all(&room).and_then(|()| fs::write(&path, bytes));
+            written.map_err(|error| {
+                WatchError::Runner(format!("cannot write {}: {error}", path.display()))
+            })?;
         }
         Ok(path)
     }
@@ -291,7 +394,8 @@ impl World for Bench {
     }
 
     fn facts_version(&self) -> String {
-        env!("CARGO_PKG_VERSION").to_owned()
+        // What was read without scripts is read again.
+        concat!(env!("CARGO_PKG_VERSION"), "+scripts").to_owned()
     }
 
     fn now(&self) -> String {
@@ -333,6 +437,7 @@ impl World for Bench {
             directory: work.directory,
             attempt: work.attempt,
         };
+        let of_scripts = scripts_level(&suite);
         let mut told = BTreeSet::new();
         let mut tell = |test: FinishedTest| -> WatchResult<()> {
             let Some(job) = names.get(&test.name).filter(|_| !told.contains(&test.name)) else {
@@ -351,7 +456,11 @@ impl World for Bench {
             outcome.dump = test.evidence;
             outcome.backend = Some(backend.to_owned());
             outcome.tools = tools.clone();
-            outcome.sandbox = Some("plain".to_owned());
+            let level = match job.kind {
+                JobKind::Generic => Level::Plain,
+                JobKind::Script => of_scripts,
+            };
+            outcome.sandbox = Some(level.name().to_owned());
             outcome.deployed = BTreeSet::from([job.key.charm.clone()]);
             outcome.ended = now();
             told.insert(test.name);
@@ -391,6 +500,15 @@ impl World for Bench {
     fn say(&mut self, line: &str) {
         say(line);
     }
+}
+
+/// Returns the sandbox level in which the scripts of a suite run here: the best there is. What asking for it fails of, they fail of too.
+fn scripts_level(suite: &SuiteFile) -> Level {
+    if suite.charms.iter().all(|charm| charm.scripts.is_none()) {
+        return Level::Plain;
+    }
+    let entered = Sandbox::enter(Request::Auto, sandbox::network());
+    entered.map_or(Level::Plain, |sandbox| sandbox.achieved().level)
 }
 
 /// Makes a directory for charms below that of a delta; what a watcher that was killed left there goes.
@@ -491,33 +609,9 @@ fn host() -> String {
         .to_owned()
 }
 
-/// Returns the time, in the form of RFC 3339.
+/// Returns the time in whole seconds, in the form of RFC 3339.
 pub(super) fn now() -> String {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    rfc3339(since.as_secs())
-}
-
-/// Writes seconds since 1970 as a date and a time.
-fn rfc3339(seconds: u64) -> String {
-    // Days are counted from 1 March of the year 0, so that leap days end years.
-    let days = seconds / 86_400 + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, late) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z",
-        year + 400 * era + late
-    )
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Whether somebody wants us to end.
@@ -566,19 +660,6 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_written_as_rfc_3339() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (951_868_799, "2000-02-29T23:59:59Z"),
-            (1_735_689_599, "2024-12-31T23:59:59Z"),
-            (1_795_000_000, "2026-11-18T11:06:40Z"),
-        ] {
-            assert_eq!(rfc3339(seconds), text);
-        }
-    }
 
     #[test]
     fn a_matrix_has_values_that_there_are() {
