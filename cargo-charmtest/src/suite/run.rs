@@ -25,10 +25,11 @@ pub(super) const PACKAGE: &str = "charms";
 ///
 /// Fails on options that make no sense for a suite, when no test is selected, and as [`Session::run`] does.
 pub(crate) fn run(suite: &SuiteFile, args: SuiteArgs, command: &str) -> Result<Finished> {
-    run_with(suite, args, command, None)
+    run_with(suite, args, command, format!("{command} --lf"), None)
 }
 
-/// Runs a suite as [`run`] does, and sends each test to `listener` as soon as it is over.
+/// Runs a suite as [`run`] does, and sends each test to `listener` as soon as it is over; `again` is what the user would type to run what
+/// went wrong again.
 ///
 /// # Errors
 ///
@@ -37,15 +38,17 @@ pub(crate) fn run_telling(
     suite: &SuiteFile,
     args: SuiteArgs,
     command: &str,
+    again: String,
     listener: Sender<FinishedTest>,
 ) -> Result<Finished> {
-    run_with(suite, args, command, Some(listener))
+    run_with(suite, args, command, again, Some(listener))
 }
 
 fn run_with(
     suite: &SuiteFile,
     mut args: SuiteArgs,
     command: &str,
+    again: String,
     listener: Option<Sender<FinishedTest>>,
 ) -> Result<Finished> {
     choose_color(args.color);
@@ -54,7 +57,7 @@ fn run_with(
     for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
         say(&format!("warning: {warning}"));
     }
-    let again = Again::take(&mut args.flags);
+    let rerun = Again::take(&mut args.flags);
     let directory = tempfile::Builder::new().prefix("charmtest-").tempdir();
     let directory = directory.map_err(|error| {
         Error::infrastructure(format!("no temporary directory for the suite: {error}"))
@@ -64,7 +67,7 @@ fn run_with(
     let here = std::env::current_dir().map_err(Error::infrastructure)?;
     let variables = vec![(SUITE_VARIABLE, OsString::from(file))];
     let names = (PACKAGE, suite.name.as_str());
-    let binary = Executable::of_suite(names, &here, variables, format!("{command} --lf"))?;
+    let binary = Executable::of_suite(names, &here, variables, again)?;
     let binary = workspace::describe(binary, &SelectArgs::default(), &args.flags)?;
     let found = TestBinaries {
         binaries: binary.into_iter().collect(),
@@ -85,8 +88,8 @@ fn run_with(
             )),
         );
     }
-    if let Some(again) = again {
-        for note in again::apply(&mut plan, again) {
+    if let Some(rerun) = rerun {
+        for note in again::apply(&mut plan, rerun) {
             say(&format!("warning: {note}"));
         }
     }

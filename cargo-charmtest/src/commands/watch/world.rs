@@ -467,10 +467,12 @@ impl World for Bench {
             report(outcome)
         };
         let (sender, finished) = mpsc::channel();
+        let again = format!("cargo charmtest replay {}", work.delta.id);
         let ended = thread::scope(|scope| {
             let suite = &suite;
-            let running = scope
-                .spawn(move || suite::run_telling(suite, args, "cargo charmtest watch", sender));
+            let running = scope.spawn(move || {
+                suite::run_telling(suite, args, "cargo charmtest watch", again, sender)
+            });
             for test in finished {
                 tell(test)?;
             }
