@@ -39,7 +39,7 @@ const ABORTS: Rows = &[
         ],
     ),
     (
-        "the tear-down fails",
+        "the tear-down of a model or a fixture fails",
         &[
             "harness/outcome_tests.rs::a_failed_tear_down_comes_after_the_tests_and_fails_the_run",
             "harness/schedule_tests.rs::a_model_that_cannot_be_destroyed_is_named_and_fails_the_run",
