@@ -16,6 +16,7 @@ use charmtest_sandbox::Network;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands;
+use crate::commands::export::ExportCommand;
 use crate::commands::watch::{ReplayArgs, WatchArgs};
 use crate::error::Error;
 use crate::profile;
@@ -69,6 +70,11 @@ enum Command {
     Watch(Box<WatchArgs>),
     /// Test a recorded set of changes again: the same inputs, byte for byte, without network or source repositories.
     Replay(Box<ReplayArgs>),
+    /// Write the charm tests down as work for programs that have many machines: spread, GitHub Actions.
+    Export {
+        #[command(subcommand)]
+        command: Box<ExportCommand>,
+    },
     /// Destroy the models of runs that ended without doing so, as when they were killed.
     Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
@@ -740,6 +746,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Lint(args) => commands::lint::main(&args),
         Command::Watch(args) => commands::watch::main(*args),
         Command::Replay(args) => commands::watch::replay(*args),
+        Command::Export { command } => commands::export::main(&command),
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),

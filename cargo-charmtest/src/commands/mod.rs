@@ -6,6 +6,7 @@ pub(crate) mod controller;
 pub(crate) mod crash_dump;
 pub(crate) mod doctor;
 pub(crate) mod embedded_env;
+pub(crate) mod export;
 pub(crate) mod generic;
 pub(crate) mod juju;
 pub(crate) mod lint;

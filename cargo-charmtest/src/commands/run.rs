@@ -12,7 +12,8 @@ use crate::run::together::Order;
 use crate::workspace;
 
 /// The commands that a filter may have been meant as.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
+    "export",
     "crash-dump",
     "generic",
     "clean",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use charmtest::harness::{DESCRIBE_VERSION, Description, Known, RunFlags, UnknownWords};
 use charmtest_controller::JujuVersion;
 
-use crate::cli::{SelectArgs, TestsArgs};
+use crate::cli::{CargoArgs, SelectArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::run::process;
 use crate::suite::SUITE_COMMAND;
@@ -128,6 +128,15 @@ impl Executable {
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
+}
+
+/// Returns the root of the workspace.
+///
+/// # Errors
+///
+/// Fails when there is none, or when cargo cannot read it.
+pub(crate) fn root(cargo: &CargoArgs) -> Result<PathBuf> {
+    Ok(targets::metadata(cargo)?.workspace_root.into_std_path_buf())
 }
 
 /// Builds the charm test targets that `args` selects and asks each for the tests that are selected in it.

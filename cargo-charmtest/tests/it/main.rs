@@ -14,6 +14,7 @@ mod clients;
 mod commands;
 mod crash_dump;
 mod durability;
+mod export;
 mod fixtures;
 mod generic;
 mod hooks;
