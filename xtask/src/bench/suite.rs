@@ -57,6 +57,8 @@ pub(super) fn suite(bed: &Bed) -> Result {
         let mut command = Command::new(&charm_tests.binary);
         command.current_dir(&charm_tests.dir);
         command.env("CHARMTEST_PROGRAM", &charm_tests.program);
+        // The `juju` on the PATH would be taken for a real one.
+        command.env("CHARMTEST_BACKEND", "embedded");
         command
     };
     let (mut ours, mut theirs, mut eager) = (Vec::new(), Vec::new(), Vec::new());
