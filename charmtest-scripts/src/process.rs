@@ -108,15 +108,18 @@ fn end_of(status: ExitStatus) -> End {
     }
 }
 
+/// How often [`sweep`] looks at most.
+const LOOKS: usize = 50;
+
 /// Kills the processes that have `room`, a directory of one script alone, in their environment: those that left the script's group.
 ///
 /// Processes that cleared their environment are not found; in a process namespace of its own a script has none left anyway.
 pub fn sweep(room: &Path) {
     let needle = room.as_os_str().as_encoded_bytes();
-    // A process may be starting another one while we look: look until nothing is found.
-    for _ in 0..10 {
-        let found = processes_with(needle);
-        if found.is_empty() {
+    // A process may be starting another one, or becoming another program, while we look: look until nothing is found.
+    for _ in 0..LOOKS {
+        let (found, unknown) = processes_with(needle);
+        if found.is_empty() && !unknown {
             return;
         }
         for pid in found {
@@ -127,20 +130,42 @@ pub fn sweep(room: &Path) {
     }
 }
 
-fn processes_with(needle: &[u8]) -> Vec<Pid> {
+/// Returns the processes that have the words in their environment, and whether there is one whose environment is not known yet.
+fn processes_with(needle: &[u8]) -> (Vec<Pid>, bool) {
     let own = std::process::id();
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let ids = entries.flatten().filter_map(|entry| {
-        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let environment = fs::read(entry.path().join("environ")).ok()?;
-        let found = environment
+    let mut found = Vec::new();
+    let mut unknown = false;
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let id = entry.file_name().to_str().and_then(|id| id.parse().ok());
+        let Some(id) = id.filter(|id| *id != own) else {
+            continue;
+        };
+        let Ok(environment) = fs::read(entry.path().join("environ")) else {
+            continue;
+        };
+        unknown |= environment.is_empty() && is_becoming_a_program(&entry.path());
+        if environment
             .windows(needle.len())
-            .any(|window| window == needle);
-        (found && id != own).then(|| pid_of(id).ok()).flatten()
-    });
-    ids.collect()
+            .any(|window| window == needle)
+        {
+            found.extend(pid_of(id));
+        }
+    }
+    (found, unknown)
+}
+
+/// Says whether a process whose environment was read as empty is, or just was, in the middle of `execve`: it has a program (threads of the
+/// kernel and zombies have none), and by the numbers of its memory its environment is not empty, or not there yet.
+fn is_becoming_a_program(process: &Path) -> bool {
+    let Ok(stat) = fs::read_to_string(process.join("stat")) else {
+        return false;
+    };
+    // The name, in parentheses, may hold anything; `env_start` and `env_end` are the fields 50 and 51 of proc_pid_stat(5).
+    let mut after_name = stat.rsplit(')').next().unwrap_or_default().split(' ');
+    let start = after_name.nth(48);
+    let end = after_name.next();
+    let empty = start == end && end != Some("0");
+    !empty && fs::read_link(process.join("exe")).is_ok()
 }
 
 #[cfg(test)]
@@ -205,6 +230,13 @@ mod tests {
 
     #[test]
     fn what_left_its_group_is_found_by_its_room() {
+        // It is looked for while it becomes `setsid`, then `sleep`: at different moments each time.
+        for _ in 0..20 {
+            what_left_its_group_is_found();
+        }
+    }
+
+    fn what_left_its_group_is_found() {
         let room = tempfile::tempdir().unwrap();
         let pid = room.path().join("pid");
         let mut child = Command::new("/bin/sh")
