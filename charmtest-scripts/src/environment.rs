@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::os_release::value;
+
 /// Where programs are looked for, after the directory of `juju`. It is not the host's `PATH`: that differs from host to host.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -158,16 +160,10 @@ pub fn link_tools(directory: &Path) -> io::Result<()> {
 
 /// Returns what this host is, as `ubuntu@24.04`, of the text of its `/etc/os-release`; `unknown` when that does not say.
 #[must_use]
-pub fn testbed(os_release: &str) -> String {
-    let value = |key: &str| {
-        let line = os_release
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-        Some(line.trim().trim_matches(['"', '\'']).to_owned())
-    };
-    match (value("ID"), value("VERSION_ID")) {
+pub fn testbed(text: &str) -> String {
+    match (value(text, "ID"), value(text, "VERSION_ID")) {
         (Some(id), Some(version)) => format!("{id}@{version}"),
-        (Some(id), None) => id,
+        (Some(id), None) => id.to_owned(),
         _ => "unknown".to_owned(),
     }
 }

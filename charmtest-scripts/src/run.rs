@@ -16,6 +16,7 @@ use crate::broker::{Broker, BrokerOptions, Charms, Models, Program};
 use crate::client::CLIENT_ARGUMENT;
 use crate::copy::copy_charm;
 use crate::environment::{Facts, Packages, Places, link_tools, testbed, variables};
+use crate::os_release;
 use crate::process::{sweep, wait_group};
 use crate::settings::{Cwd, Settings};
 use crate::verdict::{End, Verdict, reason, verdict};
@@ -119,7 +120,7 @@ fn cannot(what: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
 ///
 /// Fails when the script cannot be started; what it does itself is in the result.
 pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
-    let host = testbed(&fs::read_to_string("/etc/os-release").unwrap_or_default());
+    let host = testbed(&os_release::read());
     if let Some(wanted) = &script.settings.testbed
         && *wanted != host
     {

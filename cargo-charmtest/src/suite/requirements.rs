@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use charmtest_scripts::Settings;
 use charmtest_scripts::environment::{Packages, testbed};
 use charmtest_scripts::requirements::{FILE, Machine, Request, Requirements, Wishes, meet};
+use charmtest_scripts::{Settings, os_release};
 use serde::{Deserialize, Serialize};
 
 use crate::record::user_dir;
@@ -46,7 +46,7 @@ impl SuiteRequirements {
             Ok(required) => required,
             Err(error) => return unmet(error.to_string()),
         };
-        let host = testbed(&fs::read_to_string("/etc/os-release").unwrap_or_default());
+        let host = testbed(&os_release::read());
         let elsewhere = settings
             .testbed
             .as_ref()

@@ -3,6 +3,8 @@
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::os_release;
+
 /// A distribution and its release, such as `ubuntu@24.04`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
@@ -45,15 +47,9 @@ impl Base {
 
     /// Reads the base of a machine from the text of its `/etc/os-release`; `None` when it does not tell.
     pub fn of_os_release(text: &str) -> Option<Self> {
-        let value = |key: &str| {
-            text.lines().find_map(|line| {
-                let (found, value) = line.split_once('=')?;
-                (found == key).then(|| value.trim_matches(['"', '\'']).to_owned())
-            })
-        };
         Some(Self {
-            distribution: value("ID")?,
-            release: value("VERSION_ID")?,
+            distribution: os_release::value(text, "ID")?.to_owned(),
+            release: os_release::value(text, "VERSION_ID")?.to_owned(),
         })
     }
 

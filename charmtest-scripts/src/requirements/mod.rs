@@ -24,6 +24,7 @@ pub use decide::{Decision, Machine, Unmet, Versions, Wishes, decide, moved_on};
 pub use parse::Requirements;
 
 use crate::environment::Packages;
+use crate::os_release;
 use apt::Apt;
 use simulate::{Plan, read_policy};
 
@@ -96,10 +97,9 @@ impl Met {
 impl Machine {
     /// Looks at this machine.
     pub fn here() -> Self {
-        let os = fs::read_to_string("/etc/os-release").unwrap_or_default();
         let ci = std::env::var("CI").unwrap_or_default();
         Self {
-            base: Base::of_os_release(&os),
+            base: Base::of_os_release(&os_release::read()),
             root: rustix::process::geteuid().is_root(),
             ci: !ci.is_empty() && ci != "false" && ci != "0",
         }

@@ -17,8 +17,8 @@ use charmtest_collection::{
 };
 use charmtest_controller::JujuVersion;
 use charmtest_sandbox::{Level, Request, Sandbox};
-use charmtest_scripts::Settings;
 use charmtest_scripts::requirements::Wishes;
+use charmtest_scripts::{Settings, os_release};
 use jiff::Timestamp;
 
 use super::{all_causes, facts};
@@ -598,14 +598,8 @@ pub(super) fn check_variant(variant: &Variant) -> std::result::Result<(), String
 
 /// Returns the host's system, such as `debian 12`.
 fn host() -> String {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let value = |key: &str| {
-        let line = release
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        line.map(|value| value.trim_matches('"').to_owned())
-            .unwrap_or_default()
-    };
+    let release = os_release::read();
+    let value = |key: &str| os_release::value(&release, key).unwrap_or_default();
     format!("{} {}", value("ID"), value("VERSION_ID"))
         .trim()
         .to_owned()
