@@ -30,6 +30,7 @@ mod sandbox;
 mod scripts;
 mod secrets;
 mod signals;
+mod specification;
 mod storage;
 mod subordinate;
 mod watch;
