@@ -162,7 +162,7 @@ impl Collection {
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
         let reader = Reader {
             file,
-            text,
+            ends: text.match_indices('\n').map(|(end, _)| end).collect(),
             directory: file.parent().unwrap_or(Path::new("/")),
         };
         let parsed: File = toml::from_str(text).map_err(|error| {
@@ -175,14 +175,14 @@ impl Collection {
 
 struct Reader<'a> {
     file: &'a Path,
-    text: &'a str,
+    /// Where each line of the text ends.
+    ends: Vec<usize>,
     directory: &'a Path,
 }
 
 impl Reader<'_> {
     fn line(&self, offset: usize) -> usize {
-        let before = self.text.bytes().take(offset);
-        before.filter(|byte| *byte == b'\n').count() + 1
+        self.ends.partition_point(|end| *end < offset) + 1
     }
 
     fn wrong(&self, offset: usize, message: impl Into<String>) -> Error {

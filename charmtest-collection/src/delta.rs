@@ -316,20 +316,24 @@ pub(crate) fn select<'a>(
     deployed: &BTreeMap<Key, BTreeSet<String>>,
 ) -> Vec<&'a Key> {
     let changed: BTreeSet<&Key> = changes.iter().map(|change| &change.key).collect();
-    let names: BTreeSet<&str> = changed.iter().map(|key| key.charm.as_str()).collect();
-    let sides = changes.iter().flat_map(|change| [&change.from, &change.to]);
-    let interfaces: BTreeSet<&String> = sides
-        .flatten()
-        .flat_map(|entry| &entry.facts.interfaces)
-        .collect();
+    // Tests deploy charms of their own base, by the names in their metadata.
+    let mut names: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut interfaces: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for change in changes {
+        let base = change.key.base.as_str();
+        names.insert((base, change.key.charm.as_str()));
+        for entry in [&change.from, &change.to].into_iter().flatten() {
+            names.insert((base, entry.facts.name.as_str()));
+            let own = entry.facts.interfaces.iter();
+            interfaces.extend(own.map(|interface| (base, interface.as_str())));
+        }
+    }
     let is_affected = |entry: &Entry| {
-        let deploys = deployed.get(&entry.key);
-        deploys.is_some_and(|deployed| deployed.iter().any(|name| names.contains(name.as_str())))
-            || entry
-                .facts
-                .interfaces
-                .iter()
-                .any(|interface| interfaces.contains(interface))
+        let base = entry.key.base.as_str();
+        let mut deploys = deployed.get(&entry.key).into_iter().flatten();
+        let mut shares = entry.facts.interfaces.iter();
+        deploys.any(|name| names.contains(&(base, name.as_str())))
+            || shares.any(|interface| interfaces.contains(&(base, interface.as_str())))
     };
     let entries = snapshot.entries().iter().filter(|entry| match scope {
         Scope::All => true,
@@ -494,6 +498,25 @@ pub(crate) mod tests {
             names(Scope::Affected, &deployed),
             ["cache", "db", "proxy", "web"]
         );
+
+        // Another name in the collection than in the metadata, and the same name with another base.
+        let mut called = entry("b", "sql", "-", "2");
+        called.facts.name = "db".to_owned();
+        let now = snapshot(vec![
+            called,
+            entry("b", "web", "-", "1"),
+            entry("c", "web", "-", "1"),
+        ]);
+        let last = snapshot(now.entries()[1..].to_vec());
+        for base in ["b", "c"] {
+            deployed.insert(Key::new(base, "web", "-"), ["db".to_owned()].into());
+        }
+        let changes = compare(&last, &now);
+        let keys: Vec<String> = select(Scope::Affected, &now, &changes, &deployed)
+            .into_iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(keys, ["b:sql:-", "b:web:-"]);
     }
 
     /// A delta of one charm.

@@ -1,7 +1,7 @@
 //! All writing: whole files by renaming, lines by appending.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,8 +58,8 @@ impl Disk {
         self.fault(path)
     }
 
-    /// Appends one line; a line that a killed process left unfinished before it is cut off.
-    pub(crate) fn append(&self, path: &Path, line: &str) -> Result<()> {
+    /// Appends lines; a line that a killed process left unfinished before them is cut off.
+    pub(crate) fn append(&self, path: &Path, lines: &[String]) -> Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
@@ -67,11 +67,18 @@ impl Disk {
             .append(true)
             .open(path)
             .context("open", path)?;
-        let whole = whole_lines(path)?;
-        file.set_len(whole).context("write", path)?;
-        self.torn(path, &mut file, line)?;
-        let line = format!("{line}\n");
-        file.write_all(line.as_bytes()).context("write", path)?;
+        let length = file.metadata().context("read", path)?.len();
+        let whole = whole_lines(&mut file, length).context("read", path)?;
+        if whole < length {
+            file.set_len(whole).context("write", path)?;
+        }
+        let mut text = String::new();
+        for line in lines {
+            self.torn(path, &mut file, &text, line)?;
+            text.push_str(line);
+            text.push('\n');
+        }
+        file.write_all(text.as_bytes()).context("write", path)?;
         file.sync_data().context("write", path)?;
         self.fault(path)
     }
@@ -107,16 +114,26 @@ impl Disk {
         clippy::unnecessary_wraps,
         reason = "faults are for tests"
     )]
-    fn torn(&self, _: &Path, _: &mut File, _: &str) -> Result<()> {
+    fn torn(&self, _: &Path, _: &mut File, _: &str, _: &str) -> Result<()> {
         Ok(())
     }
 }
 
-/// Returns how many bytes of a file are whole lines.
-fn whole_lines(path: &Path) -> Result<u64> {
-    let bytes = fs::read(path).context("read", path)?;
-    let end = bytes.iter().rposition(|byte| *byte == b'\n');
-    Ok(end.map_or(0, |end| end as u64 + 1))
+/// Returns how many of a file's first `length` bytes are whole lines; only its end is read.
+fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
+    let mut piece = [0; 4096];
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(piece.len() as u64);
+        let part = &mut piece[..usize::try_from(end - start).unwrap_or(0)];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        if let Some(at) = part.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// Reads a file that may be missing.
@@ -171,9 +188,16 @@ pub(crate) mod tests {
             }
         }
 
-        /// One step that leaves half of a line.
-        pub(super) fn torn(&self, path: &Path, file: &mut File, line: &str) -> Result<()> {
+        /// One step that leaves whole lines and half of one.
+        pub(super) fn torn(
+            &self,
+            path: &Path,
+            file: &mut File,
+            whole: &str,
+            line: &str,
+        ) -> Result<()> {
             self.fault(path).inspect_err(|_| {
+                let _ = file.write_all(whole.as_bytes());
                 let _ = file.write_all(&line.as_bytes()[..line.len() / 2]);
             })
         }
@@ -183,10 +207,27 @@ pub(crate) mod tests {
     fn a_torn_line_is_cut_off_by_the_next() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lines");
-        Disk::default().append(&path, "one").unwrap();
-        Disk::failing_after(0).append(&path, "two two").unwrap_err();
+        let [one, three] = ["one", "three"].map(|line| [line.to_owned()]);
+        Disk::default().append(&path, &one).unwrap();
+        // Longer than what is read at once.
+        let torn = ["two".repeat(10_000)];
+        Disk::failing_after(0).append(&path, &torn).unwrap_err();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 4 + 15_000);
+        Disk::default().append(&path, &three).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\nthree\n");
+        fs::write(&path, "torn").unwrap();
+        Disk::default().append(&path, &one).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
+    }
+
+    #[test]
+    fn of_several_lines_the_whole_ones_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        let lines = ["one", "two two", "three"].map(str::to_owned);
+        Disk::failing_after(1).append(&path, &lines).unwrap_err();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo");
-        Disk::default().append(&path, "three").unwrap();
+        Disk::default().append(&path, &lines[2..]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\nthree\n");
     }
 

@@ -53,5 +53,5 @@ pub use snapshot::{Entry, Facts, Git, Key, Problem, Snapshot};
 pub use state::{Index, Standing, State};
 pub use store::Store;
 pub use tree::{FileKind, Keep, Tree, TreeEntry};
-pub use watcher::{Ended, Pass, Watcher};
+pub use watcher::{Ended, Pass, Tested, Watcher};
 pub use world::{Files, Work, World};

@@ -159,6 +159,26 @@ pub(crate) fn latest(outcomes: &[Outcome]) -> BTreeMap<&str, &Outcome> {
         .collect()
 }
 
+/// Returns the names that the tests of a charm deployed when they last ran. Where one did not come to its end by itself, it may not have
+/// come to all that it deploys, and what was `known` before counts too.
+#[must_use]
+pub(crate) fn deployed(outcomes: &[Outcome], known: BTreeSet<String>) -> BTreeSet<String> {
+    let latest = latest(outcomes);
+    let ran = |outcome: &&Outcome| {
+        matches!(
+            outcome.verdict,
+            Verdict::Pass | Verdict::Skip | Verdict::Fail
+        )
+    };
+    let all_ran = !latest.is_empty() && latest.values().all(ran);
+    let names = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.deployed.iter().cloned());
+    names
+        .chain(known.into_iter().filter(|_| !all_ran))
+        .collect()
+}
+
 /// What is left to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Open {
@@ -263,6 +283,31 @@ mod tests {
             let open = open(jobs, &outcomes, 2, &|_| may_run);
             let attempt = (!open.jobs.is_empty()).then_some(open.attempt);
             assert_eq!(attempt, expected, "{lines:?} {may_run}");
+        }
+    }
+
+    #[test]
+    fn what_was_deployed_counts_until_the_tests_run_again() {
+        use Verdict::{Fail, Infra, Pass, Refused, Skip, Timeout};
+        let job = delta(1, "x").jobs().remove(0);
+        for (verdicts, expected) in [
+            (&[Pass][..], "new"),
+            (&[Fail], "new"),
+            (&[Skip], "new"),
+            (&[Infra, Pass], "new"),
+            (&[Timeout], "known new"),
+            (&[Infra], "known new"),
+            (&[Refused], "known new"),
+            (&[], "known"),
+        ] {
+            let outcomes = verdicts.iter().map(|verdict| Outcome {
+                deployed: ["new".to_owned()].into(),
+                ..Outcome::new(&job, *verdict, None)
+            });
+            let outcomes: Vec<Outcome> = outcomes.collect();
+            let names = deployed(&outcomes, ["known".to_owned()].into());
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            assert_eq!(names.join(" "), expected, "{verdicts:?}");
         }
     }
 

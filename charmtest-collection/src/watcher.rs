@@ -29,11 +29,22 @@ pub enum Ended {
     Interrupted,
 }
 
+/// A delta that was tested, as far as that went.
+#[derive(Debug)]
+pub struct Tested {
+    /// Where it is recorded.
+    pub record: DeltaRecord,
+    /// The delta.
+    pub delta: Delta,
+    /// All outcomes that there are of its jobs.
+    pub outcomes: Vec<Outcome>,
+}
+
 /// What came of one look at a collection.
 #[derive(Debug, Default)]
 pub struct Pass {
     /// The deltas that were tested, in the order in which they were: one that was cut off, those with jobs that may run now, a new one.
-    pub tested: Vec<DeltaRecord>,
+    pub tested: Vec<Tested>,
     /// What could not be looked at.
     pub problems: Vec<Problem>,
     /// How the jobs of these deltas ended.
@@ -71,7 +82,8 @@ impl Watcher<'_> {
         if let Some(unfinished) = self.unfinished(&head)? {
             self.world
                 .say(&format!("going on with delta {}", unfinished.id));
-            self.test(&unfinished, collection, &head, &mut pass)?;
+            let delta = self.state.delta(&unfinished)?;
+            self.test(unfinished, delta, collection, &head.snapshot, &mut pass)?;
             if pass.interrupted {
                 return Ok(pass);
             }
@@ -99,8 +111,8 @@ impl Watcher<'_> {
         }
         let delta = self.delta(collection, &head, snapshot, changes)?;
         let record = self.state.record(&delta, &version)?;
-        let head = self.state.head()?;
-        self.test(&record, collection, &head, &mut pass)?;
+        let now = delta.snapshot.clone();
+        self.test(record, delta, collection, &now, &mut pass)?;
         Ok(pass)
     }
 
@@ -158,7 +170,8 @@ impl Watcher<'_> {
             .into_iter()
             .filter(|record| owed.contains(&record.id))
         {
-            self.test(&record, collection, head, pass)?;
+            let delta = self.state.delta(&record)?;
+            self.test(record, delta, collection, &head.snapshot, pass)?;
             if pass.interrupted {
                 break;
             }
@@ -224,13 +237,13 @@ impl Watcher<'_> {
     /// Runs what is left of a delta, and remembers what came of it.
     fn test(
         &mut self,
-        record: &DeltaRecord,
+        record: DeltaRecord,
+        delta: Delta,
         collection: &Collection,
-        head: &Head,
+        now: &Snapshot,
         pass: &mut Pass,
     ) -> Result<()> {
-        let delta = self.state.delta(record)?;
-        let trusted = with_trust_of(&delta.snapshot, &head.snapshot);
+        let trusted = with_trust_of(&delta.snapshot, now);
         let run = Run {
             state: self.state,
             delta: &delta,
@@ -242,18 +255,20 @@ impl Watcher<'_> {
             jobs: delta.jobs(),
         };
         let ended = run.to_end(self.world)?;
-        pass.tested.push(record.clone());
-        let outcomes = self.state.outcomes(record)?;
+        let outcomes = self.state.outcomes(&record)?;
         for (verdict, count) in Tally::of(&outcomes).0 {
             *pass.tally.0.entry(verdict).or_default() += count;
         }
         match ended {
-            Ended::Completed => self.remember(record, &delta, &outcomes),
-            Ended::Interrupted => {
-                pass.interrupted = true;
-                Ok(())
-            }
+            Ended::Completed => self.remember(&record, &delta, &outcomes)?,
+            Ended::Interrupted => pass.interrupted = true,
         }
+        pass.tested.push(Tested {
+            record,
+            delta,
+            outcomes,
+        });
+        Ok(())
     }
 
     /// Writes what follows from a delta's results. Everything here may be done twice.
@@ -277,17 +292,19 @@ impl Watcher<'_> {
         )?;
         let mut index = state.index()?;
         let good: BTreeSet<&Key> = good.iter().map(|(key, _)| key).collect();
+        let mut of_charm: BTreeMap<&Key, Vec<Outcome>> = BTreeMap::new();
+        for outcome in outcomes {
+            let own = of_charm.entry(&outcome.key).or_default();
+            own.push(outcome.clone());
+        }
         for planned in &delta.plan {
-            let own: Vec<Outcome> = outcomes
-                .iter()
-                .filter(|outcome| outcome.key == planned.key)
-                .cloned()
-                .collect();
+            let own = of_charm.remove(&planned.key).unwrap_or_default();
             let text = planned.key.to_string();
-            let before = index
-                .charms
-                .remove(&text)
-                .and_then(|standing| standing.green);
+            let before = index.charms.remove(&text);
+            let (before, known) = match before {
+                Some(standing) => (standing.green, standing.deployed),
+                None => (None, BTreeSet::new()),
+            };
             let standing = Standing {
                 key: planned.key.clone(),
                 delta: delta.id.clone(),
@@ -297,10 +314,7 @@ impl Watcher<'_> {
                 } else {
                     before
                 },
-                deployed: own
-                    .into_iter()
-                    .flat_map(|outcome| outcome.deployed)
-                    .collect(),
+                deployed: results::deployed(&own, known),
             };
             index.charms.insert(text, standing);
         }
@@ -431,16 +445,18 @@ impl Run<'_> {
                 }
             }
             for variant in &self.delta.settings.variants {
-                let mut runnable = Vec::new();
+                let (mut runnable, mut refused) = (Vec::new(), Vec::new());
                 for job in open.jobs.iter().filter(|job| job.variant == *variant) {
                     match decide(world, job) {
                         Decision::Run => runnable.push(job.clone()),
                         Decision::Refused(why) => {
-                            let outcome = Outcome::new(job, Verdict::Refused, Some(why));
-                            self.append(outcome, open.attempt, world.now())?;
+                            let mut outcome = Outcome::new(job, Verdict::Refused, Some(why));
+                            outcome.ended = world.now();
+                            refused.push(outcome);
                         }
                     }
                 }
+                self.append(refused, open.attempt)?;
                 if runnable.is_empty() {
                     continue;
                 }
@@ -485,8 +501,7 @@ impl Run<'_> {
                 if without.remove(&outcome.job).is_none() {
                     return Ok(());
                 }
-                let now = outcome.ended.clone();
-                self.append(outcome, attempt, now)
+                self.append(vec![outcome], attempt)
             };
             world.run(work, &mut report)
         };
@@ -497,22 +512,30 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         let left: BTreeSet<String> = without.into_keys().collect();
-        for job in jobs.iter().filter(|job| left.contains(&job.id())) {
-            let outcome = Outcome::new(job, Verdict::Infra, Some(why.clone()));
-            self.append(outcome, attempt, world.now())?;
-        }
+        let left = jobs.iter().filter(|job| left.contains(&job.id()));
+        let left = left.map(|job| {
+            let mut outcome = Outcome::new(job, Verdict::Infra, Some(why.clone()));
+            outcome.ended = world.now();
+            outcome
+        });
+        self.append(left.collect(), attempt)?;
         Ok(Ended::Completed)
     }
 
-    fn append(&self, mut outcome: Outcome, attempt: u32, now: String) -> Result<()> {
-        outcome.attempt = attempt;
-        outcome.trigger = self.trigger;
-        outcome.ended = now;
-        let line =
-            serde_json::to_string(&outcome).map_err(|error| Error::Usage(error.to_string()))?;
+    /// Writes outcomes down, all with one write to the disk.
+    fn append(&self, outcomes: Vec<Outcome>, attempt: u32) -> Result<()> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        let lines = outcomes.into_iter().map(|mut outcome| {
+            outcome.attempt = attempt;
+            outcome.trigger = self.trigger;
+            serde_json::to_string(&outcome).map_err(|error| Error::Usage(error.to_string()))
+        });
+        let lines: Vec<String> = lines.collect::<Result<_>>()?;
         self.state
             .disk
-            .append(&self.directory.join("results.jsonl"), &line)
+            .append(&self.directory.join("results.jsonl"), &lines)
     }
 }
 

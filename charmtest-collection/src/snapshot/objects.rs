@@ -1,5 +1,6 @@
 //! Reading objects of a git repository: one process for as many as are wanted.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -15,6 +16,8 @@ pub(super) struct Objects {
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     watchdog: Option<Watchdog>,
+    /// Directories on the way to charms, with the trees in them: a collection looks for many charms in one.
+    passed: HashMap<String, HashMap<String, String>>,
 }
 
 /// One object.
@@ -50,6 +53,7 @@ impl Objects {
             stdin: Some(stdin),
             stdout: BufReader::new(stdout),
             watchdog: Some(watchdog),
+            passed: HashMap::new(),
         })
     }
 
@@ -92,14 +96,37 @@ impl Objects {
 
     /// Returns the id of the tree of `subdir` in `root`, a commit or a tree, if there is one.
     pub(super) fn tree_id(&mut self, root: &str, subdir: &str) -> Result<Option<String>> {
-        let name = match subdir {
-            "" => format!("{root}^{{tree}}"),
-            subdir => format!("{root}:{subdir}"),
-        };
-        let object = self.get(&name)?;
-        Ok(object
-            .filter(|object| object.kind == "tree")
-            .map(|object| object.id))
+        let mut tree = format!("{root}^{{tree}}");
+        for part in subdir.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            match self.trees_in(&tree)?.get(part) {
+                Some(below) => tree.clone_from(below),
+                None => return Ok(None),
+            }
+        }
+        if tree.ends_with('}') {
+            let object = self.get(&tree)?.filter(|object| object.kind == "tree");
+            return Ok(object.map(|object| object.id));
+        }
+        Ok(Some(tree))
+    }
+
+    /// Returns the trees in a tree by their names; none when it is not there.
+    fn trees_in(&mut self, tree: &str) -> Result<&HashMap<String, String>> {
+        if !self.passed.contains_key(tree) {
+            let object = self.get(tree)?.filter(|object| object.kind == "tree");
+            let lines = object.map(|object| {
+                parse_tree(&object.bytes, object.id.len() / 2)
+                    .ok_or_else(|| not_understood(&object.id))
+            });
+            let lines = lines.transpose()?.unwrap_or_default().into_iter();
+            let trees = lines.filter(|line| line.mode == TREE);
+            // A name that is no text can be asked for by nobody.
+            let trees =
+                trees.filter_map(|line| Some((String::from_utf8(line.name).ok()?, line.id)));
+            let trees = trees.collect();
+            self.passed.insert(tree.to_owned(), trees);
+        }
+        Ok(&self.passed[tree])
     }
 
     /// Returns what a commit says.
@@ -136,12 +163,14 @@ impl Objects {
     ) -> Result<()> {
         let missing = |id: &str| Error::Git(format!("the git object {id} is not there"));
         let object = self.get(tree)?.ok_or_else(|| missing(tree))?;
-        let lines = parse_tree(&object.bytes, tree.len() / 2)
-            .ok_or_else(|| Error::Git(format!("the git tree {tree} is not understood")))?;
-        for (mode, name, id) in lines {
+        let lines =
+            parse_tree(&object.bytes, tree.len() / 2).ok_or_else(|| not_understood(tree))?;
+        for line in lines {
+            let name = String::from_utf8(line.name).map_err(|_| not_understood(tree))?;
             let path = format!("{prefix}{name}");
-            let kind = match mode.as_str() {
-                "40000" => {
+            let id = line.id;
+            let kind = match line.mode.as_str() {
+                TREE => {
                     self.import_into(&id, &format!("{path}/"), store, entries)?;
                     continue;
                 }
@@ -162,16 +191,31 @@ impl Objects {
     }
 }
 
-/// Takes the content of a tree object apart: mode, name and id of each line.
-fn parse_tree(mut bytes: &[u8], id_length: usize) -> Option<Vec<(String, String, String)>> {
+/// The mode of a directory.
+const TREE: &str = "40000";
+
+fn not_understood(tree: &str) -> Error {
+    Error::Git(format!("the git tree {tree} is not understood"))
+}
+
+/// One line of a tree object.
+struct TreeLine {
+    mode: String,
+    name: Vec<u8>,
+    id: String,
+}
+
+/// Takes the content of a tree object apart.
+fn parse_tree(mut bytes: &[u8], id_length: usize) -> Option<Vec<TreeLine>> {
     let mut lines = Vec::new();
     while !bytes.is_empty() {
         let space = bytes.iter().position(|byte| *byte == b' ')?;
         let end = bytes.iter().position(|byte| *byte == 0)?;
-        let mode = std::str::from_utf8(bytes.get(..space)?).ok()?;
-        let name = std::str::from_utf8(bytes.get(space + 1..end)?).ok()?;
-        let id = bytes.get(end + 1..end + 1 + id_length)?;
-        lines.push((mode.to_owned(), name.to_owned(), hex(id)));
+        lines.push(TreeLine {
+            mode: std::str::from_utf8(bytes.get(..space)?).ok()?.to_owned(),
+            name: bytes.get(space + 1..end)?.to_owned(),
+            id: hex(bytes.get(end + 1..end + 1 + id_length)?),
+        });
         bytes = &bytes[end + 1 + id_length..];
     }
     Some(lines)

@@ -494,11 +494,15 @@ impl Taker<'_> {
                     continue;
                 }
             };
+            let mut commits: HashMap<String, Option<CommitInfo>> = HashMap::new();
             for site in open {
                 let old = before.get(&site.place()).map(|old| old[0]);
                 let mut look = || -> Result<Found> {
-                    let head = format!("refs/heads/{}", site.branch);
-                    let Some(commit) = objects.commit(&head)? else {
+                    if !commits.contains_key(&site.branch) {
+                        let head = format!("refs/heads/{}", site.branch);
+                        commits.insert(site.branch.clone(), objects.commit(&head)?);
+                    }
+                    let Some(commit) = commits[&site.branch].clone() else {
                         return Err(Error::Git(format!(
                             "the branch {} was not fetched",
                             site.branch

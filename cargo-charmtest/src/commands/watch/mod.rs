@@ -12,8 +12,8 @@ use std::time::Duration;
 use charmtest::exit;
 use charmtest::generic::Generic;
 use charmtest_collection::{
-    Collection, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally, Verdict,
-    Watcher, export, gc, import,
+    Collection, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally, Tested,
+    Verdict, Watcher, export, gc, import,
 };
 
 use args::{DeltaArgs, Format, PlaceArgs, WatchCommand, WatchTestsArgs};
@@ -152,7 +152,7 @@ fn watch(args: WatchArgs) -> Result<u8> {
         let passed = watcher.pass(&collection);
         if args.once {
             let pass = passed.map_err(failed)?;
-            tell_pass(&state, &pass)?;
+            tell_pass(&pass);
             return Ok(if pass.interrupted {
                 bench.interrupted()
             } else {
@@ -161,10 +161,10 @@ fn watch(args: WatchArgs) -> Result<u8> {
         }
         match passed {
             Ok(pass) if pass.interrupted => {
-                tell_pass(&state, &pass)?;
+                tell_pass(&pass);
                 return Ok(bench.interrupted());
             }
-            Ok(pass) => tell_pass(&state, &pass)?,
+            Ok(pass) => tell_pass(&pass),
             // A collection that two charms of one name make unclear may be put right while we wait.
             Err(error @ charmtest_collection::Error::Usage(_)) => say(&format!("warning: {error}")),
             Err(error) => return Err(failed(error)),
@@ -194,7 +194,7 @@ fn read_collection(file: &Path) -> Result<Collection> {
 }
 
 /// Tells what came of a look.
-fn tell_pass(state: &State, pass: &Pass) -> Result<()> {
+fn tell_pass(pass: &Pass) {
     for problem in &pass.problems {
         say(&format!("warning: {}: {}", problem.place, problem.message));
     }
@@ -205,20 +205,22 @@ fn tell_pass(state: &State, pass: &Pass) -> Result<()> {
             say("nothing else changed");
         }
     }
-    for record in &pass.tested {
-        let delta = state.delta(record).map_err(failed)?;
-        let outcomes = state.outcomes(record).map_err(failed)?;
-        let tally = Tally::of(&outcomes);
+    for Tested {
+        record,
+        delta,
+        outcomes,
+    } in &pass.tested
+    {
+        let tally = Tally::of(outcomes);
         say(&format!(
             "delta {} ({}; {}): {tally}",
             delta.seq,
             delta.id,
-            tell::changes(&delta)
+            tell::changes(delta)
         ));
-        tell_trouble(&outcomes);
+        tell_trouble(outcomes);
         say(&format!("  results in {}", record.path.display()));
     }
-    Ok(())
 }
 
 /// Tells of jobs that neither passed nor were skipped; of each the last outcome.
