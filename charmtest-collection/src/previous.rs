@@ -21,6 +21,9 @@ pub struct Previous {
     pub delta: String,
     /// The number of that delta.
     pub seq: u64,
+    /// Whether nobody trusted it when it passed: it ran in a sandbox, and so it must again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrusted: bool,
 }
 
 /// Says which versions are good now: those whose own tests all passed in all variants. Skips count as passed if at least one test passed.
@@ -45,6 +48,7 @@ pub(crate) fn promoted(delta: &Delta, outcomes: &[Outcome]) -> Vec<(Key, Previou
                 content: entry.content.clone(),
                 delta: delta.id.clone(),
                 seq: delta.seq,
+                untrusted: false,
             };
             promoted.push((planned.key.clone(), previous));
         }

@@ -10,9 +10,10 @@ use crate::gc::objects_of;
 use crate::job::Job;
 use crate::record::DeltaRecord;
 use crate::results::{Outcome, latest};
+use crate::run::{Ended, Run};
 use crate::snapshot::{Entry, Key, Snapshot};
 use crate::state::State;
-use crate::watcher::{Ended, Run, planned};
+use crate::watcher::planned;
 use crate::world::World;
 
 /// A program or a host that is another one than when the delta was recorded.

@@ -93,9 +93,15 @@ pub struct Outcome {
     /// Where what was captured at the failure is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dump: Option<String>,
-    /// The sandbox level that was reached.
+    /// The sandbox level that the test itself reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<String>,
+    /// The sandbox level that hooks, workloads and their controller reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<String>,
+    /// What both reach over the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// The backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
@@ -128,6 +134,8 @@ impl Outcome {
             log: None,
             dump: None,
             sandbox: None,
+            hooks: None,
+            network: None,
             backend: None,
             tools: BTreeMap::new(),
             deployed: BTreeSet::new(),

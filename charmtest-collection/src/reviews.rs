@@ -8,6 +8,7 @@ use crate::collection::Trust;
 use crate::digest::Digest;
 use crate::disk::{Disk, Durability, read_if_there};
 use crate::error::{Error, Result};
+use crate::previous::Previous;
 use crate::snapshot::Entry;
 
 /// Somebody's word that one version of a charm may run here.
@@ -72,6 +73,20 @@ impl Reviews {
         let same = |review: &&Review| review.tree == entry.tree && review.content == entry.content;
         self.reviews.iter().find(same)
     }
+
+    /// Says whether a charm is trusted: it is official, or its very content was approved.
+    #[must_use]
+    pub fn trust(&self, entry: &Entry) -> bool {
+        entry.trust == Trust::Official || self.of(entry).is_some()
+    }
+
+    /// Says whether an earlier version may run where no sandbox is.
+    #[must_use]
+    pub fn trust_previous(&self, previous: &Previous) -> bool {
+        let same =
+            |review: &Review| review.tree == previous.tree && review.content == previous.content;
+        !previous.untrusted || self.reviews.iter().any(same)
+    }
 }
 
 /// Whether a charm may run.
@@ -79,31 +94,61 @@ impl Reviews {
 pub enum Decision {
     /// It may.
     Run,
+    /// Its hooks and tests may, in a sandbox around all of them.
+    Contained,
     /// It may not, for this reason.
     Refused(String),
 }
 
+impl Decision {
+    /// Says whether the charm runs at all.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+}
+
+/// The sandbox that there is around hooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Its level.
+    pub level: u8,
+    /// Why it has no higher one.
+    pub missing: Option<String>,
+}
+
 /// What decides whether charms may run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Gate<'a> {
     /// The reviews.
     pub reviews: &'a Reviews,
     /// The sandbox level at which untrusted charms may run, if any.
     pub required: Option<u8>,
-    /// The sandbox level that there is.
-    pub reached: u8,
+    /// Finds out which sandbox there is; asked only if it matters.
+    pub reached: &'a dyn Fn() -> Reached,
 }
 
 impl Gate<'_> {
     /// Decides about one charm: its tests and its hooks alike.
     #[must_use]
     pub fn decide(&self, entry: &Entry) -> Decision {
-        if entry.trust == Trust::Official || self.reviews.of(entry).is_some() {
+        if self.reviews.trust(entry) {
             return Decision::Run;
         }
         let sandbox = match self.required {
-            Some(required) if self.reached >= required => return Decision::Run,
-            Some(required) => format!("the sandbox has level {}, not {required}", self.reached),
+            Some(0) => return Decision::Run,
+            Some(required) => {
+                let reached = (self.reached)();
+                if reached.level >= required {
+                    return Decision::Contained;
+                }
+                let why = reached.missing.map(|why| format!(" ({why})"));
+                format!(
+                    "hooks have sandbox level {}, not {required}{}",
+                    reached.level,
+                    why.unwrap_or_default()
+                )
+            }
             None => "no sandbox level is said to suffice".to_owned(),
         };
         Decision::Refused(format!(
@@ -115,6 +160,8 @@ impl Gate<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::delta::tests::entry;
 
@@ -134,34 +181,78 @@ mod tests {
         let reviewed = |reviews: &[&Review]| Reviews {
             reviews: reviews.iter().copied().cloned().collect(),
         };
-        for (trust, reviews, required, reached, runs) in [
-            (Trust::Official, vec![], None, 0, true),
-            (Trust::Untrusted, vec![], None, 3, false),
-            (Trust::Untrusted, vec![], Some(3), 2, false),
-            (Trust::Untrusted, vec![], Some(3), 3, true),
-            (Trust::Untrusted, vec![&other], None, 0, false),
-            (Trust::Untrusted, vec![&other, &review], None, 0, true),
+        let (run, contained, refused) = (Some(Decision::Run), Some(Decision::Contained), None);
+        for (trust, reviews, required, reached, expected) in [
+            (Trust::Official, vec![], None, 0, &run),
+            (Trust::Official, vec![], Some(3), 3, &run),
+            (Trust::Untrusted, vec![], None, 3, &refused),
+            (Trust::Untrusted, vec![], Some(0), 0, &run),
+            (Trust::Untrusted, vec![], Some(1), 0, &refused),
+            (Trust::Untrusted, vec![], Some(1), 3, &contained),
+            (Trust::Untrusted, vec![], Some(3), 0, &refused),
+            (Trust::Untrusted, vec![], Some(3), 3, &contained),
+            (Trust::Untrusted, vec![&other], None, 0, &refused),
+            (Trust::Untrusted, vec![&other], Some(3), 3, &contained),
+            (Trust::Untrusted, vec![&other, &review], None, 0, &run),
+            (Trust::Untrusted, vec![&review], Some(3), 3, &run),
         ] {
             let mut entry = entry.clone();
             entry.trust = trust;
             let reviews = reviewed(&reviews);
+            let asked = Cell::new(false);
             let gate = Gate {
                 reviews: &reviews,
                 required,
-                reached,
+                reached: &|| {
+                    asked.set(true);
+                    Reached {
+                        level: reached,
+                        missing: Some("no namespaces".to_owned()),
+                    }
+                },
             };
             let decision = gate.decide(&entry);
-            assert_eq!(
-                decision == Decision::Run,
-                runs,
-                "{trust:?} {required:?} {reached}"
-            );
-            if let Decision::Refused(why) = decision {
+            if let Decision::Refused(why) = &decision {
                 assert!(
                     why.contains(&entry.tree) && why.contains("approve b:a:-"),
                     "{why}"
                 );
+                let told = format!(
+                    "level {reached}, not {} (no namespaces)",
+                    required.unwrap_or_default()
+                );
+                assert_eq!(why.contains(&told), required.is_some(), "{why}");
             }
+            let of_level = required.is_some_and(|level| level > 0);
+            let is_run = decision == Decision::Run;
+            assert_eq!(asked.get(), of_level && !is_run, "only if it matters");
+            let decision = Some(decision).filter(Decision::runs);
+            assert_eq!(&decision, expected, "{trust:?} {required:?} {reached}");
         }
+    }
+
+    #[test]
+    fn r26_an_earlier_version_that_nobody_approved_is_not_trusted() {
+        let entry = entry("b", "a", "-", "1");
+        let mut previous = Previous {
+            tree: entry.tree.clone(),
+            content: entry.content.clone(),
+            delta: "d".to_owned(),
+            seq: 1,
+            untrusted: false,
+        };
+        let mut reviews = Reviews::default();
+        assert!(reviews.trust_previous(&previous));
+        previous.untrusted = true;
+        assert!(!reviews.trust_previous(&previous));
+        reviews.reviews.push(Review {
+            charm: "a".to_owned(),
+            tree: entry.tree.clone(),
+            content: entry.content.clone(),
+            who: "me".to_owned(),
+            date: "today".to_owned(),
+            note: None,
+        });
+        assert!(reviews.trust_previous(&previous));
     }
 }

@@ -1,33 +1,23 @@
 //! Watching: snapshot, delta, record, test, remember.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use crate::collection::Collection;
 use crate::delta::{self, Delta, Planned, PlannedTests, Resolved, Script, Settings, Trigger};
 use crate::disk::{Durability, read_if_there};
-use crate::error::{Context, Error, Result};
-use crate::job::Job;
+use crate::error::{Error, Result};
 use crate::junit::junit;
-use crate::previous::{self, promoted};
+use crate::previous::{self, Previous, promoted};
 use crate::record::{DeltaRecord, Head};
-use crate::results::{self, Outcome, Tally, Verdict};
-use crate::reviews::{Decision, Gate};
+use crate::results::{self, Outcome, Tally};
+use crate::reviews::Gate;
+use crate::run::{Ended, Run};
 use crate::snapshot::{Entry, Git, Key, Problem, Snapshot, Taken, Taker};
 use crate::state::{Standing, State};
 use crate::store::Store;
 use crate::tree::Tree;
-use crate::world::{Work, World};
-
-/// How work ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// All was done.
-    Completed,
-    /// Somebody wants it to end; it goes on next time.
-    Interrupted,
-}
+use crate::world::World;
 
 /// A delta that was tested, as far as that went.
 #[derive(Debug)]
@@ -136,34 +126,9 @@ impl Watcher<'_> {
         now: &Snapshot,
         pass: &mut Pass,
     ) -> Result<()> {
-        let reviews = self.state.reviews()?;
-        let gates: Vec<Gate<'_>> = collection
-            .variants
-            .iter()
-            .map(|variant| Gate {
-                reviews: &reviews,
-                required: collection.required_sandbox,
-                reached: self.world.sandbox_level(variant),
-            })
-            .collect();
-        let mut owed: BTreeSet<String> = BTreeSet::new();
-        for standing in self
-            .state
-            .index()?
-            .charms
-            .into_values()
-            .filter(Standing::is_owed)
-        {
-            let same = |entry: &&Entry| {
-                now.get(&standing.key)
-                    .is_some_and(|now| now.content == entry.content)
-            };
-            let entry = head.snapshot.get(&standing.key).filter(same);
-            let may_run =
-                |entry: &Entry| gates.iter().any(|gate| gate.decide(entry) == Decision::Run);
-            if entry.is_some_and(may_run) {
-                owed.insert(standing.delta);
-            }
+        let owed = self.owed(collection, head, now)?;
+        if owed.is_empty() {
+            return Ok(());
         }
         let records = self.state.deltas()?;
         for record in records
@@ -177,6 +142,49 @@ impl Watcher<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the deltas in which charms were refused that may run now and are still what the collection holds.
+    fn owed(
+        &self,
+        collection: &Collection,
+        head: &Head,
+        now: &Snapshot,
+    ) -> Result<BTreeSet<String>> {
+        let reviews = self.state.reviews()?;
+        let world = &*self.world;
+        let may_run = |entry: &Entry| {
+            collection.variants.iter().any(|variant| {
+                let gate = Gate {
+                    reviews: &reviews,
+                    required: collection.required_sandbox,
+                    reached: &|| world.sandbox_level(variant),
+                };
+                gate.decide(entry).runs()
+            })
+        };
+        let mut owed = BTreeSet::new();
+        for standing in self
+            .state
+            .index()?
+            .charms
+            .into_values()
+            .filter(Standing::is_owed)
+        {
+            let same = |entry: &&Entry| {
+                now.get(&standing.key)
+                    .is_some_and(|now| now.content == entry.content)
+            };
+            if head
+                .snapshot
+                .get(&standing.key)
+                .filter(same)
+                .is_some_and(may_run)
+            {
+                owed.insert(standing.delta);
+            }
+        }
+        Ok(owed)
     }
 
     fn delta(
@@ -260,7 +268,7 @@ impl Watcher<'_> {
             *pass.tally.0.entry(verdict).or_default() += count;
         }
         match ended {
-            Ended::Completed => self.remember(&record, &delta, &outcomes)?,
+            Ended::Completed => self.remember(&record, &delta, &trusted, &outcomes)?,
             Ended::Interrupted => pass.interrupted = true,
         }
         pass.tested.push(Tested {
@@ -272,16 +280,29 @@ impl Watcher<'_> {
     }
 
     /// Writes what follows from a delta's results. Everything here may be done twice.
-    fn remember(&self, record: &DeltaRecord, delta: &Delta, outcomes: &[Outcome]) -> Result<()> {
+    fn remember(
+        &self,
+        record: &DeltaRecord,
+        delta: &Delta,
+        trusted: &[Entry],
+        outcomes: &[Outcome],
+    ) -> Result<()> {
         let state = self.state;
         let good = promoted(delta, outcomes);
+        let reviews = state.reviews()?;
         for (key, good) in &good {
+            // The entries are in the order of their keys.
+            let entry = trusted.binary_search_by(|entry| entry.key.cmp(key)).ok();
+            let good = Previous {
+                untrusted: !entry.is_some_and(|at| reviews.trust(&trusted[at])),
+                ..good.clone()
+            };
             // Jobs that were refused may run after those of a later delta.
             let is_newer = state
                 .previous(key)?
                 .is_none_or(|there| there.seq <= good.seq);
             if is_newer {
-                state.write_json(&previous::file(state.root(), key), good)?;
+                state.write_json(&previous::file(state.root(), key), &good)?;
             }
         }
         let xml = junit(&delta.jobs(), outcomes);
@@ -392,150 +413,6 @@ fn record_resolved(target: &str, store: &Store) -> Result<Resolved> {
         None => Err(Error::Usage(format!(
             "[resolve] names {target}, which is not there"
         ))),
-    }
-}
-
-/// The work that is left of a set of jobs.
-pub(crate) struct Run<'a> {
-    pub(crate) state: &'a State,
-    pub(crate) delta: &'a Delta,
-    /// The charms, with the trust that counts.
-    pub(crate) entries: &'a [Entry],
-    pub(crate) required: Option<u8>,
-    pub(crate) retries: u32,
-    /// Where results go.
-    pub(crate) directory: &'a Path,
-    pub(crate) trigger: Trigger,
-    pub(crate) jobs: Vec<Job>,
-}
-
-impl Run<'_> {
-    /// Runs jobs until none is left.
-    pub(crate) fn to_end(&self, world: &mut dyn World) -> Result<Ended> {
-        fs::create_dir_all(self.directory).context("make directory", self.directory)?;
-        let reviews = self.state.reviews()?;
-        let entries: BTreeMap<&Key, &Entry> = self
-            .entries
-            .iter()
-            .map(|entry| (&entry.key, entry))
-            .collect();
-        let decide = |world: &dyn World, job: &Job| {
-            let gate = Gate {
-                reviews: &reviews,
-                required: self.required,
-                reached: world.sandbox_level(&job.variant),
-            };
-            match entries.get(&job.key) {
-                Some(entry) => gate.decide(entry),
-                None => Decision::Refused("the charm is not in this delta".to_owned()),
-            }
-        };
-        let mut backed_off = 0;
-        loop {
-            let outcomes = self.state.outcomes_in(self.directory)?;
-            let may_run = |job: &Job| decide(world, job) == Decision::Run;
-            let open = results::open(self.jobs.clone(), &outcomes, self.retries, &may_run);
-            if open.jobs.is_empty() {
-                return Ok(Ended::Completed);
-            }
-            if open.attempt > backed_off {
-                backed_off = open.attempt;
-                if !world.back_off(open.attempt) {
-                    return Ok(Ended::Interrupted);
-                }
-            }
-            for variant in &self.delta.settings.variants {
-                let (mut runnable, mut refused) = (Vec::new(), Vec::new());
-                for job in open.jobs.iter().filter(|job| job.variant == *variant) {
-                    match decide(world, job) {
-                        Decision::Run => runnable.push(job.clone()),
-                        Decision::Refused(why) => {
-                            let mut outcome = Outcome::new(job, Verdict::Refused, Some(why));
-                            outcome.ended = world.now();
-                            refused.push(outcome);
-                        }
-                    }
-                }
-                self.append(refused, open.attempt)?;
-                if runnable.is_empty() {
-                    continue;
-                }
-                let reached = world.sandbox_level(variant);
-                let gate = Gate {
-                    reviews: &reviews,
-                    required: self.required,
-                    reached,
-                };
-                let allowed: Vec<&Entry> = self
-                    .entries
-                    .iter()
-                    .filter(|entry| gate.decide(entry) == Decision::Run)
-                    .collect();
-                if self.run(world, &runnable, &allowed, open.attempt)? == Ended::Interrupted {
-                    return Ok(Ended::Interrupted);
-                }
-            }
-        }
-    }
-
-    fn run(
-        &self,
-        world: &mut dyn World,
-        jobs: &[Job],
-        allowed: &[&Entry],
-        attempt: u32,
-    ) -> Result<Ended> {
-        let mut without: BTreeMap<String, &Job> = jobs.iter().map(|job| (job.id(), job)).collect();
-        let work = Work {
-            delta: self.delta,
-            jobs,
-            allowed,
-            store: self.state.store(),
-            directory: self.directory,
-            trigger: self.trigger,
-            attempt,
-        };
-        let ended = {
-            let mut report = |outcome: Outcome| {
-                // One outcome per job: a second one would count as another attempt.
-                if without.remove(&outcome.job).is_none() {
-                    return Ok(());
-                }
-                self.append(vec![outcome], attempt)
-            };
-            world.run(work, &mut report)
-        };
-        let why = match ended {
-            Ok(Ended::Interrupted) => return Ok(Ended::Interrupted),
-            Ok(Ended::Completed) => "the run ended without an outcome of this test".to_owned(),
-            Err(Error::Runner(why)) => why,
-            Err(error) => return Err(error),
-        };
-        let left: BTreeSet<String> = without.into_keys().collect();
-        let left = jobs.iter().filter(|job| left.contains(&job.id()));
-        let left = left.map(|job| {
-            let mut outcome = Outcome::new(job, Verdict::Infra, Some(why.clone()));
-            outcome.ended = world.now();
-            outcome
-        });
-        self.append(left.collect(), attempt)?;
-        Ok(Ended::Completed)
-    }
-
-    /// Writes outcomes down, all with one write to the disk.
-    fn append(&self, outcomes: Vec<Outcome>, attempt: u32) -> Result<()> {
-        if outcomes.is_empty() {
-            return Ok(());
-        }
-        let lines = outcomes.into_iter().map(|mut outcome| {
-            outcome.attempt = attempt;
-            outcome.trigger = self.trigger;
-            serde_json::to_string(&outcome).map_err(|error| Error::Usage(error.to_string()))
-        });
-        let lines: Vec<String> = lines.collect::<Result<_>>()?;
-        self.state
-            .disk
-            .append(&self.directory.join("results.jsonl"), &lines)
     }
 }
 

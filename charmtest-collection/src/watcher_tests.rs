@@ -3,14 +3,18 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use std::fs;
+
 use super::*;
 use crate::bisect::Finding;
 use crate::disk::Disk;
+use crate::job::Job;
 use crate::job::Variant;
 use crate::replay::Replay;
-use crate::reviews::Review;
+use crate::results::Verdict;
+use crate::reviews::{Reached, Review};
 use crate::snapshot::Facts;
-use crate::world::Files;
+use crate::world::{Files, Work};
 
 /// A world in which the text of a test is its verdict: `pass`, `fail`, `infra`, `infra-once`, or `with NAME`, which fails if a charm of
 /// that name has a file `bad`.
@@ -19,9 +23,20 @@ struct Toy {
     level: u8,
     said: Vec<String>,
     ran: Vec<String>,
+    works: Vec<Seen>,
     backed_off: u32,
     interrupt_after: Option<usize>,
     moment: Cell<u32>,
+}
+
+/// What some work was.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    contained: bool,
+    jobs: Vec<String>,
+    allowed: Vec<String>,
+    trusted: Vec<String>,
+    previous: Vec<String>,
 }
 
 impl World for Toy {
@@ -53,8 +68,11 @@ impl World for Toy {
         format!("moment {}", self.moment.get())
     }
 
-    fn sandbox_level(&self, _: &Variant) -> u8 {
-        self.level
+    fn sandbox_level(&self, _: &Variant) -> Reached {
+        Reached {
+            level: self.level,
+            missing: None,
+        }
     }
 
     fn run(
@@ -62,6 +80,18 @@ impl World for Toy {
         work: Work<'_>,
         report: &mut dyn FnMut(Outcome) -> Result<()>,
     ) -> Result<Ended> {
+        let names = |entries: &[&Entry]| -> Vec<String> {
+            let keys = entries.iter().map(|entry| &entry.key);
+            keys.map(|key| format!("{} {}", key.charm, key.branch))
+                .collect()
+        };
+        self.works.push(Seen {
+            contained: work.contained,
+            jobs: work.jobs.iter().map(Job::id).collect(),
+            allowed: names(work.allowed),
+            trusted: names(work.trusted),
+            previous: work.previous.keys().cloned().collect(),
+        });
         for job in work.jobs {
             if self.interrupt_after == Some(self.ran.len()) {
                 return Ok(Ended::Interrupted);
@@ -451,6 +481,70 @@ fn r26_an_approval_is_of_one_version() {
 }
 
 #[test]
+fn r26_untrusted_charms_are_tested_each_alone_and_the_trusted_ones_without_them() {
+    let place = Place::new();
+    for name in ["a", "b", "c", "d"] {
+        place.charm(&format!("charms/{name}"), &[("1", "pass")]);
+    }
+    let collection = |trusted: &[&str]| {
+        let charms = ["a", "b", "c", "d"].map(|name| {
+            let trust = match trusted.contains(&name) {
+                true => "official",
+                false => "untrusted",
+            };
+            format!("[[charm]]\npath = 'charms/{name}'\ntrust = '{trust}'\n")
+        });
+        let charms = charms.concat();
+        place.collection(&format!(
+            "[defaults]\nsettle-ms = 1\nrequired-sandbox = 3\n{charms}"
+        ))
+    };
+    let mut toy = Toy {
+        level: 3,
+        ..Toy::default()
+    };
+    let mut pass = |trusted: &[&str]| {
+        let passed = place.pass_on(&place.state(), &collection(trusted), &mut toy);
+        assert_eq!(passed.unwrap().tally.to_string(), "8 pass");
+        std::mem::take(&mut toy.works)
+    };
+    let seen = |contained: bool, charms: &[&str], allowed: &[&str], trusted: &[&str]| {
+        let named = |names: &[&str]| names.iter().map(|name| format!("{name} -")).collect();
+        let jobs = charms.iter().flat_map(|name| {
+            ["deploy", "1.test"].map(|test| format!("ubuntu@24.04:{name}:-/{test}"))
+        });
+        Seen {
+            contained,
+            jobs: jobs.collect(),
+            allowed: named(allowed),
+            trusted: named(trusted),
+            previous: Vec::new(),
+        }
+    };
+    let all = ["a", "b", "c", "d"];
+    assert_eq!(
+        pass(&["b", "c"]),
+        [
+            seen(true, &["a"], &all, &["a", "b", "c"]),
+            seen(false, &["b", "c"], &["b", "c"], &["b", "c"]),
+            seen(true, &["d"], &all, &["b", "c", "d"]),
+        ]
+    );
+    // What passed untrusted is no earlier version for those who run outside, whatever becomes of the charm.
+    for name in all {
+        place.write(&format!("charms/{name}/changed"), "1");
+    }
+    let works = pass(&["a", "b", "c"]);
+    let keys = |names: &[&str]| -> Vec<String> {
+        let key = |name: &&str| Key::new("ubuntu@24.04", name, "-").to_string();
+        names.iter().map(key).collect()
+    };
+    let previous = works.iter().map(|work| (work.contained, &work.previous));
+    let previous: Vec<_> = previous.collect();
+    assert_eq!(previous, [(false, &keys(&["b", "c"])), (true, &keys(&all))]);
+}
+
+#[test]
 fn r27_a_matrix_of_two_by_two_gives_four_result_sets() {
     let place = Place::new();
     place.charm("charms/a", &[("1", "pass")]);
@@ -664,7 +758,7 @@ fn results(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
     for record in state.deltas().unwrap() {
         let outcomes = state.outcomes(&record).unwrap();
-        for outcome in results::latest(&outcomes).values() {
+        for outcome in crate::results::latest(&outcomes).values() {
             lines.push(format!("{} {} {}", record.id, outcome.job, outcome.verdict));
         }
         assert!(record.is_done());

@@ -1,14 +1,17 @@
 //! What a watcher asks of the one who calls it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::delta::{Delta, Trigger};
 use crate::error::Result;
-use crate::job::Job;
+use crate::job::{Job, Variant};
+use crate::previous::Previous;
 use crate::results::Outcome;
+use crate::reviews::Reached;
+use crate::run::Ended;
 use crate::snapshot::{Entry, Facts};
 use crate::store::Store;
-use crate::watcher::Ended;
 
 /// A charm's files, wherever they are.
 pub trait Files {
@@ -33,8 +36,15 @@ pub struct Work<'a> {
     pub delta: &'a Delta,
     /// What to test, in this order.
     pub jobs: &'a [Job],
-    /// The charms of the collection that may run; what is not among them must not be deployed by any test.
+    /// Whether an untrusted charm is tested: all of it, controller, hooks and tests, must run in a sandbox, and what it says of other
+    /// charms does not count. The jobs are those of one charm then.
+    pub contained: bool,
+    /// The charms of the collection that may run here; what is not among them must not be deployed by any test.
     pub allowed: &'a [&'a Entry],
+    /// Those of them that are trusted, and the tested charm: only they are put together without being asked for by name.
+    pub trusted: &'a [&'a Entry],
+    /// The last good versions that may run here, by key.
+    pub previous: &'a BTreeMap<String, Previous>,
     /// Where the contents of all charms are.
     pub store: &'a Store,
     /// Where logs and dumps go; paths in outcomes are relative to it.
@@ -60,8 +70,8 @@ pub trait World {
     /// Returns the time, in the form of RFC 3339.
     fn now(&self) -> String;
 
-    /// Returns the sandbox level that tests and hooks run at in a variant, for the gate of trust.
-    fn sandbox_level(&self, variant: &crate::job::Variant) -> u8;
+    /// Returns the sandbox that can be had around hooks in a variant, for the gate of trust; asked often, and only if it matters.
+    fn sandbox_level(&self, variant: &Variant) -> Reached;
 
     /// Tests `work` and hands on each outcome as soon as there is one.
     ///

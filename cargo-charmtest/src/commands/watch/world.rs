@@ -13,7 +13,7 @@ use charmtest::harness::{BackendArg, Outcome as TestOutcome, RunFlags};
 use charmtest::juju::{Backend, BackendKind, BackendOptions};
 use charmtest_collection::{
     Digest, Ended, Entry, Error as WatchError, Facts, Files, Job, Key, Kind as JobKind, Outcome,
-    Resolved, Result as WatchResult, Variant, Verdict, Work, World,
+    Reached, Resolved, Result as WatchResult, Variant, Verdict, Work, World,
 };
 use charmtest_controller::JujuVersion;
 use charmtest_sandbox::{Level, Request, Sandbox};
@@ -204,13 +204,13 @@ impl Bench {
             let generic = own.iter().filter(|job| job.kind == JobKind::Generic);
             let generic =
                 generic.filter_map(|job| Generic::ALL.into_iter().find(|id| id.id() == job.test));
-            let previous = work.delta.previous.get(&key.to_string());
+            let previous = work.previous.get(&key.to_string());
             let previous =
                 previous.map(|previous| places.charm("previous", key, &previous.content));
             let path = places.charm("charms", key, &entry.content)?;
             let read = suite::charms(std::slice::from_ref(&path));
             let read = read.map_err(|error| WatchError::Runner(error.to_string()))?;
-            let partners = partners(entry, work.allowed).into_iter();
+            let partners = partners(entry, work.trusted).into_iter();
             let partners =
                 partners.map(|partner| places.charm("charms", &partner.key, &partner.content));
             let partners = partners.collect::<WatchResult<Vec<_>>>()?;
@@ -261,7 +261,7 @@ impl Bench {
         for (name, other) in named(entry, places.work.allowed) {
             let artifact = places.packed("charms", &other.key, &other.content, name)?;
             scripts.collection.insert(name.to_owned(), artifact);
-            if let Some(previous) = places.work.delta.previous.get(&other.key.to_string()) {
+            if let Some(previous) = places.work.previous.get(&other.key.to_string()) {
                 let artifact = places.packed("previous", &other.key, &previous.content, name)?;
                 scripts.previous.insert(name.to_owned(), artifact);
             }
@@ -402,9 +402,12 @@ impl World for Bench {
         now()
     }
 
-    fn sandbox_level(&self, _: &Variant) -> u8 {
+    fn sandbox_level(&self, _: &Variant) -> Reached {
         // Hooks of the embedded controller run as this user, with all that it may do.
-        0
+        Reached {
+            level: 0,
+            missing: None,
+        }
     }
 
     fn run(
