@@ -27,6 +27,12 @@ impl Store {
         }
     }
 
+    /// Returns the state directory that it is in.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        self.root.ancestors().nth(2).unwrap_or(&self.root)
+    }
+
     /// Returns where the content of `digest` is, or would be.
     #[must_use]
     pub fn path(&self, digest: &Digest) -> PathBuf {
@@ -177,6 +183,7 @@ mod tests {
     #[test]
     fn a_tree_comes_back_as_it_was() {
         let (directory, store) = store();
+        assert_eq!(store.state(), directory.path());
         let from = directory.path().join("from");
         fs::create_dir_all(from.join("hooks")).unwrap();
         fs::write(from.join("hooks/install"), b"\xff#!").unwrap();

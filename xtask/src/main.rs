@@ -11,7 +11,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
 commands:
   ci           what .ci/run runs: format, lints, tests, charm tests of the examples, scenarios, recordings
-  bench        measure, and print ratios
+  bench        measure, and print ratios; names of benchmarks choose some, --program FILE takes a built cargo-charmtest
   conformance  compare the embedded controller with Juju: recordings and scenarios; --help tells more
   ui-tests     write the expected messages of the macro's UI tests anew; read the diff before committing it
 ";

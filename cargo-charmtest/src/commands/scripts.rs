@@ -92,6 +92,7 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
             collection: collection.clone(),
             chosen: chosen.clone(),
             previous: previous.clone(),
+            shelf: None,
             limit_s: suite::script_limit(&args.suite.flags),
             hide_build_tools: args.hide_build_tools,
             sandbox: args.sandbox.clone(),

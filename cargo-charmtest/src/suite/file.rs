@@ -68,6 +68,9 @@ pub(crate) struct SuiteScripts {
     pub(crate) chosen: BTreeMap<String, String>,
     /// Packed charms by name that passed their tests last, for `juju deploy-previous`.
     pub(crate) previous: BTreeMap<String, PathBuf>,
+    /// The file with more charms of the run, and last versions: a [`super::ShelfFile`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shelf: Option<PathBuf>,
     /// How long one script may take, in seconds; 0 for no limit.
     pub(crate) limit_s: u64,
     /// Whether compilers and their like are hidden.

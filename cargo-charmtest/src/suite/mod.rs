@@ -9,6 +9,7 @@ mod pack;
 mod requirements;
 mod run;
 mod scripts;
+mod shelf;
 mod tests;
 
 pub(crate) use charms::charms;
@@ -17,6 +18,7 @@ pub(crate) use pack::packed;
 pub(crate) use requirements::SuiteRequirements;
 pub(crate) use run::{run, run_telling};
 pub(crate) use scripts::script_limit;
+pub(crate) use shelf::{Room, ShelfFile, Stored, asked};
 pub(crate) use tests::main;
 
 /// The word by which this program is the test binary of a suite.

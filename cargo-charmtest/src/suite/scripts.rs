@@ -20,6 +20,7 @@ use charmtest_scripts::run::Shell;
 use charmtest_scripts::{ScriptResult, ScriptRun, Settings, Verdict};
 
 use super::file::{SuiteCharm, SuiteScripts, SuiteShell};
+use super::shelf::Shelf;
 use crate::sandbox;
 
 /// How much longer the harness waits than the script may take: for its end, and for what is kept of it.
@@ -90,6 +91,10 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
         && ["CHARMTEST_CHARM_STORE", "CHARMTEST_CHARMHUB"]
             .iter()
             .any(|name| environment.contains_key(&OsString::from(name)));
+    let shelf = scripts.shelf.as_deref().map(|file| {
+        let shelf = Shelf::read(file, cx.test_name())?;
+        Ok::<_, String>(Arc::new(shelf) as Arc<dyn charmtest_scripts::broker::Shelf>)
+    });
     let job = Job {
         facts: Facts {
             charm: scripts.charm.clone(),
@@ -104,7 +109,10 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
             env: environment.into_iter().collect(),
         },
         models,
-        charms: charms(&scripts, &settings, embedded, has_stores),
+        charms: Charms {
+            shelf: shelf.transpose().map_err(Failure::infrastructure)?,
+            ..charms(&scripts, &settings, embedded, has_stores)
+        },
         record: cx.record_dir(),
         settings,
         name,
@@ -169,6 +177,7 @@ fn charms(scripts: &SuiteScripts, settings: &Settings, embedded: bool, has_store
         has_stores,
         allow_store: settings.allow_store && !embedded,
         previous: scripts.previous.clone(),
+        shelf: None,
     }
 }
 

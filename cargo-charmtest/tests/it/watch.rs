@@ -250,6 +250,72 @@ fn r14_scripts_upgrade_from_the_version_that_was_good_last() {
 }
 
 #[test]
+fn affected_is_whoever_deployed_what_changed() {
+    let room = Room::new();
+    for name in ["a", "b", "c", "d"] {
+        room.charm(&format!("charms/{name}"), "status-set active");
+    }
+    let script = |charm: &str, body: &str| {
+        let path = room.path(&format!("charms/{charm}/tests"));
+        fs::create_dir_all(&path).unwrap();
+        executable(&path.join("1.test"), &format!("#!/bin/sh\n{body}\n"));
+    };
+    script("a", "juju deploy b");
+    script("b", "juju deploy b");
+    script("c", "juju deploy c");
+    // Named in a bundle, and after what fails here.
+    let bundle = "cat >bundle.yaml <<.\napplications:\n  x: {charm: b, num_units: 1}\n.\njuju deploy ./bundle.yaml";
+    script("d", &format!("juju deploy later\n{bundle}"));
+    let collection = "[defaults]\ntrust = 'official'\nscope = 'affected'\n";
+    room.collection(&format!("{collection}[[charm]]\npath = 'charms/*'\n"));
+    let look = || room.run(&["watch", "--once", "--no-generic", "--state", "state"]);
+    let tested = || -> Vec<String> {
+        let verdicts = room.verdicts("state", "last").into_keys();
+        verdicts
+            .map(|job| job.split(':').nth(1).unwrap().to_owned())
+            .collect()
+    };
+    let deployed = || -> BTreeMap<String, String> {
+        let shown = room.json(&["watch", "show", "last"], "state");
+        let results = shown["results"].as_array().unwrap().iter();
+        let names = |result: &Value| {
+            let names = result["deployed"].as_array().unwrap().iter().map(text);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        results
+            .map(|result| (text(&result["charm"]), names(result)))
+            .collect()
+    };
+
+    let first = look();
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(tested(), ["a", "b", "c", "d"]);
+    let names = [("a", "a b"), ("b", "b"), ("c", "c"), ("d", "b d later")];
+    let names = names.map(|(charm, names)| (charm.to_owned(), names.to_owned()));
+    assert_eq!(deployed(), names.into());
+
+    room.charm("charms/b", "status-set active again");
+    let second = look();
+    assert_eq!(second.code, Some(0), "{}", second.stderr);
+    assert_eq!(tested(), ["a", "b", "d"], "c does not deploy b");
+
+    room.charm("charms/c", "status-set active again");
+    let third = look();
+    assert_eq!(third.code, Some(0), "{}", third.stderr);
+    assert_eq!(
+        tested(),
+        ["c"],
+        "what nobody else deploys affects nobody else"
+    );
+
+    // What a script asked for in vain is there now.
+    room.charm("charms/later", "status-set active");
+    let fourth = look();
+    assert_eq!(fourth.code, Some(0), "{}", fourth.stderr);
+    assert_eq!(tested(), ["d"]);
+}
+
+#[test]
 fn r23_everything_that_changed_is_one_delta() {
     let room = Room::new();
     for name in ["a", "b", "c"] {

@@ -18,5 +18,5 @@ pub mod wire;
 pub mod words;
 
 pub use policy::Models;
-pub use resolve::Charms;
+pub use resolve::{Charms, Shelf};
 pub use server::{Broker, BrokerOptions, Program};

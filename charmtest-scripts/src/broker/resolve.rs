@@ -1,10 +1,27 @@
 //! What a bare charm name stands for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Charms of the run that are made when a script names them: of a large collection a script deploys few.
+pub trait Shelf: fmt::Debug + Send + Sync {
+    /// Is told every bare name that a script asks for, whatever that stands for.
+    fn asked(&self, name: &str);
+
+    /// Returns the artefact of a charm of the run, if there is one of that name; the text says why it cannot be made.
+    fn charm(&self, name: &str) -> Option<Result<PathBuf, String>>;
+
+    /// Returns the artefact of a charm's last version that passed its tests, if there is one; the text says why it cannot be made.
+    fn previous(&self, name: &str) -> Option<Result<PathBuf, String>>;
+
+    /// Returns the names of all charms of the run.
+    fn names(&self) -> Vec<String>;
+}
 
 /// The charms that a script can name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Charms {
     /// The name and the artefact of the charm under test.
     pub under_test: Option<(String, PathBuf)>,
@@ -18,6 +35,8 @@ pub struct Charms {
     pub allow_store: bool,
     /// The last versions that passed their tests, by name.
     pub previous: BTreeMap<String, PathBuf>,
+    /// More charms of the run, and last versions.
+    pub shelf: Option<Arc<dyn Shelf>>,
 }
 
 /// What a name stands for.
@@ -57,12 +76,20 @@ impl Charms {
     /// Says what a bare name stands for: the charm under test, else another charm of the run, else what the user chose, else a charm of a store.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Resolved {
+        if let Some(shelf) = &self.shelf {
+            shelf.asked(name);
+        }
         match &self.under_test {
             Some((own, path)) if own == name => return Resolved::Artefact(path.clone()),
             _ => {}
         }
         if let Some(path) = self.collection.get(name) {
             return Resolved::Artefact(path.clone());
+        }
+        match self.shelf.as_ref().and_then(|shelf| shelf.charm(name)) {
+            Some(Ok(path)) => return Resolved::Artefact(path),
+            Some(Err(why)) => return Resolved::Unknown(why),
+            None => {}
         }
         match self.chosen.get(name) {
             Some(reference) if reference.starts_with('/') => {
@@ -78,14 +105,29 @@ impl Charms {
             Some((own, _)) => format!("the charm under test ({own})"),
             None => "the charm under test (none)".to_owned(),
         };
+        let mut names: Vec<String> = self.collection.keys().cloned().collect();
+        names.extend(self.shelf.iter().flat_map(|shelf| shelf.names()));
         Resolved::Unknown(format!(
             "charm {name:?} not found: tried {own}, {}, {}; charm stores are not asked (no `allow-store: true` in tests/tests.yaml)",
-            list("the charms of this run", self.collection.keys()),
+            list("the charms of this run", names.iter()),
             list(
                 "`resolve` in tests/tests.yaml and --charm",
                 self.chosen.keys()
             ),
         ))
+    }
+
+    /// Returns the last version of a charm that passed its tests, if there is one; the text says why it cannot be had.
+    #[must_use]
+    pub fn previous(&self, name: &str) -> Option<Result<PathBuf, String>> {
+        if let Some(shelf) = self.shelf.as_ref().filter(|_| is_bare(name)) {
+            shelf.asked(name);
+        }
+        match (self.previous.get(name), &self.shelf) {
+            (Some(path), _) => Some(Ok(path.clone())),
+            (None, Some(shelf)) => shelf.previous(name),
+            (None, None) => None,
+        }
     }
 }
 
@@ -176,5 +218,61 @@ mod tests {
         charms.allow_store = true;
         assert_eq!(charms.resolve("nginx"), Resolved::Store);
         assert_eq!(charms.resolve("wiki"), Resolved::Artefact(path("own")));
+    }
+
+    /// A shelf with one charm, and one that cannot be made.
+    #[derive(Debug, Default)]
+    struct Two(std::sync::Mutex<Vec<String>>);
+
+    impl Shelf for Two {
+        fn asked(&self, name: &str) {
+            self.0.lock().unwrap().push(name.to_owned());
+        }
+
+        fn charm(&self, name: &str) -> Option<Result<PathBuf, String>> {
+            match name {
+                "cache" => Some(Ok("/shelf/cache".into())),
+                "broken" => Some(Err("it has no hooks".to_owned())),
+                _ => None,
+            }
+        }
+
+        fn previous(&self, name: &str) -> Option<Result<PathBuf, String>> {
+            (name == "cache").then(|| Ok("/shelf/old".into()))
+        }
+
+        fn names(&self) -> Vec<String> {
+            vec!["broken".to_owned(), "cache".to_owned()]
+        }
+    }
+
+    #[test]
+    fn what_is_on_the_shelf_is_had_by_name_and_each_name_is_told() {
+        let shelf = Arc::new(Two::default());
+        let charms = Charms {
+            under_test: Some(("wiki".into(), "/own".into())),
+            previous: BTreeMap::from([("wiki".into(), "/old".into())]),
+            shelf: Some(Arc::clone(&shelf) as Arc<dyn Shelf>),
+            ..Charms::default()
+        };
+        assert_eq!(charms.resolve("wiki"), Resolved::Artefact("/own".into()));
+        let cache = Resolved::Artefact("/shelf/cache".into());
+        assert_eq!(charms.resolve("cache"), cache);
+        let broken = Resolved::Unknown("it has no hooks".to_owned());
+        assert_eq!(charms.resolve("broken"), broken);
+        let Resolved::Unknown(text) = charms.resolve("nginx") else {
+            panic!("resolved");
+        };
+        assert!(text.contains("(broken, cache)"), "{text}");
+        for (name, expected) in [
+            ("wiki", Some("/old")),
+            ("cache", Some("/shelf/old")),
+            ("../cache", None),
+        ] {
+            let previous = charms.previous(name).transpose().unwrap();
+            assert_eq!(previous, expected.map(PathBuf::from), "{name}");
+        }
+        let asked = shelf.0.lock().unwrap().join(" ");
+        assert_eq!(asked, "wiki cache broken nginx wiki cache");
     }
 }

@@ -278,7 +278,7 @@ impl Sheet {
             return Ok(());
         };
         if is_previous {
-            let Some(previous) = known.charms.previous.get(name) else {
+            let Some(previous) = known.charms.previous(name) else {
                 return Err(Box::new(Plan::Answer(Answer {
                     stderr: format!(
                         "SKIP: no version of {name} has passed its tests yet: there is nothing to deploy with deploy-previous\n"
@@ -287,6 +287,7 @@ impl Sheet {
                     ..Answer::default()
                 })));
             };
+            let previous = previous.map_err(|why| refuse(&why))?;
             self.words[*at] = Word::Text(previous.display().to_string());
         } else if is_bare(name) {
             match known.charms.resolve(name) {

@@ -31,8 +31,12 @@ const LOG_LINES: usize = 10_000;
 
 type Bench = fn(&Bed) -> Result;
 
-/// Runs the benchmarks whose names are given, or all of them.
-pub(crate) fn run(names: &[&str]) -> Result {
+/// Runs the benchmarks whose names are given, or all of them; after `--program` comes a `cargo-charmtest` that is built already.
+pub(crate) fn run(words: &[&str]) -> Result {
+    let (built, names) = match words {
+        ["--program", program, names @ ..] => (Some(std::path::absolute(program)?), names),
+        names => (None, names),
+    };
     let all: [(&str, Bench); 12] = [
         ("tool", tool),
         ("status", status),
@@ -59,8 +63,16 @@ pub(crate) fn run(names: &[&str]) -> Result {
         .filter(|(name, _)| names.is_empty() || names.contains(name))
         .map(|(_, bench)| bench)
         .collect();
-    cargo(&["build", "--release", "--package", "cargo-charmtest"]).run()?;
-    let bed = Bed::new()?;
+    let program = match built {
+        Some(program) => program,
+        None => {
+            cargo(&["build", "--release", "--package", "cargo-charmtest"]).run()?;
+            let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+            let target = target.unwrap_or_else(|| root().join("target"));
+            target.join("release/cargo-charmtest")
+        }
+    };
+    let bed = Bed::new(program)?;
     let result = bed.prepare().and_then(|()| measure(&bed, &selected));
     bed.clear();
     result
@@ -81,14 +93,9 @@ struct Bed {
 }
 
 impl Bed {
-    fn new() -> Result<Self> {
+    fn new(program: PathBuf) -> Result<Self> {
         let dir = std::env::temp_dir().join(format!("charmtest-bench-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
-        let program = root().join("target/release/cargo-charmtest");
-        let program = match std::env::var_os("CARGO_TARGET_DIR") {
-            Some(target) => PathBuf::from(target).join("release/cargo-charmtest"),
-            None => program,
-        };
         Ok(Self { dir, program })
     }
 

@@ -27,7 +27,9 @@ use crate::error::{Error, Kind, Result};
 use crate::report::{FinishedTest, say};
 use crate::run::signals::{self, Interrupt};
 use crate::sandbox;
-use crate::suite::{self, SuiteFile, SuiteRequirements, SuiteScripts, SuiteShell};
+use crate::suite::{
+    self, Room, ShelfFile, Stored, SuiteFile, SuiteRequirements, SuiteScripts, SuiteShell,
+};
 
 /// The key of a delta's settings that says what units must come to.
 pub(super) const REQUIRE: &str = "require";
@@ -178,17 +180,22 @@ impl Bench {
         directory: &Path,
     ) -> WatchResult<(SuiteFile, BTreeMap<String, Job>)> {
         let mut keys: Vec<&Key> = Vec::new();
+        let mut jobs: BTreeMap<&Key, Vec<&Job>> = BTreeMap::new();
         for job in work.jobs {
-            if !keys.contains(&&job.key) {
+            let own = jobs.entry(&job.key).or_default();
+            if own.is_empty() {
                 keys.push(&job.key);
             }
+            own.push(job);
         }
         let allowed: BTreeMap<&Key, &Entry> = work
             .allowed
             .iter()
             .map(|entry| (&entry.key, *entry))
             .collect();
-        let places = Places { work, directory };
+        let room = Room::new(work.store.clone(), directory.to_owned());
+        let places = Places { work, room };
+        let mut shelves = BTreeMap::new();
         let mut charms = Vec::new();
         let mut names = BTreeMap::new();
         let mut modules = BTreeSet::new();
@@ -197,7 +204,7 @@ impl Bench {
                 continue;
             };
             let module = module(key, &mut modules);
-            let own: Vec<&Job> = work.jobs.iter().filter(|job| job.key == *key).collect();
+            let own = jobs.remove(key).unwrap_or_default();
             for job in &own {
                 names.insert(format!("{module}::{}", job.test), (*job).clone());
             }
@@ -220,7 +227,17 @@ impl Bench {
             let own_scripts: Vec<String> = own_scripts.map(|job| job.test.clone()).collect();
             let scripts = match own_scripts.is_empty() {
                 true => None,
-                false => Some(self.scripts_of(entry, own_scripts, &path, &places)?),
+                false => {
+                    let kind = (key.base.as_str(), key.branch.as_str());
+                    let shelf = match shelves.get(&kind) {
+                        Some(shelf) => PathBuf::clone(shelf),
+                        None => places.shelf(entry, shelves.len())?,
+                    };
+                    shelves.insert(kind, shelf.clone());
+                    let mut scripts = self.scripts_of(entry, own_scripts, &path, &places)?;
+                    scripts.shelf = Some(shelf);
+                    Some(scripts)
+                }
             };
             charms.extend(read.into_iter().map(|mut charm| {
                 charm.module.clone_from(&module);
@@ -235,8 +252,7 @@ impl Bench {
         Ok((SuiteFile::new("watch", charms), names))
     }
 
-    /// Returns the scripts of a charm with what they run with: the charms of its base in this delta, the good versions before it, and
-    /// what `[resolve]` names.
+    /// Returns the scripts of a charm with what they run with, but for the other charms of this delta: what `[resolve]` names.
     fn scripts_of(
         &self,
         entry: &Entry,
@@ -251,28 +267,19 @@ impl Bench {
             requirements: SuiteRequirements::of(directory, &settings, Wishes::default()),
             charm: name.clone(),
             directory: directory.to_owned(),
-            artifact: places.packed("charms", &entry.key, &entry.content, name)?,
+            artifact: places.packed("charms", &entry.content, name)?,
             names,
             limit_s: suite::script_limit(&self.suite.flags),
             sandbox: "auto".to_owned(),
             shell: SuiteShell::Never,
             ..SuiteScripts::default()
         };
-        for (name, other) in named(entry, places.work.allowed) {
-            let artifact = places.packed("charms", &other.key, &other.content, name)?;
-            scripts.collection.insert(name.to_owned(), artifact);
-            if let Some(previous) = places.work.previous.get(&other.key.to_string()) {
-                let artifact = places.packed("previous", &other.key, &previous.content, name)?;
-                scripts.previous.insert(name.to_owned(), artifact);
-            }
-        }
         for (name, target) in &places.work.delta.resolve {
             let target = match target {
                 Resolved::Store(name) => format!("ch:{name}"),
                 Resolved::File { sha256, .. } => places.file(name, sha256)?.display().to_string(),
                 Resolved::Tree { content, .. } => {
-                    let key = Key::new(&entry.key.base, name, "-");
-                    let artifact = places.packed("resolve", &key, content, name)?;
+                    let artifact = places.packed("resolve", content, name)?;
                     artifact.display().to_string()
                 }
             };
@@ -300,44 +307,50 @@ fn named<'a>(entry: &Entry, allowed: &[&'a Entry]) -> BTreeMap<&'a str, &'a Entr
 /// Where the charms of some work are written to.
 struct Places<'a> {
     work: &'a Work<'a>,
-    directory: &'a Path,
+    room: Room,
 }
 
 impl Places<'_> {
     /// Writes a charm, checked byte by byte, unless it is there already.
     fn charm(&self, kind: &str, key: &Key, content: &Digest) -> WatchResult<PathBuf> {
-        let name = format!("{}-{}", key.charm, content.short());
-        let path = self.directory.join(kind).join(name);
-        if !path.is_dir() {
-            self.work.store.check_out(content, &path)?;
-        }
-        Ok(path)
+        self.room.charm(kind, &key.charm, content)
     }
 
     /// Packs a charm, unless that is done already.
-    fn packed(&self, kind: &str, key: &Key, content: &Digest, name: &str) -> WatchResult<PathBuf> {
-        let directory = self.charm(kind, key, content)?;
-        let room = self
-            .directory
-            .join("packed")
-            .join(content.to_string())
-            .join(name);
-        let known = fs::read_dir(&room).into_iter().flatten().flatten();
-        if let Some(packed) = known.map(|entry| entry.path()).next() {
-            return Ok(packed);
-        }
-        let failed = |why: String| {
-            WatchError::Runner(format!(
-                "cannot pack {name} for scripts that deploy it: {why}"
-            ))
+    fn packed(&self, kind: &str, content: &Digest, name: &str) -> WatchResult<PathBuf> {
+        let packed = self.room.packed(kind, name, content);
+        packed.map_err(WatchError::Runner)
+    }
+
+    /// Writes down which charms the scripts of `entry`, and of all others of its base and branch, may deploy by name: those of the base
+    /// in this delta, and the good versions before it.
+    fn shelf(&self, entry: &Entry, number: usize) -> WatchResult<PathBuf> {
+        let stored = |(name, other): (&str, &Entry)| {
+            let previous = self.work.previous.get(&other.key.to_string());
+            let stored = Stored {
+                content: other.content.clone(),
+                previous: previous.map(|previous| previous.content.clone()),
+            };
+            (name.to_owned(), stored)
         };
-        fs::create_dir_all(&room).map_err(|error| failed(error.to_string()))?;
-        suite::packed(&directory, name, &room).map_err(|error| failed(error.to_string()))
+        let charms = named(entry, self.work.allowed).into_iter().map(stored);
+        let shelf = ShelfFile {
+            state: self.work.store.state().to_owned(),
+            room: self.room.directory().to_owned(),
+            charms: charms.collect(),
+        };
+        let path = self.room.directory().join(format!("shelf-{number}.json"));
+        let failed = |why: &dyn std::fmt::Display| {
+            WatchError::Runner(format!("cannot write {}: {why}", path.display()))
+        };
+        let text = serde_json::to_vec(&shelf).map_err(|error| failed(&error))?;
+        fs::write(&path, text).map_err(|error| failed(&error))?;
+        Ok(path)
     }
 
     /// Writes a recorded `.charm` file.
     fn file(&self, name: &str, content: &Digest) -> WatchResult<PathBuf> {
-        let room = self.directory.join("resolve-files");
+        let room = self.room.directory().join("resolve-files");
         let path = room.join(format!("{name}.charm"));
         if !path.is_file() {
             let bytes = self.work.store.get(content)?;
@@ -465,6 +478,10 @@ impl World for Bench {
             };
             outcome.sandbox = Some(level.name().to_owned());
             outcome.deployed = BTreeSet::from([job.key.charm.clone()]);
+            // With what a generic test relates a charm, that shares an interface with it.
+            outcome
+                .deployed
+                .extend(suite::asked(directory.path(), &test.name));
             outcome.ended = now();
             told.insert(test.name);
             report(outcome)
