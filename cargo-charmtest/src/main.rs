@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     match Way::of(name, &args) {
         Way::Sandbox => charmtest_sandbox::shim_main(&args),
         Way::Script(door, argv) => charmtest_scripts::client::client_main(door, texts(argv)).into(),
+        Way::Foreground(words) => charmtest_scripts::terminal::foreground_main(words).into(),
         Way::Daemon(root) => charmtest_controller::daemon_main(root).into(),
         Way::Tool => charmtest_controller::tool_main(name, texts(&args)).into(),
         Way::Juju => charmtest_controller::juju_main(texts(&args)).into(),
@@ -47,6 +48,8 @@ enum Way<'a> {
     Sandbox,
     /// The `juju` of a script: where its broker is, and what it was called with.
     Script(&'a Path, &'a [OsString]),
+    /// What starts a shell in the foreground of the terminal.
+    Foreground(&'a [OsString]),
     /// The controller's daemon for a data directory.
     Daemon(&'a Path),
     /// A hook tool.
@@ -67,6 +70,9 @@ impl<'a> Way<'a> {
             [first, ..] if first == charmtest_sandbox::SHIM_ARGUMENT => Self::Sandbox,
             [first, door, rest @ ..] if first == charmtest_scripts::client::CLIENT_ARGUMENT => {
                 Self::Script(Path::new(door), rest)
+            }
+            [first, words @ ..] if first == charmtest_scripts::terminal::FOREGROUND_ARGUMENT => {
+                Self::Foreground(words)
             }
             [first, rest @ ..] if first == charmtest_controller::DAEMON_ARGUMENT => {
                 Self::Daemon(rest.first().map(Path::new).unwrap_or(Path::new("")))

@@ -1,15 +1,19 @@
 //! Which scripts a charm has.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
 /// The pattern of scripts when `tests.yaml` names none.
 pub const DEFAULT_PATTERN: &str = "*.test";
+
+/// Files that say something about a suite, and are never scripts.
+pub(crate) const NOT_SCRIPTS: [&str; 2] = ["tests.yaml", "requirements.yaml"];
 
 /// The scripts of a charm, and what looks like one and is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +26,8 @@ pub struct Discovery {
 
 /// Finds the executable files directly in `tests/` of a charm's directory whose name matches `pattern`, in the order of their bytes.
 ///
-/// Hidden files are none, and neither is what lies in directories below. A file that matches [`DEFAULT_PATTERN`] and cannot be run is
+/// Hidden files are none, and neither is what lies in directories below. A symlink counts as what it leads to, if that is in the charm: a
+/// script runs in a copy of it. A file that matches [`DEFAULT_PATTERN`] and cannot be run is
 /// a warning. With another pattern, which may match helpers too, only executables count and what is not executable is left out silently:
 /// that is how suites for the later systems tell helpers from tests. `tests.yaml` and `requirements.yaml` are never scripts.
 ///
@@ -31,6 +36,13 @@ pub struct Discovery {
 /// Fails when `tests/` is there and cannot be read. Without `tests/` there are no scripts.
 pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
     let directory = charm.join("tests");
+    if directory.is_symlink() {
+        let warning = "tests/ is a symlink: no script in it is run".to_owned();
+        return Ok(Discovery {
+            warnings: vec![warning],
+            ..Discovery::default()
+        });
+    }
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Discovery::default()),
         entries => entries?,
@@ -46,7 +58,7 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
     for name in names {
         let shown = name.to_string_lossy().into_owned();
         let matches = pattern.matches_with(&shown, MATCHING);
-        if !matches || ["tests.yaml", "requirements.yaml"].contains(&shown.as_str()) {
+        if !matches || NOT_SCRIPTS.contains(&shown.as_str()) {
             continue;
         }
         let Some(name) = name.to_str() else {
@@ -55,6 +67,9 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
             continue;
         };
         let why = match fs::metadata(directory.join(name)) {
+            Ok(_) if leads_out(charm, &format!("tests/{name}")) => {
+                (true, "is not run: it is a symlink out of the charm")
+            }
             Ok(file) if file.is_dir() => (strict, "is not run: it is a directory"),
             Ok(file) if !file.is_file() => (true, "is not run: it is no regular file"),
             Ok(file) if file.permissions().mode() & 0o111 == 0 => {
@@ -79,6 +94,34 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
         ));
     }
     Ok(found)
+}
+
+/// Says whether a path leaves the charm's directory when its symlinks are followed one by one: an absolute one does, wherever it leads.
+fn leads_out(charm: &Path, path: &str) -> bool {
+    let parts = |path: &Path| -> Vec<OsString> {
+        let parts = path.components().rev();
+        parts.map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let (mut waiting, mut done) = (parts(Path::new(path)), PathBuf::new());
+    while let Some(part) = waiting.pop() {
+        if part == ".." {
+            if !done.pop() {
+                return true;
+            }
+            continue;
+        }
+        done.push(part);
+        // One that leads in circles leads nowhere, which is found out before.
+        let Ok(target) = fs::read_link(charm.join(&done)) else {
+            continue;
+        };
+        if target.is_absolute() {
+            return true;
+        }
+        done.pop();
+        waiting.extend(parts(&target));
+    }
+    false
 }
 
 /// `*` matches no dot at the beginning: hidden files are none.
@@ -107,6 +150,49 @@ mod tests {
 
     fn found(charm: &Path, pattern: &str) -> Discovery {
         discover(charm, &Pattern::new(pattern).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_symlink_counts_as_what_it_leads_to_in_the_charm() {
+        let charm = charm(&[("helper", 0o755), ("plain", 0o644), ("sub/run", 0o755)]);
+        let tests = charm.path().join("tests");
+        for (name, target) in [
+            ("a.test", "helper"),
+            ("b.test", "../tests/./sub/run"),
+            ("c.test", "../link/run"),
+            ("d.test", "a.test"),
+            ("e.test", "plain"),
+            ("f.test", "/bin/sh"),
+            ("g.test", "../../../../../../../../../../bin/sh"),
+            ("i.test", "nothing"),
+            ("j.test", "j.test"),
+        ] {
+            symlink(target, tests.join(name)).unwrap();
+        }
+        symlink(tests.join("helper"), tests.join("h.test")).unwrap();
+        symlink("tests/sub", charm.path().join("link")).unwrap();
+        let all = found(charm.path(), DEFAULT_PATTERN);
+        assert_eq!(all.scripts, ["a.test", "b.test", "c.test", "d.test"]);
+        let why: Vec<&str> = all
+            .warnings
+            .iter()
+            .map(|warning| warning.split_once(": ").unwrap().1)
+            .collect();
+        assert_eq!(
+            why,
+            [
+                "it is not executable (chmod +x)",
+                "it is a symlink out of the charm",
+                "it is a symlink out of the charm",
+                "it is a symlink out of the charm",
+                "it is a symlink to nothing",
+                "it cannot be looked at",
+            ]
+        );
+        fs::rename(&tests, charm.path().join("elsewhere")).unwrap();
+        symlink("elsewhere", &tests).unwrap();
+        let all = found(charm.path(), DEFAULT_PATTERN);
+        assert_eq!((all.scripts.len(), all.warnings.len()), (0, 1));
     }
 
     #[test]

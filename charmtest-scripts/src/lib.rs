@@ -18,6 +18,7 @@ pub mod process;
 pub mod requirements;
 pub mod run;
 pub mod settings;
+pub mod terminal;
 pub mod verdict;
 
 pub use discover::{Discovery, discover};

@@ -19,10 +19,14 @@ use crate::environment::{Facts, Packages, Places, link_tools, testbed, variables
 use crate::os_release;
 use crate::process::{sweep, wait_group};
 use crate::settings::{Cwd, Settings};
+use crate::terminal::{FOREGROUND_ARGUMENT, Terminal};
 use crate::verdict::{End, Verdict, reason, verdict};
 
 /// How much of a script's output is kept in memory, from its end.
 const TAIL: u64 = 256 << 10;
+
+/// How many lines of a script's output are shown before a shell.
+const SHOWN: usize = 20;
 
 /// Turns a command into one in a sandbox: gets the program with its arguments, the variables, and the script's own directory, which holds
 /// all of [`Places`].
@@ -47,7 +51,8 @@ pub struct ScriptRun<'a> {
     pub models: Models,
     /// What charm names stand for.
     pub charms: Charms,
-    /// The program that answers as the thin client ([`crate::client::client_main`]) when its first argument is [`CLIENT_ARGUMENT`].
+    /// The program that answers as the thin client ([`crate::client::client_main`]) when its first argument is [`CLIENT_ARGUMENT`], and
+    /// for a shell calls [`crate::terminal::foreground_main`] when that is [`FOREGROUND_ARGUMENT`].
     pub client: &'a Path,
     /// Whether compilers and their like are hidden.
     pub hide_build_tools: bool,
@@ -175,8 +180,13 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
     };
     let began = Instant::now();
     let (end, by_setup) = stage.run_all(limit)?;
-    let mut result = verdict(end, &script.settings.exit_codes);
-    let mut why = reason(result, end, &stage.tail()?);
+    let (mut result, mut why) = if script.shell == Shell::Instead && by_setup.is_none() {
+        let why = "a shell was opened in its place".to_owned();
+        (Verdict::Skip, Some(why))
+    } else {
+        let result = verdict(end, &script.settings.exit_codes);
+        (result, reason(result, end, &stage.tail()?))
+    };
     if let Some(setup) = by_setup {
         // Nothing is said about the charm by a setup that fails: bundletester counts it as a failure, and so do we.
         if result == Verdict::Pass {
@@ -271,10 +281,6 @@ struct Stage<'a> {
 impl Stage<'_> {
     /// Runs set-ups, the script, and tear-downs; says how it ended, and the set-up that ended it.
     fn run_all(&self, limit: Duration) -> Result<(End, Option<&str>), RunError> {
-        if self.script.shell == Shell::Instead {
-            self.shell(&format!("instead of tests/{}", self.script.script))?;
-            return Ok((End::Code(100), None));
-        }
         let deadline = Instant::now() + limit;
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut ended = None;
@@ -287,6 +293,10 @@ impl Stage<'_> {
         }
         let mut ended = match ended {
             Some(ended) => ended,
+            None if self.script.shell == Shell::Instead => {
+                self.shell(&format!("instead of tests/{}", self.script.script))?;
+                (End::Code(0), None)
+            }
             None => (self.program(self.script.script, left())?, None),
         };
         for teardown in self.script.settings.teardown.iter().rev() {
@@ -304,18 +314,22 @@ impl Stage<'_> {
 
     /// Returns a command in the script's environment. Its umask and closed descriptors come of a shell, since nothing may happen between
     /// fork and exec here.
-    fn command(&self, words: &[OsString]) -> Result<Command, RunError> {
+    fn command(
+        &self,
+        words: &[OsString],
+        variables: &BTreeMap<OsString, OsString>,
+    ) -> Result<Command, RunError> {
         let mut all: Vec<OsString> = ["/bin/sh", "-c", "umask 022; exec \"$@\"", "sh"]
             .map(OsString::from)
             .to_vec();
         all.extend_from_slice(words);
         let mut command = match self.script.enter {
             Some(enter) => {
-                enter(&all, &self.variables, self.base).map_err(cannot("enter the sandbox"))?
+                enter(&all, variables, self.base).map_err(cannot("enter the sandbox"))?
             }
             None => {
                 let mut command = Command::new(&all[0]);
-                command.args(&all[1..]).env_clear().envs(&self.variables);
+                command.args(&all[1..]).env_clear().envs(variables);
                 command
             }
         };
@@ -331,7 +345,7 @@ impl Stage<'_> {
             .open(&self.output);
         let log = log.map_err(cannot(format!("write {}", self.output.display())))?;
         let both = log.try_clone().map_err(cannot("share the output"))?;
-        let mut command = self.command(&[path.into()])?;
+        let mut command = self.command(&[path.into()], &self.variables)?;
         command
             .stdin(Stdio::null())
             .stdout(Stdio::from(log))
@@ -386,30 +400,32 @@ impl Stage<'_> {
 
     /// Opens a shell on the terminal, in the script's environment, and waits for its end.
     fn shell(&self, why: &str) -> Result<(), RunError> {
-        let terminal = || OpenOptions::new().read(true).write(true).open("/dev/tty");
-        let failed = || cannot("open a shell: there is no terminal");
-        let (input, output, error) = (terminal(), terminal(), terminal());
-        let (input, output, error) = (
-            input.map_err(failed())?,
-            output.map_err(failed())?,
-            error.map_err(failed())?,
-        );
-        let mut text = String::new();
+        let terminal = Terminal::open().map_err(cannot("open a shell"))?;
+        terminal.take().map_err(cannot("take the terminal"))?;
+        let mut text = String::from("\n");
+        let output = self.tail()?;
+        let lines: Vec<&str> = output.lines().collect();
+        for line in lines.iter().skip(lines.len().saturating_sub(SHOWN)) {
+            let _ = writeln!(text, "{line}");
+        }
         let _ = writeln!(
             text,
-            "\ncharmtest: {why}\ncharmtest: this is a shell in the script's environment; `exit` goes on and cleans up"
+            "charmtest: {why}\ncharmtest: this is a shell in the script's environment; `exit` goes on and cleans up"
         );
-        io::Write::write_all(&mut &output, text.as_bytes())
+        terminal
+            .say(&text)
             .map_err(cannot("write to the terminal"))?;
-        let mut command = self.command(&["/bin/sh".into(), "-i".into()])?;
+        let mut variables = self.variables.clone();
         let term = std::env::var_os("TERM").unwrap_or_else(|| "dumb".into());
-        command
-            .env("TERM", term)
-            .env("PS1", "charmtest$ ")
-            .stdin(input)
-            .stdout(output)
-            .stderr(error);
-        command.status().map_err(cannot("open a shell"))?;
-        Ok(())
+        variables.extend([("TERM".into(), term), ("PS1".into(), "charmtest$ ".into())]);
+        let words = [
+            self.script.client.into(),
+            FOREGROUND_ARGUMENT.into(),
+            "/bin/sh".into(),
+            "-i".into(),
+        ];
+        let command = self.command(&words, &variables)?;
+        let ended = terminal.lend(command, self.script.cancelled);
+        ended.map_err(cannot("open a shell"))
     }
 }

@@ -1,4 +1,4 @@
-//! `tests/tests.yaml`: what a suite of scripts asks for.
+//! `tests/tests.yaml`: what a suite of scripts asks for; and `tests/STEM.yaml`: what one script asks for.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use glob::Pattern;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::discover::DEFAULT_PATTERN;
+use crate::discover::{DEFAULT_PATTERN, NOT_SCRIPTS};
 use crate::verdict::{ExitCodes, Verdict};
 
 /// The name of the file.
@@ -121,14 +121,14 @@ const WITHOUT_EFFECT: [(&str, &str); 14] = [
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Raw {
-    cwd: Cwd,
+    cwd: Option<Cwd>,
     tests: Option<String>,
     exit_codes: BTreeMap<String, Verdict>,
     timeout: Option<String>,
     compat: Option<Compat>,
     testbed: Option<String>,
     resolve: BTreeMap<String, String>,
-    allow_store: bool,
+    allow_store: Option<bool>,
     setup: OneOrMore,
     teardown: OneOrMore,
     bootstrap: Option<Value>,
@@ -185,7 +185,7 @@ impl Settings {
         match fs::read_to_string(charm.join(FILE)) {
             Ok(text) => Self::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(wrong(format!("cannot be read: {error}"))),
+            Err(error) => Err(wrong(FILE, format!("cannot be read: {error}"))),
         }
     }
 
@@ -195,20 +195,88 @@ impl Settings {
     ///
     /// As [`Settings::read`].
     pub fn parse(text: &str) -> Result<Self, FileError> {
-        let Some(raw) = yaml::parse::<Option<Raw>>(FILE, text)? else {
-            return Ok(Self::default());
+        Self::default().with(FILE, text)
+    }
+
+    /// Returns what holds for one script: these settings, and what `STEM.yaml` or `STEM.yml` beside the script says, as bundletester has it.
+    ///
+    /// The keys are those of `tests/tests.yaml`. A value replaces that of the suite; exit codes and `resolve` are added to the suite's, a
+    /// `setup` runs after the suite's, and a `teardown` before it. `tests` has no effect. The warnings are those of the script's file alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::read`], and when both files are there.
+    pub fn of_script(&self, charm: &Path, script: &str) -> Result<Self, FileError> {
+        let suite = Self {
+            warnings: Vec::new(),
+            ..self.clone()
         };
+        let mut given = Vec::new();
+        for file in control_files(script) {
+            let file = format!("tests/{file}");
+            match fs::read_to_string(charm.join(&file)) {
+                Ok(text) => given.push((file, text)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(wrong(&file, format!("cannot be read: {error}"))),
+            }
+        }
+        match &given[..] {
+            [] => Ok(suite),
+            [(file, text)] => suite.with(file, text),
+            [(file, _), (other, _), ..] => Err(wrong(
+                file,
+                format!("{other} is there too: one of them is meant for tests/{script}"),
+            )),
+        }
+    }
+
+    /// Checks the files of the scripts of a charm, and returns their warnings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::of_script`], of the first one that cannot be read.
+    pub fn of_scripts(&self, charm: &Path, scripts: &[String]) -> Result<Vec<String>, FileError> {
+        let mut warnings = Vec::new();
+        let mut used: BTreeMap<String, &str> = BTreeMap::new();
+        for script in scripts {
+            warnings.extend(self.of_script(charm, script)?.warnings);
+            for file in control_files(script) {
+                if !charm.join("tests").join(&file).exists() {
+                    continue;
+                }
+                if let Some(other) = used.insert(file.clone(), script) {
+                    warnings.push(format!(
+                        "tests/{file} holds for tests/{other} and for tests/{script}"
+                    ));
+                }
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Returns these settings with what a file says.
+    fn with(self, file: &str, text: &str) -> Result<Self, FileError> {
+        let Some(raw) = yaml::parse::<Option<Raw>>(file, text)? else {
+            return Ok(self);
+        };
+        let wrong = |message| wrong(file, message);
         let mut settings = Self {
-            cwd: raw.cwd,
-            compat: raw.compat,
-            testbed: raw.testbed,
-            resolve: raw.resolve,
-            allow_store: raw.allow_store,
-            ..Self::default()
+            cwd: raw.cwd.unwrap_or(self.cwd),
+            compat: raw.compat.or(self.compat),
+            testbed: raw.testbed.or_else(|| self.testbed.clone()),
+            allow_store: raw.allow_store.unwrap_or(self.allow_store),
+            ..self
         };
-        if let Some(pattern) = raw.tests {
-            settings.tests = Pattern::new(&pattern)
-                .map_err(|error| wrong(format!("`tests: {pattern}` is no pattern: {error}")))?;
+        settings.resolve.extend(raw.resolve);
+        match raw.tests {
+            Some(pattern) if file == FILE => {
+                settings.tests = Pattern::new(&pattern)
+                    .map_err(|error| wrong(format!("`tests: {pattern}` is no pattern: {error}")))?;
+            }
+            Some(_) => settings.warnings.push(format!(
+                "{file}: `tests` has no effect: {FILE} says which files are scripts"
+            )),
+            None => {}
         }
         for (code, verdict) in raw.exit_codes {
             let number = code.parse().ok().filter(|code| (0..=255).contains(code));
@@ -219,9 +287,15 @@ impl Settings {
             })?;
             settings.exit_codes.insert(number, verdict);
         }
-        settings.timeout = raw.timeout.as_deref().map(duration).transpose()?;
-        settings.setup = programs("setup", raw.setup.list())?;
-        settings.teardown = programs("teardown", raw.teardown.list())?;
+        if let Some(timeout) = raw.timeout {
+            settings.timeout = Some(duration(&timeout).map_err(&wrong)?);
+        }
+        let (setup, teardown) = (raw.setup.list(), raw.teardown.list());
+        settings
+            .setup
+            .extend(programs("setup", setup).map_err(&wrong)?);
+        let teardown = programs("teardown", teardown).map_err(&wrong)?;
+        settings.teardown.extend(teardown);
         let given = [
             &raw.bootstrap,
             &raw.reset,
@@ -238,26 +312,37 @@ impl Settings {
             &raw.requirements,
             &raw.makefile,
         ];
-        settings.warnings = WITHOUT_EFFECT
+        let warnings = WITHOUT_EFFECT
             .iter()
             .zip(given)
             .filter(|(_, given)| given.is_some())
-            .map(|((key, why), _)| format!("{FILE}: `{key}` has no effect: {why}"))
-            .collect();
+            .map(|((key, why), _)| format!("{file}: `{key}` has no effect: {why}"));
+        settings.warnings.extend(warnings);
         Ok(settings)
     }
 }
 
-fn wrong(message: String) -> FileError {
+/// Returns the names in `tests/` of the files that may say something of one script.
+fn control_files(script: &str) -> Vec<String> {
+    let stem = Path::new(script).file_stem().and_then(|stem| stem.to_str());
+    let names = stem
+        .into_iter()
+        .flat_map(|stem| ["yaml", "yml"].map(|end| format!("{stem}.{end}")));
+    // A script called `tests.test` does not make the suite's own files its own, and no script is its own.
+    let own = |name: &String| !NOT_SCRIPTS.contains(&name.as_str()) && name != script;
+    names.filter(own).collect()
+}
+
+fn wrong(file: &str, message: String) -> FileError {
     FileError {
-        file: FILE.to_owned(),
+        file: file.to_owned(),
         position: None,
         message,
     }
 }
 
 /// Reads `90`, `90s`, `10m` or `1h`; a number alone is seconds.
-fn duration(text: &str) -> Result<Duration, FileError> {
+fn duration(text: &str) -> Result<Duration, String> {
     let (number, factor) = match text.trim().char_indices().next_back() {
         Some((at, 's')) => (&text.trim()[..at], 1),
         Some((at, 'm')) => (&text.trim()[..at], 60),
@@ -270,22 +355,20 @@ fn duration(text: &str) -> Result<Duration, FileError> {
         .and_then(|n| n.checked_mul(factor))
     {
         Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
-        _ => Err(wrong(format!(
+        _ => Err(format!(
             "`timeout: {text}` is no time: write 90, 90s, 10m or 1h"
-        ))),
+        )),
     }
 }
 
 /// Accepts names of files in `tests/`, and nothing that leads out of it.
-fn programs(key: &str, names: Vec<String>) -> Result<Vec<String>, FileError> {
+fn programs(key: &str, names: Vec<String>) -> Result<Vec<String>, String> {
     match names
         .iter()
         .find(|name| name.is_empty() || name.contains('/'))
     {
         None => Ok(names),
-        Some(name) => Err(wrong(format!(
-            "{key}: {name:?} is no name of a file in tests/"
-        ))),
+        Some(name) => Err(format!("{key}: {name:?} is no name of a file in tests/")),
     }
 }
 
@@ -347,6 +430,64 @@ mod tests {
             assert_eq!(warnings.len(), 1, "{key}");
             assert!(warnings[0].contains(&format!("`{key}`")), "{warnings:?}");
         }
+    }
+
+    #[test]
+    fn a_script_has_settings_of_its_own() {
+        let charm = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            fs::create_dir_all(charm.path().join("tests")).unwrap();
+            fs::write(charm.path().join("tests").join(name), text).unwrap();
+        };
+        let suite = Settings::parse(
+            "cwd: tests\ntimeout: 5m\nsetup: up\nteardown: down\nexit-codes: {3: skip, 4: skip}\nreset: false\nallow-store: true\n\
+             resolve: {a: ../a, b: ../b}\n",
+        )
+        .unwrap();
+        let of = |script: &str| suite.of_script(charm.path(), script);
+        let unchanged = Settings {
+            warnings: Vec::new(),
+            ..suite.clone()
+        };
+        assert_eq!(of("a.test").unwrap(), unchanged);
+        write("a.yaml", "# nothing\n");
+        assert_eq!(of("a.test").unwrap(), unchanged);
+        write(
+            "a.yaml",
+            "cwd: charm\ntimeout: 10m\nsetup: [more]\nteardown: less\nexit-codes: {4: infra, 5: pass}\nallow-store: false\n\
+             resolve: {b: ../c}\ntests: '*'\nbundle: x.yaml\n",
+        );
+        write("b.yml", "timeout: 1h\n");
+        let own = of("a.test").unwrap();
+        assert_eq!(own.cwd, Cwd::Charm);
+        assert_eq!(own.timeout, Some(Duration::from_secs(600)));
+        assert_eq!(own.setup, ["up", "more"]);
+        assert_eq!(own.teardown, ["down", "less"]);
+        let codes = [(3, Verdict::Skip), (4, Verdict::Infra), (5, Verdict::Pass)];
+        assert_eq!(own.exit_codes, ExitCodes::from(codes));
+        assert!(!own.allow_store);
+        assert_eq!((&*own.resolve["a"], &*own.resolve["b"]), ("../a", "../c"));
+        assert_eq!(own.tests, suite.tests);
+        assert_eq!(own.warnings.len(), 2, "{:?}", own.warnings);
+        assert!(own.warnings[0].starts_with("tests/a.yaml: `tests` has no effect"));
+        assert!(own.warnings[1].starts_with("tests/a.yaml: `bundle` has no effect"));
+        assert_eq!(of("b").unwrap().timeout, Some(Duration::from_secs(3600)));
+        // bundletester leaked one test's lists into its siblings.
+        assert_eq!(of("c.test").unwrap(), unchanged);
+
+        write("tests.yaml", "timeout: 7s\n");
+        write("requirements.yaml", "packages: []\n");
+        assert_eq!(of("tests.test").unwrap(), unchanged);
+        assert_eq!(of("requirements.test").unwrap(), unchanged);
+        write("d.yml", "\n\ntimeuot: 1\n");
+        let error = of("d.test").unwrap_err();
+        assert_eq!(
+            (&*error.file, error.position.unwrap().line),
+            ("tests/d.yml", 3)
+        );
+        write("d.yaml", "timeout: 1\n");
+        let error = of("d.test").unwrap_err().to_string();
+        assert!(error.contains("tests/d.yml is there too"), "{error}");
     }
 
     #[test]

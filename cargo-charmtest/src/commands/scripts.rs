@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use charmtest::generic::Generic;
 use charmtest::juju::quote;
 use charmtest_charm::{Archive, Charm};
-use charmtest_sandbox::Request;
+use charmtest_sandbox::{Network, Request};
 use charmtest_scripts::requirements::Wishes;
-use charmtest_scripts::{Settings, discover};
+use charmtest_scripts::{Settings, discover, terminal};
 
 use super::generic;
 use crate::cli::ScriptsArgs;
@@ -76,7 +76,9 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         let found = discover(&source, &settings.tests).map_err(|error| {
             Error::infrastructure(format!("charm {name}: cannot read tests/: {error}"))
         })?;
-        for warning in settings.warnings.iter().chain(&found.warnings) {
+        let own = settings.of_scripts(&source, &found.scripts);
+        let own = own.map_err(|error| Error::new(Kind::Usage, format!("charm {name}: {error}")))?;
+        for warning in settings.warnings.iter().chain(&found.warnings).chain(&own) {
             say(&format!("warning: charm {name}: {warning}"));
         }
         let requirements = match found.scripts.is_empty() || args.suite.list {
@@ -125,7 +127,21 @@ fn check(args: &ScriptsArgs) -> Result<()> {
         let text = "--no-generic leaves the tests out that --generic names";
         return Err(Error::new(Kind::Usage, text));
     }
-    Ok(())
+    let option = match (args.shell, args.debug) {
+        (true, _) => "--shell",
+        (_, true) => "--debug",
+        _ => return Ok(()),
+    };
+    if args.inside.contain || args.inside.network != Network::Host {
+        let text = format!("{option} opens no shell in a run that is contained as a whole");
+        let hint = "leave --contain and --network out; --sandbox LEVEL restricts the scripts alone";
+        return Err(Error::new(Kind::Usage, text).hint(hint));
+    }
+    terminal::check().map_err(|error| {
+        let text = format!("{option} opens a shell on the terminal: {error}");
+        Error::new(Kind::Usage, text)
+            .hint("--keep-models keeps the model of a failed script instead")
+    })
 }
 
 /// Reads `NAME=CHARM`: a path, made absolute, or a reference such as `ch:mysql`.

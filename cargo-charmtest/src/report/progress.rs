@@ -74,13 +74,14 @@ impl Progress {
 
     /// Takes the lines off the terminal.
     pub(super) fn clear(&mut self) {
+        self.give_way();
         write(&self.wipe());
         self.drawn = 0;
     }
 
     /// Draws the lines anew.
     pub(super) fn draw(&mut self) {
-        if !self.interactive || (self.running.is_empty() && self.drawn == 0) {
+        if !self.interactive || (self.running.is_empty() && self.drawn == 0) || self.give_way() {
             return;
         }
         let width = terminal_width();
@@ -92,6 +93,16 @@ impl Progress {
         // At once, so that nothing flickers.
         write(&text);
         self.drawn = self.running.len().min(LINES);
+    }
+
+    /// Leaves the terminal, with the lines on it, to whoever is in its foreground; says whether that is somebody else: a shell that a
+    /// test opened, or the user's own.
+    fn give_way(&mut self) -> bool {
+        let away = self.interactive && is_in_background();
+        if away {
+            self.drawn = 0;
+        }
+        away
     }
 
     /// Returns what takes the drawn lines off the terminal.
@@ -122,6 +133,12 @@ fn line(running: &Running, width: usize) -> String {
         ));
     }
     text.chars().take(width.saturating_sub(1)).collect()
+}
+
+/// Says whether another process group has the terminal.
+fn is_in_background() -> bool {
+    let foreground = rustix::termios::tcgetpgrp(std::io::stderr());
+    foreground.is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
 fn terminal_width() -> usize {

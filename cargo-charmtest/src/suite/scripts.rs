@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use charmtest::generic::Generic;
 use charmtest::harness::{Context, RunFlags, SuiteTest};
 use charmtest::juju::BackendKind;
 use charmtest::{Failure, skip};
@@ -38,6 +39,15 @@ pub(crate) fn script_limit(flags: &RunFlags) -> u64 {
     limit.map_or(0, |limit| limit.as_secs().max(1))
 }
 
+/// Returns the name of a script's test: that of its file, with its directory if a generic test has that name (`tests: "*"` may find a
+/// script called `deploy`).
+pub(crate) fn script_name(file: &str) -> String {
+    match Generic::ALL.iter().any(|generic| generic.id() == file) {
+        true => format!("tests/{file}"),
+        false => file.to_owned(),
+    }
+}
+
 /// Returns the tests that are a charm's scripts, in their order.
 pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
     let Some(scripts) = &charm.scripts else {
@@ -49,7 +59,7 @@ pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
         let place = scripts.directory.join("tests").join(&name);
         let test = SuiteTest::new(
             &charm.module,
-            name.clone(),
+            script_name(&name),
             place.display().to_string(),
             move |cx| {
                 let (scripts, name) = (Arc::clone(&shared), name.clone());
@@ -76,7 +86,7 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
     }
     let ops = cx.ops_test().await?;
     let model = ops.model();
-    let settings = Settings::read(&scripts.directory)?;
+    let settings = Settings::read(&scripts.directory)?.of_script(&scripts.directory, &name)?;
     let embedded = model.backend_kind() == BackendKind::Embedded;
     let short = charmtest::juju::ModelName::parse(model.full_name())?;
     let mut models = Models::new(

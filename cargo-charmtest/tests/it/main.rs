@@ -33,4 +33,5 @@ mod signals;
 mod specification;
 mod storage;
 mod subordinate;
+mod terminal;
 mod watch;

@@ -9,25 +9,25 @@ use std::process::{Command, Stdio};
 use crate::bed::{Bed, PROGRAM, Said, executable};
 
 /// A charm with scripts, and a data directory.
-struct Suite {
-    bed: Bed,
-    charm: PathBuf,
+pub(crate) struct Suite {
+    pub(crate) bed: Bed,
+    pub(crate) charm: PathBuf,
 }
 
 impl Suite {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bed = Bed::bare();
         let charm = write_charm(&bed, "wiki", "status-set active");
         Self { bed, charm }
     }
 
-    fn script(&self, name: &str, body: &str) {
+    pub(crate) fn script(&self, name: &str, body: &str) {
         let tests = self.charm.join("tests");
         fs::create_dir_all(&tests).unwrap();
         executable(&tests.join(name), &format!("#!/bin/sh\n{body}\n"));
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", "exec \"$@\"", "sh", PROGRAM, "charmtest", "scripts"])
@@ -42,11 +42,11 @@ impl Suite {
         command
     }
 
-    fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.bed.path().join("state")
     }
 
-    fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         self.command(&[&["wiki"], args].concat())
             .output()
             .unwrap()
@@ -119,16 +119,23 @@ fn r06_scripts_are_executables_in_byte_order() {
     fs::set_permissions(tests.join("x.test"), plain).unwrap();
     fs::create_dir(tests.join("sub")).unwrap();
     fs::copy(tests.join("a.test"), tests.join("sub/y.test")).unwrap();
-    std::os::unix::fs::symlink("nothing", tests.join("b.test")).unwrap();
+    for (name, target) in [
+        ("b.test", "nothing"),
+        ("c.test", "helper"),
+        ("d.test", "/bin/true"),
+    ] {
+        std::os::unix::fs::symlink(target, tests.join(name)).unwrap();
+    }
     let said = suite.run(&["--list"]);
     assert_eq!(
-        said.stdout, "wiki::10.test\nwiki::9.test\nwiki::A.test\nwiki::a.test\n",
+        said.stdout, "wiki::10.test\nwiki::9.test\nwiki::A.test\nwiki::a.test\nwiki::c.test\n",
         "{}",
         said.stderr
     );
     for part in [
         "tests/x.test is not run: it is not executable",
         "tests/b.test is not run: it is a symlink to nothing",
+        "tests/d.test is not run: it is a symlink out of the charm",
     ] {
         assert!(said.stderr.contains(part), "{}", said.stderr);
     }
@@ -469,6 +476,43 @@ fn r28_r30_exit_codes_reasons_and_artifacts() {
     assert!(all.contains("artifacts: "), "{all}");
     let only = suite.run(&["-k", "fail"]);
     assert_eq!(only.code, Some(1), "{}", only.stderr);
+}
+
+#[test]
+fn a_script_has_settings_of_its_own_beside_those_of_the_suite() {
+    let suite = Suite::new();
+    for name in ["10-one.test", "20-two.test"] {
+        suite.script(name, "cat prepared; exit 3");
+    }
+    suite.script("set-up", "echo by the suite >> prepared");
+    suite.script("more", "echo for one >> prepared");
+    let write = |name: &str, text: &str| {
+        fs::write(suite.charm.join("tests").join(name), text).unwrap();
+    };
+    write("tests.yaml", "setup: set-up\n");
+    write(
+        "10-one.yaml",
+        "exit-codes: {3: skip}\nsetup: more\nreset: false\n",
+    );
+    let said = suite.run(&[]);
+    let all = format!("{}{}", said.stdout, said.stderr);
+    assert_eq!(said.code, Some(1), "{all}");
+    for part in [
+        "charm wiki: tests/10-one.yaml: `reset` has no effect",
+        "exit code 3: for one",
+        "exit code 3: by the suite",
+        "1 failed, 1 skipped",
+    ] {
+        assert!(all.contains(part), "{part:?}: {all}");
+    }
+    write("20-two.yml", "timeuot: 3\n");
+    let said = suite.run(&[]);
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("tests/20-two.yml:1"),
+        "{}",
+        said.stderr
+    );
 }
 
 #[test]
