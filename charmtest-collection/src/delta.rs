@@ -241,7 +241,11 @@ impl Delta {
                 );
                 jobs.extend(planned.tests.tests.iter().map(|script| {
                     let name = script.path.rsplit('/').next().unwrap_or(&script.path);
-                    job(Kind::Script, name)
+                    // A script may be called as a generic test is.
+                    match planned.tests.generic.iter().any(|id| id == name) {
+                        true => job(Kind::Script, &script.path),
+                        false => job(Kind::Script, name),
+                    }
                 }));
             }
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::digest::Digest;
 use crate::disk::{Disk, Durability};
 use crate::error::{Context, Error, Result};
-use crate::tree::{FileKind, Tree};
+use crate::tree::{FileKind, Tree, TreeEntry};
 
 /// A content-addressed store, `cas/sha256/ab/...`: what is written under a digest is what is read under it, or an error.
 #[derive(Debug, Clone)]
@@ -98,6 +98,12 @@ impl Store {
             path: self.path(content),
             message,
         })
+    }
+
+    /// Returns the file of a kept tree that a path means, links followed; see [`Tree::resolve`].
+    pub(crate) fn resolve<'t>(&self, tree: &'t Tree, path: &str) -> Option<&'t TreeEntry> {
+        let target = |link: &TreeEntry| String::from_utf8(self.get(&link.sha256).ok()?).ok();
+        tree.resolve(path, &target)
     }
 
     /// Checks every byte of a tree.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
+/// How many links are followed for one path, as in Linux.
+const MOST_LINKS: usize = 40;
+
 /// What a path of a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,6 +88,43 @@ impl Tree {
             .0
             .binary_search_by(|entry| entry.path.as_bytes().cmp(path.as_bytes()));
         found.ok().map(|index| &self.0[index])
+    }
+
+    /// Returns the file that a path means when links are followed; none when they lead out of the tree, to nothing, or round in circles.
+    ///
+    /// `content` returns the target of a link.
+    pub fn resolve(
+        &self,
+        path: &str,
+        content: &dyn Fn(&TreeEntry) -> Option<String>,
+    ) -> Option<&TreeEntry> {
+        let parts = |path: &str| path.split('/').rev().map(str::to_owned).collect::<Vec<_>>();
+        let (mut waiting, mut done, mut links) = (parts(path), Vec::<String>::new(), 0);
+        while let Some(part) = waiting.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    done.pop()?;
+                    continue;
+                }
+                _ => done.push(part),
+            }
+            let here = done.join("/");
+            let Some(entry) = self.entry(&here) else {
+                continue;
+            };
+            if entry.kind != FileKind::Link {
+                return waiting.is_empty().then_some(entry);
+            }
+            links += 1;
+            let target = content(entry).filter(|target| !target.starts_with('/'))?;
+            if links > MOST_LINKS {
+                return None;
+            }
+            done.pop();
+            waiting.extend(parts(&target));
+        }
+        None
     }
 
     /// Returns the text whose digest names the tree: one line per entry, `KIND SHA256 PATH`.
@@ -204,6 +244,8 @@ fn read_into(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn entry(path: &str) -> TreeEntry {
@@ -227,6 +269,47 @@ mod tests {
         assert_eq!(paths, ["a b\n", "a.b", "a/c", "z"]);
         assert_eq!(Tree::parse(&tree.manifest()).unwrap(), tree);
         assert!(tree.entry("a/c").is_some() && tree.entry("a").is_none());
+    }
+
+    #[test]
+    fn links_are_followed_in_the_tree() {
+        let links = BTreeMap::from([
+            ("tests/a", "b"),
+            ("tests/b", "../scripts/./run"),
+            ("tests/via", "../lib/run"),
+            ("lib", "scripts"),
+            ("tests/out", "../../wiki/scripts/run"),
+            ("tests/absolute", "/scripts/run"),
+            ("tests/nothing", "../scripts/no"),
+            ("tests/directory", "../scripts"),
+            ("tests/below", "../scripts/run/x"),
+            ("tests/round", "about"),
+            ("tests/about", "round"),
+        ]);
+        let mut entries: Vec<TreeEntry> = links.keys().map(|path| entry(path)).collect();
+        for entry in &mut entries {
+            entry.kind = FileKind::Link;
+        }
+        entries.push(entry("scripts/run"));
+        let tree = Tree::new(entries).unwrap();
+        let content = |entry: &TreeEntry| Some(links[entry.path.as_str()].to_owned());
+        for (path, expected) in [
+            ("scripts/run", Some("scripts/run")),
+            ("tests/a", Some("scripts/run")),
+            ("tests/b", Some("scripts/run")),
+            ("tests/via", Some("scripts/run")),
+            ("lib/run", Some("scripts/run")),
+            ("tests/out", None),
+            ("tests/absolute", None),
+            ("tests/nothing", None),
+            ("tests/directory", None),
+            ("tests/below", None),
+            ("tests/round", None),
+            ("tests/no", None),
+        ] {
+            let found = tree.resolve(path, &content);
+            assert_eq!(found.map(|entry| entry.path.as_str()), expected, "{path}");
+        }
     }
 
     #[test]

@@ -368,7 +368,7 @@ pub(crate) fn planned(entry: &Entry, generic: &[String], store: &Store) -> Resul
     if !entry.facts.scripts.is_empty() {
         let tree = store.tree(&entry.content)?;
         for path in &entry.facts.scripts {
-            if let Some(file) = tree.entry(path) {
+            if let Some(file) = store.resolve(&tree, path) {
                 tests.push(Script {
                     path: path.clone(),
                     sha256: file.sha256.clone(),

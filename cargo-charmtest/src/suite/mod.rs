@@ -17,7 +17,7 @@ pub(crate) use file::{SuiteFile, SuiteScripts, SuiteShell};
 pub(crate) use pack::packed;
 pub(crate) use requirements::SuiteRequirements;
 pub(crate) use run::{run, run_telling};
-pub(crate) use scripts::script_limit;
+pub(crate) use scripts::{script_limit, script_name};
 pub(crate) use shelf::{Room, ShelfFile, Stored, asked};
 pub(crate) use tests::main;
 

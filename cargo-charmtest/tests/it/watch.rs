@@ -36,6 +36,16 @@ impl Room {
         executable(&path.join("dispatch"), &format!("#!/bin/sh\n{hook}\n"));
     }
 
+    /// Writes a script of a charm.
+    fn script(&self, directory: &str, name: &str, body: &str) {
+        let path = self.path(directory).join("tests");
+        fs::create_dir_all(&path).unwrap();
+        executable(
+            &path.join(name),
+            &format!("#!/bin/sh\nset -e\n{SAYS}\n{body}\n"),
+        );
+    }
+
     fn git(&self, directory: &str, args: &[&str]) {
         let output = Command::new("git")
             .current_dir(self.path(directory))
@@ -133,6 +143,9 @@ fn verdicts(results: &[Value]) -> BTreeMap<String, String> {
     pairs.collect()
 }
 
+/// Waits in a script until a unit says so.
+const SAYS: &str = "says() { until juju status --format json | grep -q \"\\\"message\\\":\\\"$1\\\"\"; do sleep 0.2; done; }";
+
 const OFFICIAL: &str = "[defaults]\ntrust = \"official\"\n";
 
 #[test]
@@ -198,15 +211,7 @@ fn r22_changes_since_the_last_run_are_found_and_nothing_else_is_tested() {
 #[test]
 fn r14_scripts_upgrade_from_the_version_that_was_good_last() {
     let room = Room::new();
-    let script = |name: &str, body: &str| {
-        let path = room.path("repos/a/tests");
-        fs::create_dir_all(&path).unwrap();
-        let says = "says() { until juju status --format json | grep -q \"\\\"message\\\":\\\"$1\\\"\"; do sleep 0.2; done; }";
-        executable(
-            &path.join(name),
-            &format!("#!/bin/sh\nset -e\n{says}\n{body}\n"),
-        );
-    };
+    let script = |name: &str, body: &str| room.script("repos/a", name, body);
     room.charm("repos/a", "status-set active one");
     script("10-deploy.test", "juju deploy a\nsays \"$(cat version)\"");
     script(
@@ -313,6 +318,78 @@ fn affected_is_whoever_deployed_what_changed() {
     let fourth = look();
     assert_eq!(fourth.code, Some(0), "{}", fourth.stderr);
     assert_eq!(tested(), ["d"]);
+}
+
+#[test]
+fn scripts_may_be_symlinks_in_the_charm_and_be_called_as_generic_tests_are() {
+    let room = Room::new();
+    room.charm("charms/a", "status-set active");
+    fs::create_dir_all(room.path("charms/a/lib")).unwrap();
+    executable(
+        &room.path("charms/a/lib/run"),
+        "#!/bin/sh\necho ran as $0\n",
+    );
+    room.script("charms/a", "deploy", "true");
+    fs::write(room.path("charms/a/tests/tests.yaml"), "tests: '*'\n").unwrap();
+    for (name, target) in [("linked", "../lib/run"), ("nothing", "no")] {
+        let link = room.path("charms/a/tests").join(name);
+        std::os::unix::fs::symlink(target, link).unwrap();
+    }
+    room.collection(&format!("{OFFICIAL}[[charm]]\npath = 'charms/a'\n"));
+    let watched = room.watch("state");
+    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
+    let told = |job: &str| (format!("ubuntu@24.04:a:-/{job}"), "pass".to_owned());
+    assert_eq!(
+        room.verdicts("state", "last"),
+        [told("deploy"), told("linked"), told("tests/deploy")].into()
+    );
+    let told = "a:-: tests/nothing is not run: it is a symlink to nothing";
+    assert!(watched.stderr.contains(told), "{}", watched.stderr);
+    // `scripts` runs the same ones.
+    let listed = room.run(&["scripts", "charms/a", "--generic", "deploy", "--list"]);
+    assert_eq!(
+        listed.stdout, "a::deploy\na::tests/deploy\na::linked\n",
+        "{}",
+        listed.stderr
+    );
+    let both = room.run(&["scripts", "charms/a", "--generic", "deploy"]);
+    assert_eq!(both.code, Some(0), "{}", both.stderr);
+    assert!(both.stderr.contains("3 passed"), "{}", both.stderr);
+}
+
+#[test]
+fn bisect_finds_the_guilty_one_of_three_changes() {
+    let room = Room::new();
+    for name in ["a", "b", "c"] {
+        room.charm(&format!("charms/{name}"), "status-set active good");
+    }
+    // The test of one charm fails because of another one.
+    room.script("charms/a", "1.test", "juju deploy b\nuntil juju status b --format json | grep -q '\"message\":'; do sleep 0.1; done\njuju status b --format json | grep good");
+    room.collection(&format!("{OFFICIAL}[[charm]]\npath = 'charms/*'\n"));
+    let watch = || room.run(&["watch", "--once", "--no-generic", "--state", "state"]);
+    let first = watch();
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let none = room.run(&["watch", "bisect", "--state", "state"]);
+    assert_ne!(none.code, Some(0), "nothing is red: {}", none.stdout);
+    room.charm("charms/a", "status-set active good; true");
+    room.charm("charms/b", "status-set active bad");
+    room.charm("charms/c", "status-set active good; true");
+    let second = watch();
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    let recorded = room.verdicts("state", "last");
+    let found = room.run(&["watch", "bisect", "--state", "state"]);
+    assert_eq!(found.code, Some(0), "{}", found.stderr);
+    assert_eq!(
+        found.stdout, "guilty: changed ubuntu@24.04:b:-\n",
+        "{}",
+        found.stderr
+    );
+    assert_eq!(
+        room.verdicts("state", "last"),
+        recorded,
+        "nothing else changes"
+    );
+    assert_eq!(watch().code, Some(0), "and nothing is new");
 }
 
 #[test]

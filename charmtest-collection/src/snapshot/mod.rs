@@ -146,14 +146,12 @@ impl Files for StoredFiles<'_> {
     }
 
     fn is_executable(&self, path: &str) -> bool {
-        let entry = self.tree.entry(path);
+        let entry = self.store.resolve(self.tree, path);
         entry.is_some_and(|entry| entry.kind == FileKind::Executable)
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        match self.tree.entry(path) {
-            Some(entry) if entry.kind != FileKind::Link => self.store.get(&entry.sha256).map(Some),
-            _ => Ok(None),
-        }
+        let entry = self.store.resolve(self.tree, path);
+        entry.map(|entry| self.store.get(&entry.sha256)).transpose()
     }
 }

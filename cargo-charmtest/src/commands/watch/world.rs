@@ -18,7 +18,7 @@ use charmtest_collection::{
 use charmtest_controller::JujuVersion;
 use charmtest_sandbox::{Level, Request, Sandbox};
 use charmtest_scripts::requirements::Wishes;
-use charmtest_scripts::{Settings, os_release};
+use charmtest_scripts::{Settings, discover, os_release};
 use jiff::Timestamp;
 
 use super::{all_causes, facts};
@@ -206,7 +206,11 @@ impl Bench {
             let module = module(key, &mut modules);
             let own = jobs.remove(key).unwrap_or_default();
             for job in &own {
-                names.insert(format!("{module}::{}", job.test), (*job).clone());
+                let test = match job.kind {
+                    JobKind::Generic => job.test.clone(),
+                    JobKind::Script => suite::script_name(script_file(job)),
+                };
+                names.insert(format!("{module}::{test}"), (*job).clone());
             }
             let generic = own.iter().filter(|job| job.kind == JobKind::Generic);
             let generic =
@@ -215,6 +219,7 @@ impl Bench {
             let previous =
                 previous.map(|previous| places.charm("previous", key, &previous.content));
             let path = places.charm("charms", key, &entry.content)?;
+            tell_of_scripts(key, &path)?;
             let read = suite::charms(std::slice::from_ref(&path));
             let read = read.map_err(|error| WatchError::Runner(error.to_string()))?;
             let partners = partners(entry, work.trusted).into_iter();
@@ -224,7 +229,8 @@ impl Bench {
             let previous = previous.transpose()?;
             let generic: Vec<Generic> = generic.collect();
             let own_scripts = own.iter().filter(|job| job.kind == JobKind::Script);
-            let own_scripts: Vec<String> = own_scripts.map(|job| job.test.clone()).collect();
+            let own_scripts: Vec<String> =
+                own_scripts.map(|job| script_file(job).to_owned()).collect();
             let scripts = match own_scripts.is_empty() {
                 true => None,
                 false => {
@@ -407,8 +413,8 @@ impl World for Bench {
     }
 
     fn facts_version(&self) -> String {
-        // What was read without scripts is read again.
-        concat!(env!("CARGO_PKG_VERSION"), "+scripts").to_owned()
+        // What was read without scripts, or without those that are symlinks, is read again.
+        concat!(env!("CARGO_PKG_VERSION"), "+scripts+symlinks").to_owned()
     }
 
     fn now(&self) -> String {
@@ -522,6 +528,24 @@ impl World for Bench {
     fn say(&mut self, line: &str) {
         say(line);
     }
+}
+
+/// Returns the name in `tests/` of the script of a job.
+fn script_file(job: &Job) -> &str {
+    job.test.strip_prefix("tests/").unwrap_or(&job.test)
+}
+
+/// Tells what a reader of a charm's results should know of its scripts: which look like one and are none, and settings without an effect.
+fn tell_of_scripts(key: &Key, charm: &Path) -> WatchResult<()> {
+    let fail = |error: &dyn std::fmt::Display| WatchError::Runner(format!("{key}: {error}"));
+    let settings = Settings::read(charm).map_err(|error| fail(&error))?;
+    let found = discover(charm, &settings.tests).map_err(|error| fail(&error))?;
+    let own = settings.of_scripts(charm, &found.scripts);
+    let own = own.map_err(|error| fail(&error))?;
+    for warning in settings.warnings.iter().chain(&found.warnings).chain(&own) {
+        say(&format!("warning: charm {key}: {warning}"));
+    }
+    Ok(())
 }
 
 /// Returns the sandbox level in which the scripts of a suite run here: the best there is. What asking for it fails of, they fail of too.
