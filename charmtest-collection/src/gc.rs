@@ -64,9 +64,9 @@ pub fn collect(state: &State, keep: usize) -> Result<Dropped> {
         trees.extend(more_trees);
         files.extend(more_files);
     }
-    for entry in head.snapshot.entries() {
-        trees.extend(state.previous(&entry.key)?.map(|previous| previous.content));
-    }
+    // Also those of charms that are gone: a branch may come back.
+    let previous = state.all_previous()?.into_iter();
+    trees.extend(previous.map(|previous| previous.content));
     for record in &gone {
         // First the file that makes it a delta: what is left of a directory afterwards is no delta.
         state.disk.remove(&record.file())?;

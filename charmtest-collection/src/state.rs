@@ -185,9 +185,13 @@ impl State {
             let none = || Error::Usage(format!("no delta is recorded in {}", self.root.display()));
             return records.pop().ok_or_else(none);
         }
-        // A number is one only when it is short: ids may consist of digits.
+        // A number is one only when it is short: ids may consist of digits. It is never the beginning of an id: the delta of that number
+        // may have been dropped, and another one is not what is meant.
         let number = wanted.parse::<u64>().ok().filter(|_| wanted.len() < 6);
-        records.retain(|record| number == Some(record.seq) || record.id.starts_with(wanted));
+        records.retain(|record| match number {
+            Some(number) => number == record.seq,
+            None => record.id.starts_with(wanted),
+        });
         match records.len() {
             1 => Ok(records.remove(0)),
             0 => Err(Error::Usage(format!(
@@ -240,6 +244,30 @@ impl State {
     /// Fails when its record is damaged.
     pub fn previous(&self, key: &Key) -> Result<Option<Previous>> {
         self.json(&crate::previous::file(&self.root, key))
+    }
+
+    /// Returns the last good versions of all charms, also of those that are not in the collection any more.
+    pub(crate) fn all_previous(&self) -> Result<Vec<Previous>> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self.root.join("previous")];
+        while let Some(directory) = waiting.pop() {
+            let entries = match fs::read_dir(&directory) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.context("read", &directory)?,
+            };
+            for entry in entries {
+                let path = entry.context("read", &directory)?.path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else if path
+                    .extension()
+                    .is_some_and(|extension| extension == "json")
+                {
+                    found.extend(self.json::<Previous>(&path)?);
+                }
+            }
+        }
+        Ok(found)
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>> {

@@ -393,6 +393,74 @@ fn bisect_finds_the_guilty_one_of_three_changes() {
 }
 
 #[test]
+fn gc_drops_old_deltas_and_nothing_that_is_needed() {
+    let room = Room::new();
+    let version = |name: &str, version: &str, bad: &str| {
+        room.charm(
+            &format!("charms/{name}"),
+            &format!("status-set active {version}"),
+        );
+        room.script(
+            &format!("charms/{name}"),
+            "1.test",
+            &format!("juju deploy-previous {name} || exit 0\nsays one\njuju refresh {name}\nsays {version}\n{bad}"),
+        );
+    };
+    version("a", "one", "");
+    version("b", "one", "");
+    room.collection(&format!("{OFFICIAL}[[charm]]\npath = 'charms/*'\n"));
+    let watch = || room.run(&["watch", "--once", "--no-generic", "--state", "state"]);
+    assert_eq!(watch().code, Some(0));
+    // `a` is red from now on, so that its first version stays the good one; `b` is gone.
+    for red in ["two", "half"] {
+        version("a", red, "exit 1");
+        assert_eq!(watch().code, Some(1));
+    }
+    fs::rename(room.path("charms/b"), room.path("b")).unwrap();
+    version("a", "three", "exit 1");
+    assert_eq!(watch().code, Some(1));
+    assert_eq!(room.deltas("state").len(), 4);
+
+    let gc = |keep: &str| room.run(&["watch", "gc", "--keep", keep, "--state", "state"]);
+    assert_eq!(gc("4").stdout, "dropped 0 deltas and 0 objects\n");
+    let dropped = gc("1");
+    assert_eq!(dropped.code, Some(0), "{}", dropped.stderr);
+    assert!(
+        dropped.stdout.starts_with("dropped 3 deltas and "),
+        "{}",
+        dropped.stdout
+    );
+    assert!(
+        !dropped.stdout.contains("and 0 objects"),
+        "{}",
+        dropped.stdout
+    );
+    let left = room.deltas("state");
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["seq"], 4);
+    // What is kept is tested again as it was, from the good version of a delta that is gone.
+    let replayed = room.run(&["replay", "4", "--state", "state"]);
+    assert_eq!(replayed.code, Some(1), "{}", replayed.stderr);
+    assert!(replayed.stderr.contains("1 fail"), "{}", replayed.stderr);
+    let gone = room.run(&["replay", "2", "--state", "state"]);
+    assert_eq!(gone.code, Some(2), "{}", gone.stderr);
+    assert!(
+        gone.stderr.contains("no delta `2` is recorded"),
+        "{}",
+        gone.stderr
+    );
+    // And the next delta begins with the same good versions, also of the charm that comes back.
+    fs::rename(room.path("b"), room.path("charms/b")).unwrap();
+    version("a", "four", "");
+    version("b", "four", "");
+    let next = watch();
+    assert_eq!(next.code, Some(0), "{}", next.stderr);
+    assert!(next.stderr.contains("2 pass"), "{}", next.stderr);
+    let previous = room.json(&["watch", "show", "last"], "state")["delta"]["previous"].clone();
+    assert_eq!(previous.as_object().unwrap().len(), 2, "{previous}");
+}
+
+#[test]
 fn r23_everything_that_changed_is_one_delta() {
     let room = Room::new();
     for name in ["a", "b", "c"] {
