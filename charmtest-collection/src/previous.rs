@@ -1,5 +1,6 @@
 //! The last good version of each charm: what `deploy-previous` deploys.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -29,13 +30,15 @@ pub struct Previous {
 /// Says which versions are good now: those whose own tests all passed in all variants. Skips count as passed if at least one test passed.
 pub(crate) fn promoted(delta: &Delta, outcomes: &[Outcome]) -> Vec<(Key, Previous)> {
     let latest = latest(outcomes);
-    let jobs = delta.jobs();
+    let mut of_charm: BTreeMap<Key, Vec<Option<Verdict>>> = BTreeMap::new();
+    for job in delta.jobs() {
+        let outcome = latest.get(job.id().as_str());
+        let verdicts = of_charm.entry(job.key).or_default();
+        verdicts.push(outcome.map(|outcome| outcome.verdict));
+    }
     let mut promoted = Vec::new();
     for planned in &delta.plan {
-        let own = jobs.iter().filter(|job| job.key == planned.key);
-        let verdicts: Vec<Option<Verdict>> = own
-            .map(|job| latest.get(job.id().as_str()).map(|outcome| outcome.verdict))
-            .collect();
+        let verdicts = of_charm.remove(&planned.key).unwrap_or_default();
         let is_good =
             |verdict: &Option<Verdict>| matches!(verdict, Some(Verdict::Pass | Verdict::Skip));
         let has_passed = verdicts.contains(&Some(Verdict::Pass));
