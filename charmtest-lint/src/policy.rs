@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::files::{Content, Files};
 use crate::finding::{Finding, Findings};
-use crate::rules::{CT090, CT091, Level, rule};
+use crate::rules::{CT090, CT091, CT490, Level, rule};
 
 /// The file in a charm's directory.
 pub const SETTINGS: &str = "charmtest-lint.toml";
@@ -68,7 +68,7 @@ impl Policy {
     /// Applies command line, settings and comments to the findings of one charm; returns also how many are left out.
     pub(crate) fn apply(&self, files: &Files, mut findings: Findings) -> (Vec<Finding>, usize) {
         let mut own = Self::default();
-        settings(files, &mut own, &mut findings);
+        let mut allowances = settings(files, &mut own, &mut findings);
         let mut comments = Vec::new();
         for (file, text) in files.texts() {
             // A README may show such a comment.
@@ -84,12 +84,16 @@ impl Policy {
                 .find(|comment| comment.covers(&finding))
                 .map(|comment| comment.used = true)
                 .is_some();
+            let id = finding.rule.id;
+            for allowance in allowances.iter_mut().filter(|allowed| allowed.0 == id) {
+                allowance.2 = true;
+            }
             // What was said nearest to the finding counts; only the command line's `deny` is stronger.
-            let level = if self.deny.contains(finding.rule.id) {
+            let level = if self.deny.contains(id) {
                 Some(Level::Error)
-            } else if commented || own.allow.contains(finding.rule.id) {
+            } else if commented || own.allow.contains(id) {
                 None
-            } else if own.deny.contains(finding.rule.id) {
+            } else if own.deny.contains(id) {
                 Some(Level::Error)
             } else {
                 self.decide(&finding)
@@ -107,14 +111,29 @@ impl Policy {
             let message = format!("{} is allowed here and finds nothing", comment.id);
             idle.add(&CT091, &comment.file, comment.position, message);
         }
+        for (id, position, _) in allowances
+            .iter()
+            .filter(|(id, _, used)| !used && can_be_idle(id))
+        {
+            let message = format!("{id} is allowed here and finds nothing");
+            idle.add(&CT091, SETTINGS, Some(*position), message);
+        }
         for mut finding in idle.sorted() {
-            if let Some(level) = self.decide(&finding) {
+            if own.allow.contains(CT091.id) && !self.deny.contains(CT091.id) {
+                allowed += 1;
+            } else if let Some(level) = self.decide(&finding) {
                 finding.level = level;
                 kept.push(finding);
             }
         }
         (kept, allowed)
     }
+}
+
+/// Says whether a rule that is allowed and finds nothing is worth a word: not the one that says so, and not what only charmcraft finds, which
+/// is not always asked.
+fn can_be_idle(id: &str) -> bool {
+    ![CT091.id, CT490.id].contains(&id)
 }
 
 fn known(id: &str) -> Result<&'static str, UnknownRule> {
@@ -132,35 +151,52 @@ struct Settings {
     deny: Vec<toml::Spanned<String>>,
 }
 
-fn settings(files: &Files, own: &mut Policy, findings: &mut Findings) {
+/// A rule that the settings of a charm allow, where they do, and whether it found something.
+type Allowance = (&'static str, Position, bool);
+
+/// Reads the settings of a charm into `own`; returns what they allow.
+fn settings(files: &Files, own: &mut Policy, findings: &mut Findings) -> Vec<Allowance> {
+    let mut allowances = Vec::new();
     let text = match files.read(SETTINGS) {
-        Content::Absent => return,
+        Content::Absent => return allowances,
         Content::Text(text) => text,
-        Content::Binary => return findings.add(&CT090, SETTINGS, None, "is not UTF-8 text"),
-        Content::Unreadable(why) => return findings.add(&CT090, SETTINGS, None, why),
+        Content::Binary => {
+            findings.add(&CT090, SETTINGS, None, "is not UTF-8 text");
+            return allowances;
+        }
+        Content::Unreadable(why) => {
+            findings.add(&CT090, SETTINGS, None, why);
+            return allowances;
+        }
     };
     let settings: Settings = match toml::from_str(&text) {
         Ok(settings) => settings,
         Err(error) => {
             let position = error.span().map(|span| place(&text, span.start));
-            return findings.add(&CT090, SETTINGS, position, error.message());
+            findings.add(&CT090, SETTINGS, position, error.message());
+            return allowances;
         }
     };
-    let mut take = |ids: &[toml::Spanned<String>], set: &mut BTreeSet<&'static str>| {
+    let mut take = |ids: &[toml::Spanned<String>]| -> Vec<(&'static str, Position)> {
+        let mut taken = Vec::new();
         for id in ids {
+            let position = place(&text, id.span().start);
             match known(id.get_ref()) {
-                Ok(id) => {
-                    set.insert(id);
-                }
-                Err(error) => {
-                    let position = Some(place(&text, id.span().start));
-                    findings.add(&CT090, SETTINGS, position, error.to_string());
-                }
+                Ok(id) => taken.push((id, position)),
+                Err(error) => findings.add(&CT090, SETTINGS, Some(position), error.to_string()),
             }
         }
+        taken
     };
-    take(&settings.allow, &mut own.allow);
-    take(&settings.deny, &mut own.deny);
+    let (allowed, denied) = (take(&settings.allow), take(&settings.deny));
+    own.allow.extend(allowed.iter().map(|(id, _)| *id));
+    own.deny.extend(denied.iter().map(|(id, _)| *id));
+    allowances.extend(
+        allowed
+            .into_iter()
+            .map(|(id, position)| (id, position, false)),
+    );
+    allowances
 }
 
 fn place(text: &str, offset: usize) -> Position {

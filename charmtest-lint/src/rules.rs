@@ -349,6 +349,9 @@ rules! {
     CT509 Warning "a test cannot be run",
         "Let `*.test` in `tests/` be files, or symlinks to files in the charm.",
         "Charm Testing specification";
+    CT510 Error "`tests.yaml` is wrong",
+        "Do what the message says: `cargo charmtest scripts` refuses the file with it.",
+        "charmtest, bundletester";
 
     CT601 Error "the bundle cannot be read",
         "Write the bundle as UTF-8 text that is YAML: a map, each key once; `services` is called `applications`.",

@@ -1,8 +1,11 @@
-//! CT501 to CT509: the tests of a charm, `tests/*.test`.
+//! CT501 to CT510: the tests of a charm, `tests/*.test` or what its `tests.yaml` says.
 
 use charmtest_charm::yaml::{Data, Node};
 use charmtest_scripts::broker::policy::is_denied;
+use charmtest_scripts::discover::{DEFAULT_PATTERN, is_script_name};
 use charmtest_scripts::environment::is_build_tool;
+use charmtest_scripts::requirements::parse::{MAX_PACKAGES, is_package};
+use charmtest_scripts::settings::{self, Settings};
 
 use crate::document::Document;
 use crate::files::{Content, Entry, Files, Kind};
@@ -11,11 +14,11 @@ use crate::rules::*;
 use crate::shell;
 
 const REQUIREMENTS: &str = "tests/requirements.yaml";
-/// The most packages that a test may ask for.
-const MAX_PACKAGES: usize = 64;
 
 /// Applies the rules to all tests of a charm.
 pub(crate) fn check(files: &Files, findings: &mut Findings) {
+    let pattern = settings(files, findings).tests;
+    let strict = pattern.as_str() == DEFAULT_PATTERN;
     for entry in files.list("tests") {
         if entry.name == "00-autogen" {
             findings.add(
@@ -25,8 +28,9 @@ pub(crate) fn check(files: &Files, findings: &mut Findings) {
                 "`tests/00-autogen` is the template's test",
             );
         }
-        // Hidden files are no tests.
-        if entry.name.ends_with(".test") && !entry.name.starts_with('.') {
+        // With a pattern of the suite's own, what cannot be executed is a helper.
+        let runs = entry.executable && entry.kind == Kind::File;
+        if is_script_name(&entry.name, &pattern) && (strict || runs) {
             let file = format!("tests/{}", entry.name);
             test(files, &file, &entry, findings);
         }
@@ -34,6 +38,26 @@ pub(crate) fn check(files: &Files, findings: &mut Findings) {
     if let Some(document) = Document::read(files, REQUIREMENTS, &CT507, findings) {
         requirements(&document.node, findings);
     }
+}
+
+/// Reads `tests.yaml`; one that cannot be read says nothing of which files are tests.
+fn settings(files: &Files, findings: &mut Findings) -> Settings {
+    let settings = match files.read(settings::FILE) {
+        Content::Absent => return Settings::default(),
+        Content::Text(text) => Settings::parse(&text),
+        Content::Unreadable(why) => {
+            findings.add(&CT510, settings::FILE, None, why);
+            return Settings::default();
+        }
+        Content::Binary => {
+            findings.add(&CT510, settings::FILE, None, "is not UTF-8 text");
+            return Settings::default();
+        }
+    };
+    settings.unwrap_or_else(|error| {
+        findings.add(&CT510, settings::FILE, error.position, error.message);
+        Settings::default()
+    })
 }
 
 /// Applies the rules to one test.
@@ -200,11 +224,4 @@ fn requirements(node: &Node, findings: &mut Findings) {
             }
         }
     }
-}
-
-/// Debian's rule for names of packages; a last `-` or `+` would mean something else to apt.
-fn is_package(name: &str) -> bool {
-    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let inner = |c: char| first(c) || matches!(c, '+' | '.' | '-');
-    name.len() >= 2 && name.starts_with(first) && name.chars().all(inner) && !name.ends_with('-')
 }

@@ -57,8 +57,7 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
     let strict = pattern.as_str() == DEFAULT_PATTERN;
     for name in names {
         let shown = name.to_string_lossy().into_owned();
-        let matches = pattern.matches_with(&shown, MATCHING);
-        if !matches || NOT_SCRIPTS.contains(&shown.as_str()) {
+        if !is_script_name(&shown, pattern) {
             continue;
         }
         let Some(name) = name.to_str() else {
@@ -94,6 +93,13 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
         ));
     }
     Ok(found)
+}
+
+/// Says whether a file of this name in `tests/` is a script if it can be run: it matches the pattern, is not hidden, and is not a file that
+/// says something about the suite.
+#[must_use]
+pub fn is_script_name(name: &str, pattern: &Pattern) -> bool {
+    pattern.matches_with(name, MATCHING) && !NOT_SCRIPTS.contains(&name)
 }
 
 /// Says whether a path leaves the charm's directory when its symlinks are followed one by one: an absolute one does, wherever it leads.

@@ -115,10 +115,13 @@ fn a_directory_has_settings() {
     let errors = vec![("CT207", Level::Error, 2), ("CT207", Level::Error, 3)];
     assert_eq!(short(&with(&bed, &[], &[])), errors);
     assert_eq!(short(&with(&bed, &[], &["CT019"])).len(), 3);
-    let bed = Bed::toy(&[(
-        "charmtest-lint.toml",
-        "allow = [\n  \"CT019\",\n  \"CT1\",\n]\n",
-    )]);
+    let bed = Bed::toy(&[
+        (
+            "charmtest-lint.toml",
+            "allow = [\n  \"CT019\",\n  \"CT1\",\n]\n",
+        ),
+        ("-icon.svg", ""),
+    ]);
     let report = with(&bed, &["CT090"], &[]);
     assert_eq!(
         short(&report),
@@ -126,4 +129,28 @@ fn a_directory_has_settings() {
         "an error can be allowed, by its id alone"
     );
     assert_eq!(short(&with(&bed, &[], &[])), [("CT090", Level::Error, 3)]);
+}
+
+#[test]
+fn a_setting_that_allows_what_is_never_found_is_told() {
+    let settings = "allow = [\n  \"CT207\",\n  \"CT019\",\n  \"CT490\",\n]\n";
+    let changes = [
+        ("config.yaml", NO_DESCRIPTION),
+        ("charmtest-lint.toml", settings),
+    ];
+    let bed = Bed::toy(&changes);
+    let report = with(&bed, &[], &[]);
+    assert_eq!(short(&report), [("CT091", Level::Warning, 3)]);
+    assert_eq!(report.allowed, 2);
+    let finding = &report.findings[0];
+    assert!(finding.file.ends_with("charmtest-lint.toml"), "{finding:?}");
+    assert!(finding.message.contains("CT019"), "{finding:?}");
+    // What a comment allows as well is there to be found.
+    let commented = NO_DESCRIPTION.replace("options:", "# charmtest: allow-file CT207 x\noptions:");
+    let bed = Bed::toy(&[("config.yaml", &commented), changes[1]]);
+    assert_eq!(short(&with(&bed, &[], &[])), [("CT091", Level::Warning, 3)]);
+    let settings = "allow = [\"CT019\", \"CT091\"]\n";
+    let bed = Bed::toy(&[("charmtest-lint.toml", settings)]);
+    assert_eq!(short(&with(&bed, &[], &[])), []);
+    assert_eq!(short(&with(&bed, &[], &["CT091"])).len(), 1);
 }

@@ -804,6 +804,34 @@ const CHARMS: &[(&str, Changes, Changes)] = &[
         &[("@tests/x.test", "nothing")],
         &[("@tests/x.test", "10-go.test")],
     ),
+    (
+        "CT510",
+        &[("tests/tests.yaml", "cwd: home\n")],
+        &[("tests/tests.yaml", "cwd: tests\nbootstrap: true\n")],
+    ),
+    // Which files are tests is for the suite to say.
+    (
+        "CT506",
+        &[
+            ("tests/tests.yaml", "tests: '*'\n"),
+            ("+tests/build", "#!/bin/sh\nmake all\n"),
+            ("tests/helper", "make all\n"),
+            ("tests/lib/", ""),
+        ],
+        &[("+tests/build", "#!/bin/sh\nmake all\n")],
+    ),
+    (
+        "CT506",
+        &[
+            ("tests/tests.yaml", "tests: '*.sh'\n"),
+            ("+tests/x.sh", "#!/bin/sh\nmake all\n"),
+        ],
+        &[
+            ("tests/tests.yaml", "tests: '*.sh'\n"),
+            ("+tests/x.test", "#!/bin/sh\nmake all\n"),
+            ("tests/y.sh", "make all\n"),
+        ],
+    ),
 ];
 
 /// The same for bundles; they are whole files.
@@ -920,6 +948,111 @@ fn every_rule_finds_and_is_silent() {
     )]);
     check("CT607", &bed, &["CT607"]);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lint finds every mistake in a file and the runner stops at the first, so they are not one function; but they agree on what is one.
+#[test]
+fn the_requirements_that_lint_finds_wrong_are_those_that_scripts_refuse() {
+    let many = |count: usize| {
+        let names: Vec<String> = (0..count).map(|index| format!("pkg{index}")).collect();
+        format!("packages: [{}]", names.join(", "))
+    };
+    let mut texts: Vec<String> = [
+        "",
+        "{}",
+        "null",
+        "jq",
+        "- jq",
+        "packages:",
+        "packages: jq",
+        "packages: {jq: 1}",
+        "packages: []",
+        "packages: [jq]",
+        "packages:\n- jq\n- curl\n",
+        "packages: [jq, jq]",
+        "packages: [7]",
+        "packages: [true]",
+        "packages: [null]",
+        "packages: [[jq]]",
+        "packages: [jq]\nppa: x",
+        "ppa: x",
+        "packages: [jq]\npackages: [tree]",
+        "packages: [jq",
+        "packages: ['jq']\n---\na: 1\n",
+        "# tools\n---\npackages: ['jq']\n",
+        "1: 2",
+        "packages: !x [jq]",
+        "a: &a [jq]\npackages: *a\n",
+        "\t",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let names = [
+        "g++",
+        "libstdc++6",
+        "7zip",
+        "python3.11",
+        "x11-apps",
+        "-o=x",
+        "a=1",
+        "a-",
+        "jq+",
+        "./x.deb",
+        "/x.deb",
+        "jq/sid",
+        "jq:i386",
+        "jq*",
+        "JQ",
+        "a",
+        "aa",
+        " ",
+        ".jq",
+        "+jq",
+        "jq_1",
+        "jé",
+        "é9",
+        "1.5",
+        "0x10",
+    ];
+    texts.extend(names.map(|name| format!("packages:\n- \"{name}\"\n")));
+    texts.extend([many(64), many(65)]);
+    for text in texts {
+        let taken = charmtest_scripts::requirements::Requirements::parse("x", &text);
+        let (ids, said) = Bed::toy(&[("tests/requirements.yaml", &text)]).ids();
+        assert_eq!(taken.is_ok(), ids.is_empty(), "{text:?}: {taken:?}\n{said}");
+        assert!(ids.iter().all(|id| *id == "CT507"), "{text:?}: {said}");
+    }
+}
+
+/// And so they do on which commands are denied: it is the broker that a script's `juju` asks.
+#[test]
+fn the_commands_that_lint_finds_denied_are_those_that_the_broker_denies() {
+    for verb in [
+        "bootstrap",
+        "kill-controller",
+        "register",
+        "logout",
+        "add-user",
+        "grant",
+        "add-cloud",
+        "migrate",
+        "create-backup",
+        "upgrade-controller",
+        "show-credential",
+        "deploy",
+        "status",
+        "add-model",
+        "switch",
+        "config",
+        "nosuch",
+        "exec",
+    ] {
+        let denied = charmtest_scripts::broker::policy::is_denied(verb);
+        let test = format!("#!/bin/sh\njuju {verb} x\n");
+        let (ids, said) = Bed::toy(&[("+tests/10-go.test", &test)]).ids();
+        let expected: &[&str] = if denied { &["CT504"] } else { &[] };
+        assert_eq!(ids, expected, "{verb}: {said}");
+    }
 }
 
 #[test]
