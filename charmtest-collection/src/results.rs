@@ -108,6 +108,9 @@ pub struct Outcome {
     /// The versions of the programs, and the host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, String>,
+    /// The packages that the test needs of the machine, at the versions that it ran with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, String>,
     /// The names that the test deployed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deployed: BTreeSet<String>,
@@ -138,6 +141,7 @@ impl Outcome {
             network: None,
             backend: None,
             tools: BTreeMap::new(),
+            packages: BTreeMap::new(),
             deployed: BTreeSet::new(),
             trigger: Trigger::Poll,
             ended: String::new(),

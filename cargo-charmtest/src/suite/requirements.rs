@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use charmtest_scripts::environment::{Packages, testbed};
-use charmtest_scripts::requirements::{FILE, Machine, Request, Requirements, Wishes, meet};
+use charmtest_scripts::requirements::{
+    FILE, Machine, Request, Requirements, Versions, Wishes, meet,
+};
 use charmtest_scripts::{Settings, os_release};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,8 @@ pub(crate) struct SuiteRequirements {
     pub(crate) unmet: Option<String>,
     /// What the reader of a result should know.
     pub(crate) notes: Vec<String>,
+    /// The packages, at the versions that the scripts run with.
+    pub(crate) versions: Versions,
     /// Where programs are that were unpacked for the scripts.
     pub(crate) programs: Vec<PathBuf>,
     /// Where their libraries are.
@@ -86,6 +90,7 @@ impl SuiteRequirements {
                 Self {
                     unmet: None,
                     notes: met.notes,
+                    versions: met.versions,
                     programs,
                     libraries,
                     overlay: met.overlay,
@@ -93,6 +98,13 @@ impl SuiteRequirements {
             }
             Err(why) => unmet(why.to_string()),
         }
+    }
+
+    /// Says which packages the scripts run with; nothing if they need none.
+    pub(crate) fn told(&self) -> Option<String> {
+        let exact = |(name, version): (&String, &String)| format!("{name}={version}");
+        let exact: Vec<String> = self.versions.iter().map(exact).collect();
+        (!exact.is_empty()).then(|| format!("packages: {}", exact.join(" ")))
     }
 
     /// Returns what the scripts must find.

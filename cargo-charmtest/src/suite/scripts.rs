@@ -81,8 +81,14 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
     if let Some(why) = &scripts.requirements.unmet {
         return Err(Failure::unmet(why.clone()));
     }
-    for note in &scripts.requirements.notes {
-        cx.note(note.clone());
+    let requirements = &scripts.requirements;
+    for note in requirements
+        .notes
+        .iter()
+        .cloned()
+        .chain(requirements.told())
+    {
+        cx.note(note);
     }
     let ops = cx.ops_test().await?;
     let model = ops.model();

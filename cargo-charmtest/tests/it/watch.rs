@@ -515,6 +515,9 @@ fn r24_a_recorded_delta_is_tested_again_though_its_source_was_forced_and_deleted
     ));
     let watched = room.watch("state");
     assert_eq!(watched.code, Some(1), "{}", watched.stderr);
+    let id = text(&room.deltas("state")[0]["id"]);
+    let again = format!("cargo charmtest replay {id} --state state\n");
+    assert!(watched.stderr.contains(&again), "{}", watched.stderr);
     let recorded = room.verdicts("state", "last");
     assert_eq!(recorded["ubuntu@24.04:good:main/deploy"], "pass");
     assert_eq!(recorded["ubuntu@24.04:bad:main/deploy"], "fail");

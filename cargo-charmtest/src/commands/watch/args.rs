@@ -43,16 +43,26 @@ pub(crate) struct WatchTestsArgs {
     pub(crate) require: Require,
 }
 
+/// The file with a collection.
+const USUAL: &str = "charms.toml";
+
 /// Which collection, and where its record is.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Collection")]
 pub(crate) struct PlaceArgs {
     /// The collection.
-    #[arg(long, value_name = "FILE", default_value = "charms.toml")]
+    #[arg(long, value_name = "FILE", default_value = USUAL)]
     pub(crate) collection: PathBuf,
     /// Where everything is recorded, instead of charmtest/watch/NAME in the user's state directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+}
+
+impl PlaceArgs {
+    /// Returns the collection that is meant when none is named.
+    pub(crate) fn usual() -> PathBuf {
+        USUAL.into()
+    }
 }
 
 /// What can be asked of a record.

@@ -2,6 +2,7 @@
 
 mod args;
 mod facts;
+mod recorded;
 mod tell;
 mod world;
 
@@ -18,6 +19,7 @@ use charmtest_collection::{
 
 use args::{DeltaArgs, Format, PlaceArgs, WatchCommand, WatchTestsArgs};
 pub(crate) use args::{ReplayArgs, WatchArgs};
+use recorded::Recorded;
 use world::{Bench, Stop};
 
 use crate::error::{Error, Kind, Result};
@@ -56,6 +58,7 @@ pub(crate) fn main(args: WatchArgs) -> Result<u8> {
                 Replay::open(&state, state.find(&delta.id).map_err(failed)?).map_err(failed)?;
             let stop = Stop::on_signals()?;
             let mut bench = Bench::new(*suite, tests_of(replay.delta())?, stop)?;
+            bench.recorded = Recorded::at(&delta.place);
             let finding = match replay.bisect(&mut bench) {
                 Err(charmtest_collection::Error::Interrupted) => return Ok(bench.interrupted()),
                 finding => finding.map_err(failed)?,
@@ -89,21 +92,24 @@ pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
     choose_color(args.suite.color);
     let file = Path::new(&args.id);
     let unpacked;
-    let (state, record) = if file.extension().is_some_and(|extension| extension == "tar") {
+    let (state, record, recorded) = if file.extension().is_some_and(|extension| extension == "tar")
+    {
         unpacked = tempfile::tempdir().map_err(Error::infrastructure)?;
         // Kept, so that what is written about the replay can be looked at.
         let directory = unpacked.keep();
         let state = State::new(&directory);
         let record = import(&state, file).map_err(failed)?;
-        (state, record)
+        (state, record, Recorded::file(file))
     } else {
         let state = state(&args.place)?;
         let record = state.find(&args.id).map_err(failed)?;
-        (state, record)
+        (state, record, Recorded::at(&args.place))
     };
+    let recorded = recorded.with(&state.outcomes(&record).map_err(failed)?);
     let replay = Replay::open(&state, record).map_err(failed)?;
     let stop = Stop::on_signals()?;
     let mut bench = Bench::new(args.suite, tests_of(replay.delta())?, stop)?;
+    bench.recorded = recorded;
     for difference in replay.differences(&bench.tools()) {
         let text = |side: Option<String>| side.unwrap_or_else(|| "not there".to_owned());
         let (recorded, now) = (text(difference.recorded), text(difference.now));
@@ -137,6 +143,7 @@ fn watch(args: WatchArgs) -> Result<u8> {
         require: args.tests.require,
     };
     let mut bench = Bench::new(args.suite.clone(), tests, stop)?;
+    bench.recorded = Recorded::at(&args.place);
     let interval = args.interval.duration().unwrap_or(Duration::from_secs(1));
     loop {
         let (tools, generic) = (bench.tools(), bench.generic_ids());

@@ -17,10 +17,11 @@ use charmtest_collection::{
 };
 use charmtest_controller::JujuVersion;
 use charmtest_sandbox::{Level, Request, Sandbox};
-use charmtest_scripts::requirements::Wishes;
+use charmtest_scripts::requirements::{Versions, Wishes};
 use charmtest_scripts::{Settings, discover, os_release};
 use jiff::Timestamp;
 
+use super::recorded::Recorded;
 use super::{all_causes, facts};
 use crate::cli::SuiteArgs;
 use crate::error::{Error, Kind, Result};
@@ -51,6 +52,8 @@ pub(super) struct Bench {
     suite: SuiteArgs,
     tests: Tests,
     stop: Stop,
+    /// What the results of the deltas are compared with, and how a user names them.
+    pub(super) recorded: Recorded,
     backends: BTreeMap<String, (BackendKind, String)>,
 }
 
@@ -82,6 +85,7 @@ impl Bench {
             suite,
             tests,
             stop,
+            recorded: Recorded::default(),
             backends: BTreeMap::new(),
         })
     }
@@ -280,6 +284,10 @@ impl Bench {
             shell: SuiteShell::Never,
             ..SuiteScripts::default()
         };
+        let versions = &scripts.requirements.versions;
+        for warning in self.recorded.moved_on(&entry.key, versions) {
+            say(&format!("warning: charm {}: {warning}", entry.key));
+        }
         for (name, target) in &places.work.delta.resolve {
             let target = match target {
                 Resolved::Store(name) => format!("ch:{name}"),
@@ -460,6 +468,7 @@ impl World for Bench {
             attempt: work.attempt,
         };
         let of_scripts = scripts_level(&suite);
+        let packages = packages(&suite, &names);
         let mut told = BTreeSet::new();
         let mut tell = |test: FinishedTest| -> WatchResult<()> {
             let Some(job) = names.get(&test.name).filter(|_| !told.contains(&test.name)) else {
@@ -488,12 +497,17 @@ impl World for Bench {
             outcome
                 .deployed
                 .extend(suite::asked(directory.path(), &test.name));
+            if job.kind == JobKind::Script
+                && let Some(versions) = packages.get(&job.key)
+            {
+                outcome.packages = versions.clone();
+            }
             outcome.ended = now();
             told.insert(test.name);
             report(outcome)
         };
         let (sender, finished) = mpsc::channel();
-        let again = format!("cargo charmtest replay {}", work.delta.id);
+        let again = self.recorded.replay(&work.delta.id);
         let ended = thread::scope(|scope| {
             let suite = &suite;
             let running = scope.spawn(move || {
@@ -528,6 +542,23 @@ impl World for Bench {
     fn say(&mut self, line: &str) {
         say(line);
     }
+}
+
+/// Returns the packages that the scripts of each charm of a suite need, at the versions that they run with.
+fn packages(suite: &SuiteFile, names: &BTreeMap<String, Job>) -> BTreeMap<Key, Versions> {
+    let mut packages = BTreeMap::new();
+    for charm in &suite.charms {
+        let Some(scripts) = &charm.scripts else {
+            continue;
+        };
+        for script in &scripts.names {
+            let test = format!("{}::{}", charm.module, suite::script_name(script));
+            if let Some(job) = names.get(&test) {
+                packages.insert(job.key.clone(), scripts.requirements.versions.clone());
+            }
+        }
+    }
+    packages
 }
 
 /// Returns the name in `tests/` of the script of a job.
