@@ -68,6 +68,13 @@ impl Suite {
         said
     }
 
+    /// Says whether the controller has no model any more.
+    pub(crate) fn has_no_model(&self) -> bool {
+        let models = self.bed.juju(&["models", "--format", "json"]);
+        let models: serde_json::Value = serde_json::from_str(&models).unwrap();
+        models["models"].as_array().is_none_or(Vec::is_empty)
+    }
+
     /// Returns the files of this name in the records of all runs.
     fn records(&self, name: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -147,7 +154,8 @@ fn r07_the_environment_is_the_same_on_every_host() {
         let suite = Suite::new();
         suite.script(
             "a.test",
-            "env | sort; umask; ulimit -n; pwd; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l",
+            "env | sort; umask; ulimit -a; pwd; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l\n\
+             read -r pid name state parent group rest < /proc/self/stat; [ $pid = $group ] && echo a group of its own",
         );
         let mut command = suite.command(&[suite.charm.to_str().unwrap()]);
         command
@@ -193,6 +201,7 @@ fn r07_the_environment_is_the_same_on_every_host() {
         "/dev/null\n",
         "CHARMTEST_CHARM=wiki\n",
         "CHARMTEST_SCRIPT=tests/a.test\n",
+        "a group of its own\n",
     ] {
         assert!(first.contains(part), "{part:?}: {first}");
     }
@@ -214,6 +223,15 @@ fn r08_a_suite_for_another_base_is_skipped() {
         said.stderr
     );
     assert_eq!(suite.run(&["--fail-on-skip"]).code, Some(1));
+    assert_eq!(suite.outputs(), "", "it never ran");
+
+    let (_, here) = said.stderr.split_once("and this is ").unwrap();
+    let here = here.lines().next().unwrap().trim_end_matches(')');
+    let wanted = format!("testbed: {here}\n");
+    fs::write(suite.charm.join("tests/tests.yaml"), wanted).unwrap();
+    suite.script("a.test", "echo on $CHARMTEST_TESTBED");
+    suite.passes(&["--fail-on-skip"]);
+    assert_eq!(suite.outputs(), format!("on {here}\n"));
 }
 
 #[test]
@@ -227,6 +245,12 @@ fn r09_r10_r11_juju_is_there_with_an_empty_model_and_a_pristine_copy() {
     suite.passes(&[]);
     assert!(suite.charm.join("dispatch").exists());
     assert!(!suite.charm.join("new").exists());
+
+    fs::write(suite.charm.join("tests/tests.yaml"), "cwd: tests\n").unwrap();
+    for name in ["1.test", "2.test"] {
+        suite.script(name, "set -e; test -f 1.test; juju deploy ../ x");
+    }
+    suite.passes(&["-k", "1"]);
 }
 
 #[test]
@@ -422,7 +446,7 @@ fn r18_r19_what_cannot_be_proven_to_be_met_is_never_a_pass() {
 fn r20_r21_helpers_are_no_tests_and_build_tools_can_be_hidden() {
     let suite = Suite::new();
     suite.script("helper", "echo helped");
-    suite.script("a.test", "./tests/helper | grep helped && ! command -v cc && ! command -v make && command -v python3 && command -v grep");
+    suite.script("a.test", "./tests/helper | grep helped && ! command -v cc && ! command -v make && ! command -v cargo && command -v python3 && command -v grep");
     let said = suite.passes(&["--hide-build-tools"]);
     assert!(
         !said.stdout.contains("helper") && !said.stderr.contains("::helper"),
@@ -447,6 +471,9 @@ fn r28_r30_exit_codes_reasons_and_artifacts() {
         ("killed", "kill -9 $$"),
         ("infra", "echo 'ERROR: cloud is full'; exit 200"),
         ("three", "exit 3"),
+        ("137", "exit 137"),
+        ("slow", "echo x > $CHARMTEST_ARTIFACTS/of-slow; sleep 1000"),
+        ("leaves", "juju add-model left && juju deploy wiki"),
     ] {
         suite.script(&format!("{name}.test"), body);
     }
@@ -455,6 +482,7 @@ fn r28_r30_exit_codes_reasons_and_artifacts() {
         "exit-codes: {3: skip}\n",
     )
     .unwrap();
+    fs::write(suite.charm.join("tests/slow.yaml"), "timeout: 2\n").unwrap();
     let said = suite.run(&[]);
     let all = format!("{}{}", said.stdout, said.stderr);
     // Something below the tests broke, which says more than that tests failed.
@@ -466,11 +494,16 @@ fn r28_r30_exit_codes_reasons_and_artifacts() {
         "ended by signal 9",
         "exit code 2",
         "exit code 124",
+        "exit code 137 (as of signal 9)",
+        "its time was over",
+        "2 timed out",
     ] {
         assert!(all.contains(part), "{part:?}: {all}");
     }
-    assert!(all.contains("1 passed"), "{all}");
+    assert!(all.contains("2 passed"), "{all}");
     assert!(all.contains("3 skipped"), "{all}");
+    assert_eq!(suite.records("of-slow").len(), 1, "{all}");
+    assert!(suite.has_no_model(), "the runner takes all models away");
     assert_eq!(suite.records("kept").len(), 1, "{all}");
     assert_eq!(suite.records("dropped").len(), 0, "{all}");
     assert!(all.contains("artifacts: "), "{all}");

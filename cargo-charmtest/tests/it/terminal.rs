@@ -39,13 +39,6 @@ fn copy_environment(from: &Command, to: &mut Command) {
     }
 }
 
-/// Says whether the controller has no model any more.
-fn no_model_is_left(suite: &Suite) -> bool {
-    let models = suite.bed.juju(&["models", "--format", "json"]);
-    let models: serde_json::Value = serde_json::from_str(&models).unwrap();
-    models["models"].as_array().is_none_or(Vec::is_empty)
-}
-
 #[test]
 fn debug_opens_a_shell_where_the_script_failed() {
     for sandbox in ["off", "landlock", "auto"] {
@@ -98,7 +91,7 @@ fn debug_opens_a_shell_where_the_script_failed() {
         );
         let end = shown.split("ended\r\n").nth(1).unwrap();
         assert!(!end.contains("tty"), "the shell complains: {shown}");
-        assert!(no_model_is_left(&suite), "{sandbox}: {shown}");
+        assert!(suite.has_no_model(), "{sandbox}: {shown}");
     }
 }
 
@@ -127,7 +120,7 @@ fn shell_comes_in_the_place_of_the_script() {
         assert!(said.stdout.contains(part), "{part:?}: {}", said.stdout);
     }
     assert!(!said.stdout.contains("must not run"), "{}", said.stdout);
-    assert!(no_model_is_left(&suite), "{}", said.stdout);
+    assert!(suite.has_no_model(), "{}", said.stdout);
 }
 
 #[test]
