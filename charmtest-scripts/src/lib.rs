@@ -13,6 +13,7 @@ pub mod client;
 pub mod copy;
 pub mod discover;
 pub mod environment;
+mod hex;
 pub mod os_release;
 pub mod process;
 pub mod requirements;

@@ -23,6 +23,7 @@ use super::resolve::Charms;
 use super::rewrite::{Call, Effect, Known, Plan, Purpose, Run, Word, mirrored, plan};
 use super::transcript::{Record, Stream, Transcript, masked};
 use super::wire::{self, Entry, Fetched, Kind, Message, PIECE, ToBroker, ToClient};
+use crate::hex::hex;
 use crate::process::{kill_group, wait_without_reaping};
 use crate::settings::Compat;
 
@@ -511,13 +512,9 @@ impl Tally {
     fn stream(&self) -> Stream {
         Stream {
             bytes: self.bytes,
-            sha256: hexadecimal(&self.hash.clone().finalize()),
+            sha256: hex(&self.hash.clone().finalize()),
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Sends what comes out of a pipe to the client and counts it, until the pipe ends; `done` is dropped then.
@@ -589,7 +586,7 @@ impl Script {
     ) -> io::Result<()> {
         let stream = |text: &str| Stream {
             bytes: text.len() as u64,
-            sha256: hexadecimal(&Sha256::digest(text)),
+            sha256: hex(&Sha256::digest(text)),
         };
         (record.stdout, record.stderr) = (stream(stdout), stream(stderr));
         record.code = Some(code);

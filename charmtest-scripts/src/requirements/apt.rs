@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{Archive, Surroundings, configuration};
 use super::decide::Versions;
+use crate::hex::hex;
 use crate::process::wait_group;
 use crate::verdict::End;
 
@@ -400,8 +401,4 @@ fn is_fresh(stamp: &Path) -> bool {
         .ok()
         .and_then(|time| SystemTime::now().duration_since(time).ok());
     age.is_some_and(|age| age < FRESH)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
