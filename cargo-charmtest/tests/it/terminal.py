@@ -2,14 +2,15 @@
 
 usage: terminal.py STEPS COMMAND...
 
-STEPS is a JSON list of [EXPECT, TYPE]: once the terminal has shown EXPECT, since the last step, TYPE is typed. Prints all that the terminal
-showed and ends with the command's exit code, or with 125 if a step was never reached.
+STEPS is a JSON list of [EXPECT, TYPE]: once the terminal has shown EXPECT, since the last step, TYPE is typed; `SIGTERM` is sent to the
+command instead. Prints all that the terminal showed and ends with the command's exit code, or with 125 if a step was never reached.
 """
 
 import json
 import os
 import pty
 import select
+import signal
 import sys
 import time
 
@@ -25,7 +26,7 @@ deadline = time.monotonic() + LIMIT
 while True:
     ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
     if not ready:
-        os.kill(pid, 15)
+        os.kill(pid, signal.SIGTERM)
         print(shown.decode(errors="replace"))
         print(f"nothing more within {LIMIT} s; still expected: {steps}")
         sys.exit(125)
@@ -38,8 +39,11 @@ while True:
     shown += piece
     while steps and (at := shown.find(steps[0][0].encode(), seen)) >= 0:
         seen = at + len(steps[0][0].encode())
-        os.write(terminal, steps[0][1].encode())
-        steps.pop(0)
+        _, type = steps.pop(0)
+        if type == "SIGTERM":
+            os.kill(pid, signal.SIGTERM)
+        else:
+            os.write(terminal, type.encode())
 _, status = os.waitpid(pid, 0)
 print(shown.decode(errors="replace"))
 if steps:

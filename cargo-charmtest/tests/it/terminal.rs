@@ -124,6 +124,30 @@ fn shell_comes_in_the_place_of_the_script() {
 }
 
 #[test]
+fn ending_the_run_ends_the_shell() {
+    for sandbox in ["off", "auto"] {
+        let suite = Suite::new();
+        suite.script("a.test", "exit 3");
+        let said = typed(
+            &suite,
+            &["--debug", "--sandbox", sandbox],
+            &[
+                (PROMPT, "sh -c 'echo run\"\"ning; exec sleep 3000'\n"),
+                ("running\r\n", "SIGTERM"),
+            ],
+        );
+        assert_eq!(
+            said.code,
+            Some(143),
+            "{sandbox}: {}{}",
+            said.stdout,
+            said.stderr
+        );
+        assert!(suite.has_no_model(), "{sandbox}: {}", said.stdout);
+    }
+}
+
+#[test]
 fn a_shell_that_cannot_be_opened_is_refused_before_anything_runs() {
     let suite = Suite::new();
     suite.script("a.test", "touch ../../ran");
