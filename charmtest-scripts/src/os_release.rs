@@ -2,10 +2,15 @@
 
 use std::fs;
 
-/// Returns the text of this machine's `/etc/os-release`, empty when it cannot be read.
+/// Returns the text of this machine's `/etc/os-release`, or of `/usr/lib/os-release`, which stands in for it (os-release(5)) and can be
+/// read in a sandbox; empty when neither can.
 #[must_use]
 pub fn read() -> String {
-    fs::read_to_string("/etc/os-release").unwrap_or_default()
+    let files = ["/etc/os-release", "/usr/lib/os-release"];
+    let mut texts = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    texts.next().unwrap_or_default()
 }
 
 /// Returns the value of a key in the text of an `/etc/os-release`, without its quotes.
