@@ -1,17 +1,63 @@
 //! Results as JUnit XML, for CI systems.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::job::Job;
 use crate::results::{Outcome, Verdict, latest};
 
+/// Cases that belong together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JunitSuite {
+    /// Its name.
+    pub name: String,
+    /// The cases, in their order.
+    pub cases: Vec<JunitCase>,
+}
+
+/// A test with what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JunitCase {
+    /// The test.
+    pub name: String,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+    /// What came of it.
+    pub fate: Fate,
+    /// The word for it: the `type` of a failure or an error.
+    pub word: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What JUnit knows to come of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It passed.
+    Passed,
+    /// It did not run, and that is fine.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// It could not run, or something around it failed.
+    Error,
+}
+
+impl From<Verdict> for Fate {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Passed,
+            Verdict::Skip => Self::Skipped,
+            Verdict::Fail | Verdict::Timeout => Self::Failed,
+            Verdict::Infra | Verdict::Refused | Verdict::Unmet => Self::Error,
+        }
+    }
+}
+
 /// Returns the results of jobs as JUnit XML: one suite per charm and variant, in the order of the jobs. Jobs without an outcome are left out.
 #[must_use]
 pub fn junit(jobs: &[Job], outcomes: &[Outcome]) -> String {
     let latest = latest(outcomes);
-    let mut names: Vec<String> = Vec::new();
-    let mut suites: BTreeMap<String, Vec<&Outcome>> = BTreeMap::new();
+    let mut suites: Vec<JunitSuite> = Vec::new();
     for job in jobs {
         let Some(outcome) = latest.get(job.id().as_str()) else {
             continue;
@@ -20,24 +66,39 @@ pub fn junit(jobs: &[Job], outcomes: &[Outcome]) -> String {
         if !job.variant.0.is_empty() {
             let _ = write!(name, "[{}]", job.variant);
         }
-        if !suites.contains_key(&name) {
-            names.push(name.clone());
+        let case = JunitCase {
+            name: outcome.test.clone(),
+            ms: outcome.ms,
+            fate: outcome.verdict.into(),
+            word: outcome.verdict.to_string(),
+            reason: outcome.reason.clone().unwrap_or_default(),
+        };
+        match suites.iter_mut().find(|suite| suite.name == name) {
+            Some(suite) => suite.cases.push(case),
+            None => suites.push(JunitSuite {
+                name,
+                cases: vec![case],
+            }),
         }
-        suites.entry(name).or_default().push(outcome);
     }
-    let all: Vec<&Outcome> = suites.values().flatten().copied().collect();
+    junit_xml(&suites)
+}
+
+/// Returns suites as JUnit XML.
+#[must_use]
+pub fn junit_xml(suites: &[JunitSuite]) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(xml, "<testsuites{}>", counts(&all));
-    for name in names {
-        let cases = &suites[&name];
+    let all = suites.iter().flat_map(|suite| &suite.cases);
+    let _ = writeln!(xml, "<testsuites{}>", counts(all));
+    for JunitSuite { name, cases } in suites {
         let _ = writeln!(
             xml,
             "  <testsuite name=\"{}\"{}>",
-            escape(&name),
-            counts(cases)
+            escape(name),
+            counts(cases.iter())
         );
         for case in cases {
-            write_case(&mut xml, &name, case);
+            write_case(&mut xml, name, case);
         }
         xml.push_str("  </testsuite>\n");
     }
@@ -45,46 +106,36 @@ pub fn junit(jobs: &[Job], outcomes: &[Outcome]) -> String {
     xml
 }
 
-fn counts(cases: &[&Outcome]) -> String {
-    let count = |verdicts: &[Verdict]| {
-        cases
-            .iter()
-            .filter(|case| verdicts.contains(&case.verdict))
-            .count()
-    };
-    let seconds: u64 = cases.iter().map(|case| case.ms).sum();
+fn counts<'a>(cases: impl Iterator<Item = &'a JunitCase> + Clone) -> String {
+    let count = |fate: Fate| cases.clone().filter(|case| case.fate == fate).count();
+    let ms: u64 = cases.clone().map(|case| case.ms).sum();
     format!(
         " tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\"",
-        cases.len(),
-        count(&[Verdict::Fail, Verdict::Timeout]),
-        count(&[Verdict::Infra, Verdict::Refused, Verdict::Unmet]),
-        count(&[Verdict::Skip]),
-        seconds_of(seconds),
+        cases.clone().count(),
+        count(Fate::Failed),
+        count(Fate::Error),
+        count(Fate::Skipped),
+        seconds_of(ms),
     )
 }
 
-fn write_case(xml: &mut String, suite: &str, case: &Outcome) {
+fn write_case(xml: &mut String, suite: &str, case: &JunitCase) {
     let _ = write!(
         xml,
         "    <testcase classname=\"{}\" name=\"{}\" time=\"{}\"",
         escape(suite),
-        escape(&case.test),
+        escape(&case.name),
         seconds_of(case.ms)
     );
-    let reason = escape(case.reason.as_deref().unwrap_or_default());
-    let verdict = case.verdict;
-    let element = match verdict {
-        Verdict::Pass => {
+    let (word, reason) = (escape(&case.word), escape(&case.reason));
+    let element = match case.fate {
+        Fate::Passed => {
             xml.push_str("/>\n");
             return;
         }
-        Verdict::Skip => format!("<skipped message=\"{reason}\"/>"),
-        Verdict::Fail | Verdict::Timeout => {
-            format!("<failure type=\"{verdict}\" message=\"{reason}\"/>")
-        }
-        Verdict::Infra | Verdict::Refused | Verdict::Unmet => {
-            format!("<error type=\"{verdict}\" message=\"{reason}\"/>")
-        }
+        Fate::Skipped => format!("<skipped message=\"{reason}\"/>"),
+        Fate::Failed => format!("<failure type=\"{word}\" message=\"{reason}\"/>"),
+        Fate::Error => format!("<error type=\"{word}\" message=\"{reason}\"/>"),
     };
     let _ = writeln!(xml, ">{element}</testcase>");
 }

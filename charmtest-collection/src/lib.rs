@@ -43,7 +43,7 @@ pub use export::{export, import};
 pub use gc::{Dropped, collect as gc};
 pub use job::{Job, Kind, Variant};
 pub use json::canonical;
-pub use junit::junit;
+pub use junit::{Fate, JunitCase, JunitSuite, junit, junit_xml};
 pub use lock::Lock;
 pub use previous::Previous;
 pub use record::{DeltaRecord, Head};
