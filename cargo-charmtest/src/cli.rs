@@ -21,6 +21,7 @@ use crate::commands::watch::{ReplayArgs, WatchArgs};
 use crate::error::Error;
 use crate::profile;
 use crate::report::{heading, say};
+use crate::results::ResultsArgs;
 use crate::run::partition::Partition;
 use crate::suite::{self, SUITE_COMMAND};
 
@@ -75,6 +76,8 @@ enum Command {
         #[command(subcommand)]
         command: Box<ExportCommand>,
     },
+    /// Merge the results of several machines or parts, as --results wrote them, and say what is missing.
+    Report(ReportArgs),
     /// Destroy the models of runs that ended without doing so, as when they were killed.
     Clean(CleanArgs),
     /// Start, stop and look at the embedded controller.
@@ -138,6 +141,8 @@ pub(crate) struct DoctorArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) tests: TestsArgs,
+    #[command(flatten)]
+    pub(crate) results: ResultsArgs,
     /// Show the output of passing tests too.
     #[arg(
         long = "nocapture",
@@ -202,6 +207,8 @@ pub(crate) struct GenericArgs {
     pub(crate) previous: Vec<(String, PathBuf)>,
     #[command(flatten)]
     pub(crate) inside: InsideArgs,
+    #[command(flatten)]
+    pub(crate) results: ResultsArgs,
     #[command(flatten)]
     pub(crate) suite: SuiteArgs,
 }
@@ -279,6 +286,8 @@ pub(crate) struct ScriptsArgs {
     #[command(flatten)]
     pub(crate) inside: InsideArgs,
     #[command(flatten)]
+    pub(crate) results: ResultsArgs,
+    #[command(flatten)]
     pub(crate) suite: SuiteArgs,
 }
 
@@ -336,7 +345,8 @@ pub(crate) struct SelectArgs {
     /// Run ignored tests too.
     #[arg(long, conflicts_with = "ignored")]
     pub(crate) include_ignored: bool,
-    /// Only this part of the modules: hash:1/4 by name, count:1/4 in turn. All parts together are every module once.
+    /// Only this part of the modules: hash:1/4 by name, count:1/4 in turn, module:NAME that one. All parts together are every
+    /// module once.
     #[arg(long, value_name = "PART")]
     pub(crate) partition: Option<Partition>,
 }
@@ -526,6 +536,32 @@ pub(crate) enum LintFormat {
     Json,
     /// A log of SARIF 2.1.0.
     Sarif,
+}
+
+/// What `report` takes.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct ReportArgs {
+    /// Files that --results wrote, and directories below which they are found.
+    #[arg(value_name = "DIR|FILE", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Write the merged results to this file as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+    /// Write the merged results to this file as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Print only the summary.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// When to colour the output.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "CARGO_TERM_COLOR",
+        hide_env = true,
+        default_value = "auto"
+    )]
+    pub(crate) color: ColorArg,
 }
 
 /// What `clean` takes.
@@ -737,7 +773,12 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     let result = match command.unwrap_or(Command::Run(run)) {
-        Command::Run(args) if args.list => commands::list::main(args.into()),
+        Command::Run(args) if args.list => {
+            if let Some(warning) = args.results.without_effect() {
+                say(&format!("warning: {warning}"));
+            }
+            commands::list::main(args.into())
+        }
         Command::Run(args) => commands::run::main(args),
         Command::List(args) => commands::list::main(args),
         Command::Generic(args) => commands::generic::main(args),
@@ -747,6 +788,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::Watch(args) => commands::watch::main(*args),
         Command::Replay(args) => commands::watch::replay(*args),
         Command::Export { command } => commands::export::main(&command),
+        Command::Report(args) => commands::report::main(&args),
         Command::Clean(args) => commands::clean::main(&args),
         Command::Controller { command } => commands::controller::main(command),
         Command::Juju { args } => commands::juju::main(args),

@@ -12,6 +12,7 @@ mod error;
 mod profile;
 mod record;
 mod report;
+mod results;
 mod run;
 mod sandbox;
 mod suite;

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use charmtest::harness::{
-    OptionKind, PROFILE_FILE, Profile, ProfileOption, RunFlags, profile_options,
+    OptionKind, PROFILE_FILE, Profile, ProfileOption, RunFlags, options_of, profile_options,
 };
 use clap::Args;
 use clap::builder::Resettable;
@@ -26,6 +26,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::error::{Error, Kind, Result};
+use crate::results::ResultsArgs;
 use crate::run::process;
 
 /// The profile that the others stand on, and that is used when none is named.
@@ -123,6 +124,14 @@ impl Fault {
     }
 }
 
+/// Returns the options that a profile can give: those of a test binary too, and those of this program alone.
+fn options() -> Vec<ProfileOption> {
+    let mut options = profile_options();
+    let own = ResultsArgs::augment_args(clap::Command::new("options"));
+    options.extend(options_of(&own));
+    options
+}
+
 type Values = BTreeMap<String, Vec<String>>;
 type Entry<'a, 'i> = (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>);
 
@@ -132,7 +141,7 @@ fn parse(text: &str, root: &Path, name: Option<&str>) -> std::result::Result<Val
         at: error.span().map(|span| span.start),
         message: error.message().to_owned(),
     })?;
-    let options = profile_options();
+    let options = options();
     let mut profiles: BTreeMap<String, Values> =
         BTreeMap::from([(DEFAULT.to_owned(), Values::new())]);
     for (key, value) in table.get_ref() {
@@ -257,6 +266,7 @@ fn check(option: &ProfileOption, texts: &[String]) -> std::result::Result<(), St
         return Ok(());
     }
     let command = RunFlags::augment_args(clap::Command::new("profile").no_binary_name(true));
+    let command = ResultsArgs::augment_args(command);
     let command = command.mut_args(|arg| arg.env(Resettable::Reset));
     let words = texts.iter().map(|text| format!("{}={text}", option.flag));
     match command.try_get_matches_from(words) {
@@ -461,7 +471,7 @@ destroy-storage = false
         let table = table.split("\n## ").next().unwrap();
         let mut documented: Vec<String> = table.lines().filter_map(key).collect();
         documented.sort_unstable();
-        let mut options: Vec<String> = profile_options()
+        let mut options: Vec<String> = super::options()
             .into_iter()
             .map(|option| option.key)
             .collect();

@@ -17,6 +17,7 @@ use crate::cli::{InsideArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{heading, say};
+use crate::results::ResultsArgs;
 use crate::run::signals::{self, Interrupt};
 
 /// Says in a run that is in a sandbox, or in a network of its own, what is around it.
@@ -52,6 +53,25 @@ pub(crate) fn network() -> Network {
     }
 }
 
+/// Returns the level of the sandbox around this process.
+pub(crate) fn level() -> Level {
+    match std::env::var(INSIDE) {
+        Ok(inside) if inside.starts_with(&format!("sandbox level {}", Level::Namespaces)) => {
+            Level::Namespaces
+        }
+        _ => Level::Plain,
+    }
+}
+
+/// Returns the level that scripts reach which ask for `request`; what asking for it fails of, they fail of too.
+pub(crate) fn level_of(request: &str) -> Level {
+    let entered = request
+        .parse()
+        .ok()
+        .and_then(|request| Sandbox::enter(request, network()).ok());
+    entered.map_or(Level::Plain, |sandbox| sandbox.achieved().level)
+}
+
 /// Starts this very command anew in the sandbox or network that it asks for, and returns its exit code; `None` if it is there already
 /// or asks for none.
 ///
@@ -81,7 +101,7 @@ pub(crate) fn contained(args: &InsideArgs, keep: Keep, readable: &[PathBuf]) -> 
     inside.run(&words).map(Some)
 }
 
-/// Starts a suite of charms anew as [`contained`] does. What a run that failed recorded is kept.
+/// Starts a suite of charms anew as [`contained`] does. What a run that failed recorded is kept. The files of its results must be there.
 ///
 /// # Errors
 ///
@@ -90,6 +110,7 @@ pub(crate) fn contained_suite(
     args: &InsideArgs,
     suite: &SuiteArgs,
     charms: &[PathBuf],
+    results: &ResultsArgs,
 ) -> Result<Option<u8>> {
     if (args.contain || args.network == Network::Nodes)
         && suite.flags.backend_choice() == BackendChoice::Juju
@@ -104,7 +125,9 @@ pub(crate) fn contained_suite(
         true => Keep::Always,
         false => Keep::IfFailed,
     };
-    contained(args, keep, charms)
+    let mut args = args.clone();
+    args.writable.extend(results.files());
+    contained(&args, keep, charms)
 }
 
 /// When what a contained run leaves behind is kept.

@@ -14,7 +14,10 @@ use crate::suite::{self, SuiteFile};
 ///
 /// Fails when a charm cannot be read, and as running a suite does.
 pub(crate) fn main(args: GenericArgs) -> Result<u8> {
-    if let Some(code) = sandbox::contained_suite(&args.inside, &args.suite, &args.charms)? {
+    let sink = args.results.of_suite(&args.suite)?;
+    if let Some(code) =
+        sandbox::contained_suite(&args.inside, &args.suite, &args.charms, &args.results)?
+    {
         return Ok(code);
     }
     let mut charms = suite::charms(&args.charms)?;
@@ -44,7 +47,7 @@ pub(crate) fn main(args: GenericArgs) -> Result<u8> {
     }
     let command = command(&args);
     let suite = SuiteFile::new("generic", charms);
-    Ok(suite::run(&suite, args.suite, &command)?.code)
+    Ok(suite::run(&suite, args.suite, &command, sink)?.code)
 }
 
 /// Returns the generic tests that are asked for, in the order in which they run.

@@ -33,7 +33,7 @@ pub(crate) fn main(mut args: ListArgs) -> Result<u8> {
     };
     let mut descriptions: Vec<Description> = binaries.iter().map(named).collect();
     let mut plan = ModulePlan::all(binaries);
-    if let Some(partition) = args.tests.select.partition {
+    if let Some(partition) = &args.tests.select.partition {
         partition.apply(&mut plan);
     }
     if let Some(again) = again {

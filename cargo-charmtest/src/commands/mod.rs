@@ -14,6 +14,7 @@ pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod profile_env;
 pub(crate) mod render;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod scripts;
 pub(crate) mod watch;

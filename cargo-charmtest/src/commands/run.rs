@@ -1,10 +1,14 @@
 //! `cargo charmtest [run]`: build the tests, and run them.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use charmtest::juju::quote;
 
 use crate::cli::{RunArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::report::{choose_color, say};
+use crate::results::{Recording, Sink, planned};
 use crate::run::again::{self, Again};
 use crate::run::module::ModulePlan;
 use crate::run::session::Session;
@@ -12,12 +16,13 @@ use crate::run::together::Order;
 use crate::workspace;
 
 /// The commands that a filter may have been meant as.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "export",
     "crash-dump",
     "generic",
     "clean",
     "list",
+    "report",
     "pack",
     "controller",
     "juju",
@@ -37,6 +42,7 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
         say(&format!("warning: {warning}"));
     }
+    let sink = Some(args.results.open()?).filter(Sink::is_wanted);
     let again = Again::take(&mut args.tests.flags);
     let TestsArgs {
         select,
@@ -57,20 +63,49 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
     if plan.is_empty() {
         return Err(nothing_selected(&select.filters));
     }
-    if let Some(partition) = select.partition {
+    let mut recording = sink.map(|sink| Recording {
+        sink,
+        command: "run".to_owned(),
+        modules: planned(&plan),
+        partition: select.partition.as_ref().map(ToString::to_string),
+        sandbox: BTreeMap::new(),
+        sources: found_in(&plan),
+    });
+    if let Some(partition) = &select.partition {
         let all = plan.len();
         partition.apply(&mut plan);
         if plan.is_empty() {
+            if let Some(module) = partition.module() {
+                let text = format!("none of the modules that were selected is called `{module}`");
+                return Err(Error::new(Kind::NothingSelected, text)
+                    .hint("`cargo charmtest list` shows all of them; the name has the target before it, `web::integration relations`"));
+            }
             let modules = if all == 1 { "module" } else { "modules" };
             say(&format!(
                 "nothing to run: none of the {all} {modules} is in part {partition}"
             ));
-            return Ok(charmtest::exit::SUCCESS);
+            // Its results are written all the same, so that it is not taken for a part that got lost.
+            if recording.is_none() {
+                return Ok(charmtest::exit::SUCCESS);
+            }
         }
     }
     if let Some(again) = again {
         for note in again::apply(&mut plan, again) {
             say(&format!("warning: {note}"));
+        }
+        match &mut recording {
+            Some(Recording {
+                modules,
+                partition: None,
+                ..
+            }) => *modules = planned(&plan),
+            Some(_) if matches!(again, Again::Only(_)) => {
+                say(
+                    "warning: --last-failed leaves tests of this part out, which `cargo charmtest report` will miss",
+                );
+            }
+            _ => {}
         }
     }
     let session = Session {
@@ -84,9 +119,19 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         no_capture: args.no_capture,
         quiet: output.quiet,
         listener: None,
+        recording,
+        fail_on_skip: false,
         build: cargo.options("--cargo-profile").iter().map(quote).collect(),
     };
     Ok(session.run()?.code)
+}
+
+/// Returns the directory of a package of the plan.
+fn found_in(plan: &[ModulePlan]) -> PathBuf {
+    let first = plan.first();
+    first
+        .map(|module| module.executable.dir().to_owned())
+        .unwrap_or_default()
 }
 
 fn nothing_selected(filters: &[String]) -> Error {

@@ -29,7 +29,10 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
     if let Err(error) = args.sandbox.parse::<Request>() {
         return Err(Error::new(Kind::Usage, error.to_string()));
     }
-    if let Some(code) = sandbox::contained_suite(&args.inside, &args.suite, &args.charms)? {
+    let sink = args.results.of_suite(&args.suite)?;
+    if let Some(code) =
+        sandbox::contained_suite(&args.inside, &args.suite, &args.charms, &args.results)?
+    {
         return Ok(code);
     }
     let chosen = chosen("--charm", &args.choose)?;
@@ -110,7 +113,7 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         args.suite.flags.jobs = std::num::NonZeroUsize::new(1);
     }
     let suite = SuiteFile::new("scripts", charms);
-    Ok(suite::run(&suite, args.suite, &command)?.code)
+    Ok(suite::run(&suite, args.suite, &command, sink)?.code)
 }
 
 /// Returns what may be done about packages that scripts need.

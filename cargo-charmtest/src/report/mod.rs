@@ -1,10 +1,12 @@
 //! The report of a run: a reader of the event stream that keeps what the summary needs.
 
+mod merged;
 mod output;
 mod progress;
 mod style;
 mod summary;
 
+pub(crate) use merged::summary as merged_summary;
 pub(crate) use style::heading;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 use charmtest::harness::{Event, Evidence, Outcome};
 
 use crate::cli::ColorArg;
+use crate::results::{Attempt, Recorder};
 use crate::run::module::ModulePlan;
 use crate::run::process::describe;
 use crate::run::scheduler::{Job, Streams};
@@ -57,6 +60,10 @@ struct Module {
     fixtures: Vec<String>,
     /// What is wrong with the module's process although nothing is with its tests.
     trouble: Option<String>,
+    /// The version of Juju that its process said it has.
+    juju: Option<String>,
+    /// How often the running test was tried before.
+    retries: u32,
 }
 
 /// What came of one test.
@@ -140,6 +147,7 @@ pub(crate) struct Report {
     warned: BTreeSet<String>,
     /// The files of charms that were packed before and taken.
     prebuilt: BTreeSet<String>,
+    recorder: Option<Recorder>,
 }
 
 impl Report {
@@ -155,6 +163,8 @@ impl Report {
             clouds: Vec::new(),
             fixtures: Vec::new(),
             trouble: None,
+            juju: None,
+            retries: 0,
         });
         Self {
             options,
@@ -166,7 +176,43 @@ impl Report {
             interrupted: false,
             warned: BTreeSet::new(),
             prebuilt: BTreeSet::new(),
+            recorder: None,
         }
+    }
+
+    /// Has what comes of tests written down for programs.
+    pub(crate) fn record_to(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Writes down how the run ended, and returns its exit code with what could not be written.
+    pub(crate) fn end_record(&mut self, code: u8) -> (u8, Vec<String>) {
+        let trouble = summary::troubles(&self.modules);
+        match self.recorder.take() {
+            Some(recorder) => recorder.end(code, trouble),
+            None => (code, Vec::new()),
+        }
+    }
+
+    fn record(&mut self, place: usize, test: &str, attempt: u32, result: &TestResult) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        let module = &self.modules[place];
+        let evidence = result.evidence.as_ref();
+        recorder.attempt(
+            &module.plan,
+            Attempt {
+                test,
+                attempt,
+                outcome: result.outcome,
+                ms: u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX),
+                message: result.message.as_deref(),
+                location: result.location.as_deref(),
+                evidence: evidence.map(|evidence| evidence.directory.as_str()),
+                juju: module.juju.as_deref(),
+            },
+        );
     }
 
     /// Says which backend is used and why.
@@ -178,6 +224,11 @@ impl Report {
     /// Takes in an event of a process.
     pub(crate) fn event(&mut self, job: Job, event: Event) {
         let at = self.place(job, &event);
+        if let Event::RunStarted { version, .. } = &event {
+            for &place in &self.processes[job].modules {
+                self.modules[place].juju = Some(version.clone());
+            }
+        }
         match event {
             Event::RunStarted { why, .. } if !self.backend_named => self.backend(&why),
             Event::RunStarted { .. }
@@ -192,6 +243,7 @@ impl Report {
             Event::TestStarted { test } => {
                 self.modules[at].output.clear();
                 self.modules[at].started.insert(test.clone());
+                self.modules[at].retries = 0;
                 self.modules[at].running = Some((test.clone(), Instant::now()));
                 let name = self.modules[at].test_name(&test);
                 self.progress.started(at, name);
@@ -232,6 +284,8 @@ impl Report {
                     output: std::mem::take(&mut self.modules[at].output),
                 };
                 let name = self.modules[at].test_name(&test);
+                self.record(at, &test, attempt.saturating_sub(1), &result);
+                self.modules[at].retries = attempt;
                 self.line(&style::retry_line(&name, attempt, attempts, &result));
                 let details = style::details(&result);
                 if !details.is_empty() {
@@ -429,12 +483,17 @@ impl Report {
 
     /// Notes that a process never started.
     pub(crate) fn not_started(&mut self, job: Job, why: &str) {
+        let mut skipped = Vec::new();
         for &place in &self.processes[job].modules {
             let module = &mut self.modules[place];
             for test in module.open_tests() {
                 let result = TestResult::without_running(Outcome::Skipped, why);
-                module.tests.insert(test, result);
+                module.tests.insert(test.clone(), result.clone());
+                skipped.push((place, test, result));
             }
+        }
+        for (place, test, result) in skipped {
+            self.record(place, &test, 0, &result);
         }
     }
 
@@ -517,6 +576,8 @@ impl Report {
     fn finished(&mut self, place: usize, test: String, result: TestResult) {
         let name = self.modules[place].test_name(&test);
         self.modules[place].running = None;
+        let tried = std::mem::take(&mut self.modules[place].retries);
+        self.record(place, &test, tried, &result);
         self.progress.ended(place);
         let line = style::test_line(&name, &result);
         if result.outcome.is_success() {

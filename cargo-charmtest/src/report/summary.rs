@@ -8,7 +8,7 @@ use charmtest::harness::{Outcome, slowest};
 use super::{ModelEnd, Module, Options, style};
 use crate::workspace::Origin;
 
-const RULE: &str = "────────────";
+pub(super) const RULE: &str = "────────────";
 
 /// Returns the summary of a run.
 pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> String {
@@ -17,7 +17,11 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
         RULE.to_owned(),
         style::heading(
             "Summary",
-            &format!("[{:>8}] {}", style::duration(took), counts(modules)),
+            &format!(
+                "[{:>8}] {}",
+                style::duration(took),
+                counts(results(modules).map(|(_, _, result)| result.outcome))
+            ),
         ),
     ];
     for (module, name, result) in
@@ -85,8 +89,28 @@ pub(super) fn text(modules: &[Module], took: Duration, options: &Options) -> Str
     lines.join("\n")
 }
 
+/// Returns what is wrong although all tests may have passed.
+pub(super) fn troubles(modules: &[Module]) -> Vec<String> {
+    let mut troubles: Vec<String> = Vec::new();
+    let ends: BTreeMap<&String, &ModelEnd> =
+        modules.iter().flat_map(|module| &module.models).collect();
+    for module in modules {
+        troubles.extend(module.trouble.clone());
+        troubles.extend(module.clouds.iter().map(ToString::to_string));
+        troubles.extend(module.fixtures.iter().cloned());
+    }
+    for (model, end) in ends {
+        match end {
+            ModelEnd::Left(why) => troubles.push(format!("model {model} is left over: {why}")),
+            ModelEnd::InUse => troubles.push(format!("model {model} is left over")),
+            ModelEnd::Kept(_) | ModelEnd::Destroyed => {}
+        }
+    }
+    troubles
+}
+
 /// Says whether the summary names a test with this outcome: those that went wrong or not as the suite says.
-fn is_worth_a_line(outcome: Outcome) -> bool {
+pub(super) fn is_worth_a_line(outcome: Outcome) -> bool {
     !matches!(
         outcome,
         Outcome::Passed | Outcome::Skipped | Outcome::Xfailed
@@ -94,7 +118,7 @@ fn is_worth_a_line(outcome: Outcome) -> bool {
 }
 
 /// Returns `lines` under a title; nothing without lines.
-fn titled(title: &str, lines: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn titled(title: &str, lines: impl Iterator<Item = String>) -> Vec<String> {
     let lines: Vec<String> = lines.collect();
     if lines.is_empty() {
         return lines;
@@ -110,13 +134,11 @@ fn results(modules: &[Module]) -> impl Iterator<Item = (&Module, &str, &super::T
     })
 }
 
-fn counts(modules: &[Module]) -> String {
-    let count = |wanted: Outcome| {
-        results(modules)
-            .filter(|(_, _, result)| result.outcome == wanted)
-            .count()
-    };
-    let total = results(modules).count();
+/// Returns how many tests ended how.
+pub(super) fn counts(outcomes: impl Iterator<Item = Outcome>) -> String {
+    let outcomes: Vec<Outcome> = outcomes.collect();
+    let count = |wanted: Outcome| outcomes.iter().filter(|one| **one == wanted).count();
+    let total = outcomes.len();
     let words = [
         (Outcome::Passed, "passed"),
         (Outcome::Flaky, "flaky"),

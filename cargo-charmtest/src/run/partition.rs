@@ -5,22 +5,28 @@ use std::str::FromStr;
 
 use super::module::ModulePlan;
 
-/// A part of a run: `hash:1/4` or `count:1/4`.
+/// A part of a run: `hash:1/4`, `count:1/4`, or one module by its name in reports, `module:web::integration relations`.
 ///
 /// Each module is in exactly one of the parts, and always in the same one, on any machine, as long as the same tests are selected; with
 /// [`How::Hash`] also when other modules come and go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Partition {
-    how: How,
-    /// Which part, from 0.
-    index: u64,
-    /// How many there are.
-    count: u64,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Partition {
+    /// One of so many.
+    Numbered {
+        /// How they are made.
+        how: How,
+        /// Which part, from 0.
+        index: u64,
+        /// How many there are.
+        count: u64,
+    },
+    /// One module.
+    Module(String),
 }
 
 /// How modules are spread over the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
+pub(crate) enum How {
     /// By name: a module stays in its part whatever else there is.
     Hash,
     /// In turn: the parts have the same number of modules, give or take one.
@@ -33,13 +39,14 @@ impl FromStr for Partition {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "`{text}` is no part of a run: write `hash:1/4` or `count:1/4`, the first of four"
+                "`{text}` is no part of a run: write `hash:1/4` or `count:1/4`, the first of four, or `module:NAME`"
             )
         };
         let (how, part) = text.split_once(':').ok_or_else(wrong)?;
         let how = match how {
             "hash" => How::Hash,
             "count" => How::Count,
+            "module" if !part.is_empty() => return Ok(Self::Module(part.to_owned())),
             _ => return Err(wrong()),
         };
         let (number, count) = part.split_once('/').ok_or_else(wrong)?;
@@ -50,7 +57,7 @@ impl FromStr for Partition {
                 "`{text}` is no part of a run: parts are counted from 1 to {count}"
             ));
         }
-        Ok(Self {
+        Ok(Self::Numbered {
             how,
             index: number - 1,
             count,
@@ -60,36 +67,78 @@ impl FromStr for Partition {
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = match self.how {
-            How::Hash => "hash",
-            How::Count => "count",
-        };
-        write!(f, "{how}:{}/{}", self.index + 1, self.count)
+        match self {
+            Self::Numbered { how, index, count } => {
+                write!(f, "{}:{}/{count}", how.word(), index + 1)
+            }
+            Self::Module(name) => write!(f, "module:{name}"),
+        }
+    }
+}
+
+impl How {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Count => "count",
+        }
     }
 }
 
 impl Partition {
+    /// Returns the name of the module that it is, if it is one.
+    pub(crate) fn module(&self) -> Option<&str> {
+        match self {
+            Self::Module(name) => Some(name),
+            Self::Numbered { .. } => None,
+        }
+    }
+
+    /// Returns which part it is, from 0, and what all parts of that division have in common.
+    pub(crate) fn numbered(&self) -> Option<(u64, String)> {
+        match self {
+            Self::Numbered { how, index, count } => {
+                Some((*index, format!("{}/{count}", how.word())))
+            }
+            Self::Module(_) => None,
+        }
+    }
+
+    /// Returns all parts of the same division.
+    pub(crate) fn all(&self) -> Vec<Self> {
+        match *self {
+            Self::Numbered { how, count, .. } => (0..count)
+                .map(|index| Self::Numbered { how, index, count })
+                .collect(),
+            Self::Module(_) => vec![self.clone()],
+        }
+    }
+
     /// Leaves the modules of this part in `plan`, in their order.
-    pub(crate) fn apply(self, plan: &mut Vec<ModulePlan>) {
+    pub(crate) fn apply(&self, plan: &mut Vec<ModulePlan>) {
         let names: Vec<_> = plan.iter().map(ModulePlan::name).collect();
         let mut chosen = self.choose(&names).into_iter();
         plan.retain(|_| chosen.next().unwrap_or(true));
     }
 
     /// Says of each module whether it is in this part.
-    fn choose(self, names: &[String]) -> Vec<bool> {
-        match self.how {
+    pub(crate) fn choose(&self, names: &[String]) -> Vec<bool> {
+        let (how, index, count) = match self {
+            Self::Module(wanted) => return names.iter().map(|name| name == wanted).collect(),
+            Self::Numbered { how, index, count } => (*how, *index, *count),
+        };
+        match how {
             How::Hash => names
                 .iter()
-                .map(|name| hash(name) % self.count == self.index)
+                .map(|name| hash(name) % count == index)
                 .collect(),
             How::Count => {
                 let mut sorted: Vec<_> = (0..names.len()).collect();
                 // Not the order of the plan, which is what `cargo` finds first.
                 sorted.sort_by_key(|&at| &names[at]);
                 let mut chosen = vec![false; names.len()];
-                for (turn, at) in (0..self.count).cycle().zip(sorted) {
-                    chosen[at] = turn == self.index;
+                for (turn, at) in (0..count).cycle().zip(sorted) {
+                    chosen[at] = turn == index;
                 }
                 chosen
             }
@@ -124,7 +173,7 @@ mod tests {
 
     #[test]
     fn parts_are_read_and_wrong_ones_are_refused() {
-        for text in ["hash:1/4", "count:4/4", "hash:1/1"] {
+        for text in ["hash:1/4", "count:4/4", "hash:1/1", "module:web::it a::b"] {
             assert_eq!(part(text).to_string(), text);
         }
         for text in [
@@ -137,6 +186,7 @@ mod tests {
             "hash:1",
             "hash:-1/4",
             "hash:1/4/4",
+            "module:",
         ] {
             let error = text.parse::<Partition>().unwrap_err();
             assert!(

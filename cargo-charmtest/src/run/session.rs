@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use charmtest::harness::RunFlags;
+use charmtest::harness::{Outcome, RunFlags};
 use charmtest::juju::{Backend, BackendError, BackendKind, BackendOptions, kill_all_commands};
 use charmtest_controller::JujuVersion;
 
@@ -19,6 +19,7 @@ use super::together::{Order, processes};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{FinishedTest, Options, Report, say};
+use crate::results::{Recording, VARIABLES};
 
 /// How long choosing the backend may take before the user is told what is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,6 +43,10 @@ pub(crate) struct Session {
     pub(crate) build: Vec<String>,
     /// Who wants each test as soon as it is over.
     pub(crate) listener: Option<Sender<FinishedTest>>,
+    /// Where results go for programs to read, if anywhere.
+    pub(crate) recording: Option<Recording>,
+    /// Fail also when tests were skipped.
+    pub(crate) fail_on_skip: bool,
 }
 
 /// What came of a session.
@@ -69,6 +74,8 @@ impl Session {
             quiet,
             build,
             listener,
+            recording,
+            fail_on_skip,
         } = self;
         let program = std::env::current_exe().map_err(Error::infrastructure)?;
         let selected = select_backend(BackendOptions {
@@ -104,6 +111,10 @@ impl Session {
             BackendKind::Juju => ("juju", "juju"),
         };
         env.insert("CHARMTEST_BACKEND".to_owned(), kind.into());
+        let begin = |recording: Recording| {
+            recording.begin(kind, &backend.version, flags.juju_version.as_deref())
+        };
+        let recorder = recording.map(begin).transpose()?;
         let stop = flags.max_failures().map(Stop::after).transpose();
         let stop = stop.map_err(|error| {
             Error::infrastructure(format!("no temporary directory for --maxfail: {error}"))
@@ -136,6 +147,9 @@ impl Session {
                 listener,
             },
         );
+        if let Some(recorder) = recorder {
+            report.record_to(recorder);
+        }
         report.backend(&backend.why);
         if common_version(&plan).is_none() {
             for line in versions(&plan) {
@@ -148,7 +162,7 @@ impl Session {
             common: Common {
                 selection,
                 env,
-                unset: flags.unset_env(),
+                unset: [flags.unset_env(), VARIABLES.map(str::to_owned).to_vec()].concat(),
             },
             stop,
             jobs: jobs(&flags, backend.kind),
@@ -170,8 +184,19 @@ impl Session {
         for warning in again::enter(report.results()) {
             say(&format!("warning: {warning}"));
         }
+        let outcomes = report.outcomes();
+        let mut code = scheduler::exit_code(&outcomes, report.has_trouble(), interrupted);
+        if fail_on_skip && code == charmtest::exit::SUCCESS && outcomes.contains(&Outcome::Skipped)
+        {
+            say("warning: tests were skipped, which fails the run (--fail-on-skip)");
+            code = charmtest::exit::FAILED;
+        }
+        let (code, unwritten) = report.end_record(code);
+        for what in unwritten {
+            say(&format!("warning: results are not complete: {what}"));
+        }
         Ok(Finished {
-            code: scheduler::exit_code(&report.outcomes(), report.has_trouble(), interrupted),
+            code,
             tests: report.tests(),
         })
     }

@@ -1,31 +1,41 @@
 //! Running a suite: what commands such as `generic` have in common.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::mpsc::Sender;
 
-use charmtest::harness::{Known, Outcome, RunFlags};
+use charmtest::harness::{Known, RunFlags};
+use charmtest_sandbox::Level;
 
 use super::SUITE_VARIABLE;
 use super::file::SuiteFile;
 use crate::cli::{SelectArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
 use crate::report::{FinishedTest, choose_color, print, say};
+use crate::results::{CHARMS, Recording, Sink, planned};
 use crate::run::again::{self, Again};
 use crate::run::module::ModulePlan;
 use crate::run::session::{Finished, Session};
 use crate::run::together::Order;
+use crate::sandbox;
 use crate::workspace::{self, Executable, TestBinaries};
 
 /// What stands for the package in the description of a suite.
-pub(super) const PACKAGE: &str = "charms";
+pub(super) const PACKAGE: &str = CHARMS;
 
-/// Runs a suite and reports on it; `command` is what the user would type to run it again.
+/// Runs a suite and reports on it; `command` is what the user would type to run it again, and `sink` gets the results for programs.
 ///
 /// # Errors
 ///
 /// Fails on options that make no sense for a suite, when no test is selected, and as [`Session::run`] does.
-pub(crate) fn run(suite: &SuiteFile, args: SuiteArgs, command: &str) -> Result<Finished> {
-    run_with(suite, args, command, format!("{command} --lf"), None)
+pub(crate) fn run(
+    suite: &SuiteFile,
+    args: SuiteArgs,
+    command: &str,
+    sink: Option<Sink>,
+) -> Result<Finished> {
+    let again = format!("{command} --lf");
+    run_with(suite, args, command, again, None, sink)
 }
 
 /// Runs a suite as [`run`] does, and sends each test to `listener` as soon as it is over; `again` is what the user would type to run what
@@ -41,7 +51,7 @@ pub(crate) fn run_telling(
     again: String,
     listener: Sender<FinishedTest>,
 ) -> Result<Finished> {
-    run_with(suite, args, command, again, Some(listener))
+    run_with(suite, args, command, again, Some(listener), None)
 }
 
 fn run_with(
@@ -50,6 +60,7 @@ fn run_with(
     command: &str,
     again: String,
     listener: Option<Sender<FinishedTest>>,
+    sink: Option<Sink>,
 ) -> Result<Finished> {
     choose_color(args.color);
     check(&args.flags)?;
@@ -100,6 +111,14 @@ fn run_with(
         let (code, tests) = (charmtest::exit::SUCCESS, Vec::new());
         return Ok(Finished { code, tests });
     }
+    let recording = sink.map(|sink| Recording {
+        sink,
+        command: suite.name.clone(),
+        modules: planned(&plan),
+        partition: None,
+        sandbox: sandbox_levels(suite, &plan),
+        sources: here,
+    });
     let session = Session {
         plan,
         order: Order::AsPlanned,
@@ -109,17 +128,39 @@ fn run_with(
         quiet: args.quiet,
         build: Vec::new(),
         listener,
+        recording,
+        fail_on_skip: args.fail_on_skip,
     };
-    let mut finished = session.run()?;
-    let skipped = finished
-        .tests
-        .iter()
-        .any(|test| test.outcome == Outcome::Skipped);
-    if args.fail_on_skip && skipped && finished.code == charmtest::exit::SUCCESS {
-        say("warning: tests were skipped, which fails the run (--fail-on-skip)");
-        finished.code = charmtest::exit::FAILED;
+    session.run()
+}
+
+/// Returns the sandbox level of each test: that around the whole run, or for scripts the better one that they ask for.
+fn sandbox_levels(suite: &SuiteFile, plan: &[ModulePlan]) -> BTreeMap<String, String> {
+    let around = sandbox::level();
+    let mut of_request: BTreeMap<&str, Level> = BTreeMap::new();
+    let mut levels = BTreeMap::new();
+    for module in plan {
+        let charm = suite
+            .charms
+            .iter()
+            .find(|charm| charm.module == module.module.name);
+        let scripts = charm.and_then(|charm| charm.scripts.as_ref());
+        for test in &module.module.tests {
+            let name = test.name.strip_prefix(&module.module.name);
+            let name = name.and_then(|name| name.strip_prefix("::"));
+            let of_test = scripts.filter(|scripts| {
+                name.is_some_and(|name| scripts.names.iter().any(|script| script == name))
+            });
+            let own = of_test.map(|scripts| {
+                *of_request
+                    .entry(&scripts.sandbox)
+                    .or_insert_with(|| sandbox::level_of(&scripts.sandbox))
+            });
+            let level = own.map_or(around, |own| own.max(around));
+            levels.insert(test.name.clone(), level.name().to_owned());
+        }
     }
-    Ok(finished)
+    levels
 }
 
 /// Refuses options that a suite cannot keep to, and warns of those without an effect.

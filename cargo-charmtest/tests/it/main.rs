@@ -26,6 +26,7 @@ mod outcomes;
 mod plugins;
 mod random;
 mod readme;
+mod results;
 mod sandbox;
 mod scripts;
 mod secrets;

@@ -1,5 +1,6 @@
 //! The way from a test binary's command line to its exit code.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
@@ -21,7 +22,7 @@ use super::last_failed::{Base, LastFailed};
 use super::ledger::Ledger;
 use super::panics::SourceRoot;
 use super::plan::{Choice, Comparison, Deploying, Ignored, Plan, Selection};
-use super::profile::{Answer, Profile};
+use super::profile::{Answer, Profile, key_of};
 use super::report::lines::{self, ListForm};
 use super::report::plain::{self, Style};
 use super::rerun::Rerun;
@@ -69,6 +70,9 @@ pub(super) fn main_with(
     ExitCode::from(code)
 }
 
+/// The variables of options that a profile may have and that only `cargo charmtest` knows.
+const OF_PROGRAM: [&str; 2] = ["CHARMTEST_RESULTS", "CHARMTEST_JUNIT"];
+
 fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<TestArgs, clap::Error> {
     let arguments: Vec<OsString> = arguments.collect();
     let parse = |profile: &Profile| {
@@ -78,6 +82,7 @@ fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<Test
     let usage = |kind, text: String| command(target).error(kind, text);
     let mut args = parse(&Profile::default())?;
     let mut unread = None;
+    let mut without_effect: BTreeSet<&str> = BTreeSet::new();
     // A program that starts test binaries has read the profile, and gives its values as variables.
     if !is_set("CHARMTEST_EVENTS") && !is_set("CHARMTEST_DESCRIBE") {
         let program = env::var_os("CHARMTEST_PROGRAM").filter(|path| !path.is_empty());
@@ -87,13 +92,23 @@ fn parse(arguments: impl Iterator<Item = OsString>, target: &str) -> Result<Test
         );
         match asked.map_err(|text| usage(ErrorKind::InvalidValue, text))? {
             Answer::Profile(profile) if profile.values.is_empty() => {}
-            Answer::Profile(profile) => args = parse(&profile)?,
+            Answer::Profile(profile) => {
+                args = parse(&profile)?;
+                let of_profile = |name: &&str| profile.values.contains_key(*name);
+                without_effect.extend(OF_PROGRAM.into_iter().filter(of_profile));
+            }
             Answer::Unread(why) => unread = Some(why),
         }
+        without_effect.extend(OF_PROGRAM.into_iter().filter(|name| is_set(name)));
     }
     let settled = args.run.settle(args.test_threads);
     args.warnings = settled.map_err(|text| usage(ErrorKind::MissingRequiredArgument, text))?;
     args.warnings.extend(unread);
+    args.warnings.extend(without_effect.into_iter().map(|name| {
+        let (key, shown) = (key_of(name), is_set(name).then_some(name));
+        let shown = shown.map_or_else(|| format!("`{key}` in the profile"), str::to_owned);
+        format!("{shown} has no effect here: it is an option of `cargo charmtest`")
+    }));
     if let Some(path) = &args.logfile {
         File::create(path).map_err(|error| {
             usage(

@@ -80,7 +80,7 @@ pub use owner::{Owner, OwnerState};
 pub(crate) use ownership::{Claim, Deed, Register, Warn};
 pub use ownership::{OWNERSHIP_VERSION, OwnedModel, Title, ownership_dir, read_ownership};
 pub use pack_flags::{CharmPaths, PackFlags, PackOptions};
-pub use profile::{OptionKind, PROFILE_FILE, Profile, ProfileOption, profile_options};
+pub use profile::{OptionKind, PROFILE_FILE, Profile, ProfileOption, options_of, profile_options};
 pub use rerun::NOTHING_FAILED;
 pub use run_flags::{BackendArg, RunFlags, parse_program};
 pub use run_state::enough_failures;

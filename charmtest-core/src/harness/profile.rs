@@ -141,12 +141,21 @@ pub enum OptionKind {
     Text,
 }
 
-/// Returns the options that a profile can give.
+/// Returns the options of a test binary that a profile can give.
 #[must_use]
 pub fn profile_options() -> Vec<ProfileOption> {
-    use clap::{ArgAction, Args};
+    use clap::Args;
 
-    let command = super::RunFlags::augment_args(clap::Command::new("options"));
+    options_of(&super::RunFlags::augment_args(clap::Command::new(
+        "options",
+    )))
+}
+
+/// Returns the options of a command line that a profile can give: those with a variable.
+#[must_use]
+pub fn options_of(command: &clap::Command) -> Vec<ProfileOption> {
+    use clap::ArgAction;
+
     let option = |arg: &clap::Arg| {
         let variable = arg.get_env()?.to_str()?.to_owned();
         let kind = match (arg.get_action(), arg.get_value_hint()) {

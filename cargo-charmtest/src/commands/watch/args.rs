@@ -7,6 +7,7 @@ use charmtest::harness::Limit;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::SuiteArgs;
+use crate::results::ResultsArgs;
 
 /// What `watch` takes.
 #[derive(Args, Debug, Clone)]
@@ -165,6 +166,8 @@ pub(crate) struct ReplayArgs {
     pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) results: ResultsArgs,
     #[command(flatten)]
     pub(crate) suite: SuiteArgs,
 }

@@ -25,6 +25,8 @@ use world::{Bench, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::record::user_dir;
 use crate::report::{choose_color, print, say};
+use crate::results::merge::SOME_JOBS;
+use crate::results::{FORM, Header, Sink, TestRecord, modules_of, node, now};
 
 /// Watches, or answers a question about what was recorded; returns the exit code.
 ///
@@ -90,6 +92,7 @@ pub(crate) fn main(args: WatchArgs) -> Result<u8> {
 /// Fails when there is no such delta, when one byte of it differs, and when it has no such job.
 pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
     choose_color(args.suite.color);
+    let sink = args.results.of_suite(&args.suite)?;
     let file = Path::new(&args.id);
     let unpacked;
     let (state, record, recorded) = if file.extension().is_some_and(|extension| extension == "tar")
@@ -118,6 +121,8 @@ pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
             difference.what
         ));
     }
+    let recording = sink.map(|sink| recording(sink, &replay, &bench, !args.only.is_empty()));
+    let recording = recording.transpose()?;
     let (ended, outcomes, directory) = replay.run(&mut bench, &args.only).map_err(failed)?;
     let tally = Tally::of(&outcomes);
     say(&format!(
@@ -126,10 +131,38 @@ pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
         directory.display()
     ));
     tell_trouble(&outcomes);
-    match ended {
-        Ended::Interrupted => Ok(bench.interrupted()),
-        Ended::Completed => Ok(code(&tally, false)),
+    let code = match ended {
+        Ended::Interrupted => bench.interrupted(),
+        Ended::Completed => code(&tally, false),
+    };
+    let Some(mut sink) = recording else {
+        return Ok(code);
+    };
+    for outcome in &outcomes {
+        sink.test(TestRecord::of_job(outcome));
     }
+    let (code, unwritten) = sink.end(code, Vec::new());
+    for what in unwritten {
+        say(&format!("warning: results are not complete: {what}"));
+    }
+    Ok(code)
+}
+
+/// Begins the results of a replay.
+fn recording(mut sink: Sink, replay: &Replay<'_>, bench: &Bench, some: bool) -> Result<Sink> {
+    let delta = replay.delta();
+    sink.begin(Header {
+        charmtest: FORM,
+        command: "replay".to_owned(),
+        node: node(),
+        started: now(),
+        commit: None,
+        delta: Some(delta.id.clone()),
+        partition: some.then(|| SOME_JOBS.to_owned()),
+        tools: bench.tools(),
+        modules: modules_of(&delta.jobs()),
+    })?;
+    Ok(sink)
 }
 
 fn watch(args: WatchArgs) -> Result<u8> {
@@ -327,7 +360,7 @@ fn approve(state: &State, charm: &str, who: Option<String>, note: Option<String>
         who: who
             .or_else(|| user().ok())
             .unwrap_or_else(|| "unknown".to_owned()),
-        date: world::now(),
+        date: now(),
         note,
     };
     state.approve(review).map_err(failed)?;

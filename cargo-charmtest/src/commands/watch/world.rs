@@ -18,14 +18,14 @@ use charmtest_collection::{
 use charmtest_controller::JujuVersion;
 use charmtest_sandbox::{Level, Request, Sandbox};
 use charmtest_scripts::requirements::{Versions, Wishes};
-use charmtest_scripts::{Settings, discover, os_release};
-use jiff::Timestamp;
+use charmtest_scripts::{Settings, discover};
 
 use super::recorded::Recorded;
 use super::{all_causes, facts};
 use crate::cli::SuiteArgs;
 use crate::error::{Error, Kind, Result};
 use crate::report::{FinishedTest, say};
+use crate::results;
 use crate::run::signals::{self, Interrupt};
 use crate::sandbox;
 use crate::suite::{
@@ -34,6 +34,9 @@ use crate::suite::{
 
 /// The key of a delta's settings that says what units must come to.
 pub(super) const REQUIRE: &str = "require";
+
+/// The key of a delta's settings that says how long a test may take.
+pub(crate) const TEST_TIMEOUT: &str = "test-timeout";
 
 /// How long the first wait before jobs are tried again is; each later one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -104,7 +107,7 @@ impl Bench {
         let timeout = self.suite.flags.test_timeout.to_string();
         [
             (REQUIRE, self.tests.require.to_string()),
-            ("test-timeout", timeout),
+            (TEST_TIMEOUT, timeout),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
@@ -112,7 +115,6 @@ impl Bench {
 
     /// Returns the programs and the host.
     pub(super) fn tools(&self) -> BTreeMap<String, String> {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let backend = match (self.suite.flags.backend, &self.suite.flags.juju_version) {
             (BackendArg::Juju, _) => "juju".to_owned(),
             (BackendArg::Auto, None) => "auto".to_owned(),
@@ -120,15 +122,9 @@ impl Bench {
                 .trim_end()
                 .to_owned(),
         };
-        [
-            ("charmtest", env!("CARGO_PKG_VERSION").to_owned()),
-            ("backend", backend),
-            ("host", host()),
-            ("kernel", kernel.trim().to_owned()),
-            ("machine", std::env::consts::ARCH.to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        let mut tools = results::tools();
+        tools.insert("backend".to_owned(), backend);
+        tools
     }
 
     /// Waits; says whether it was interrupted.
@@ -426,7 +422,7 @@ impl World for Bench {
     }
 
     fn now(&self) -> String {
-        now()
+        results::now()
     }
 
     fn sandbox_level(&self, _: &Variant) -> Reached {
@@ -502,7 +498,7 @@ impl World for Bench {
             {
                 outcome.packages = versions.clone();
             }
-            outcome.ended = now();
+            outcome.ended = results::now();
             told.insert(test.name);
             report(outcome)
         };
@@ -669,20 +665,6 @@ pub(super) fn check_variant(variant: &Variant) -> std::result::Result<(), String
         );
     }
     Ok(())
-}
-
-/// Returns the host's system, such as `debian 12`.
-fn host() -> String {
-    let release = os_release::read();
-    let value = |key: &str| os_release::value(&release, key).unwrap_or_default();
-    format!("{} {}", value("ID"), value("VERSION_ID"))
-        .trim()
-        .to_owned()
-}
-
-/// Returns the time in whole seconds, in the form of RFC 3339.
-pub(super) fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Whether somebody wants us to end.
