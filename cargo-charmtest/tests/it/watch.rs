@@ -11,21 +11,25 @@ use serde_json::Value;
 use crate::bed::{Bed, PATIENCE, PROGRAM, Said, executable};
 
 /// A collection with a record of its own, tested on the embedded controller of a bed.
-struct Room {
+pub(crate) struct Room {
     bed: Bed,
 }
 
 impl Room {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bed: Bed::bare() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn bed(&self) -> &Bed {
+        &self.bed
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.bed.path().join("room").join(name)
     }
 
     /// Writes a charm whose hooks run `hook`.
-    fn charm(&self, directory: &str, hook: &str) {
+    pub(crate) fn charm(&self, directory: &str, hook: &str) {
         let path = self.path(directory);
         fs::create_dir_all(&path).unwrap();
         let name = directory.rsplit('/').next().unwrap();
@@ -75,7 +79,7 @@ impl Room {
         self.git(directory, &["commit", "-q", "-m", "a change"]);
     }
 
-    fn collection(&self, text: &str) {
+    pub(crate) fn collection(&self, text: &str) {
         fs::create_dir_all(self.path("")).unwrap();
         fs::write(self.path("charms.toml"), text).unwrap();
     }
@@ -96,7 +100,7 @@ impl Room {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         self.command(args).output().unwrap().into()
     }
 
@@ -132,7 +136,7 @@ impl Room {
     }
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 

@@ -24,6 +24,16 @@ pub(crate) struct SpreadArgs {
     /// Overwrite files that are there and differ.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Export this delta of a watched collection, with a task for each of its jobs, instead of the charm tests: its number, the
+    /// beginning of its id, or `last`.
+    #[arg(long, value_name = "ID", conflicts_with_all = NOT_OF_DELTAS)]
+    pub(crate) delta: Option<String>,
+    /// With --delta, the collection [default: charms.toml].
+    #[arg(long, value_name = "FILE", requires = "delta")]
+    pub(crate) collection: Option<PathBuf>,
+    /// With --delta, where the collection is recorded, instead of charmtest/watch/NAME in the user's state directory.
+    #[arg(long, value_name = "DIR", requires = "delta")]
+    pub(crate) state: Option<PathBuf>,
     /// Run this command on each machine before the tests, to install what they need. May be given several times.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) setup: Vec<String>,
@@ -35,6 +45,25 @@ pub(crate) struct SpreadArgs {
     #[command(flatten)]
     pub(crate) tell: OutputArgs,
 }
+
+/// What is about charm tests of a workspace, and not about a delta, which is recorded with all that its tests depend on.
+const NOT_OF_DELTAS: [&str; 15] = [
+    "profile",
+    "packages",
+    "workspace",
+    "exclude",
+    "tests",
+    "features",
+    "all_features",
+    "no_default_features",
+    "release",
+    "cargo_profile",
+    "target",
+    "target_dir",
+    "manifest_path",
+    "locked",
+    "offline",
+];
 
 /// What `export github` takes.
 #[derive(Args, Debug, Clone)]

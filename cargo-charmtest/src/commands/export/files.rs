@@ -12,10 +12,10 @@ pub(super) struct File {
     /// Where.
     pub(super) path: PathBuf,
     /// What.
-    pub(super) text: String,
+    pub(super) content: Vec<u8>,
 }
 
-/// Writes `files` and returns how many were not there with this very text; all or, when one that is there differs, none. With `force`
+/// Writes `files` and returns how many were not there with this very content; all or, when one that is there differs, none. With `force`
 /// it is overwritten.
 ///
 /// # Errors
@@ -26,7 +26,7 @@ pub(super) fn write(files: &[File], force: bool) -> Result<usize> {
     let mut differing = Vec::new();
     for file in files {
         match fs::read(&file.path) {
-            Ok(there) if there == file.text.as_bytes() => {}
+            Ok(there) if there == file.content => {}
             Ok(_) if !force => differing.push(file.path.display().to_string()),
             Ok(_) => new.push(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => new.push(file),
@@ -45,7 +45,8 @@ pub(super) fn write(files: &[File], force: bool) -> Result<usize> {
         if let Some(dir) = file.path.parent() {
             fs::create_dir_all(dir).map_err(|error| failed("make", dir, &error))?;
         }
-        fs::write(&file.path, &file.text).map_err(|error| failed("write", &file.path, &error))?;
+        fs::write(&file.path, &file.content)
+            .map_err(|error| failed("write", &file.path, &error))?;
     }
     Ok(new.len())
 }
@@ -63,7 +64,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| File {
             path: dir.path().join(name),
-            text: text.to_owned(),
+            content: text.as_bytes().to_owned(),
         };
         let read = |name: &str| fs::read_to_string(dir.path().join(name)).ok();
         let first = [file("a", "1"), file("sub/dir/b", "2")];

@@ -1,4 +1,4 @@
-//! A workflow of GitHub Actions whose jobs run a part of the modules each.
+//! A workflow of GitHub Actions whose jobs run a part of the modules each, and a last one that makes one result of theirs.
 
 use charmtest_charm::yaml_writer::to_yaml;
 use serde_json::json;
@@ -24,8 +24,17 @@ pub(super) fn workflow(options: &str, parts: u32, setup: &[String]) -> String {
     let run = format!(
         "mkdir -p \"$RUNNER_TEMP/{RESULTS}\"\n\
          export XDG_STATE_HOME=\"$RUNNER_TEMP/{RESULTS}/state\"\n\
-         cargo charmtest run{options} --partition count:${{{{ matrix.part }}}}/{parts} 2>&1 | tee \"$RUNNER_TEMP/{RESULTS}/report.txt\"\n"
+         cargo charmtest run{options} --partition count:${{{{ matrix.part }}}}/{parts} \\\n  \
+         --results \"$RUNNER_TEMP/{RESULTS}/results.jsonl\" 2>&1 | tee \"$RUNNER_TEMP/{RESULTS}/report.txt\"\n"
     );
+    let report = format!(
+        "mkdir -p \"$RUNNER_TEMP/merged\"\n\
+         cargo charmtest report \"$RUNNER_TEMP/{RESULTS}\" \\\n  \
+         --results \"$RUNNER_TEMP/merged/results.jsonl\" --junit \"$RUNNER_TEMP/merged/junit.xml\"\n"
+    );
+    let place = format!("${{{{ runner.temp }}}}/{RESULTS}");
+    // A job that is run again replaces what it kept.
+    let keep = |name: &str, path: &str| json!({"name": name, "path": path, "if-no-files-found": "ignore", "overwrite": true});
     let workflow = json!({
         "name": "charm tests",
         "on": ["push", "pull_request"],
@@ -45,11 +54,29 @@ pub(super) fn workflow(options: &str, parts: u32, setup: &[String]) -> String {
                     "name": "Keep the report and evidence of failures",
                     "if": "${{ always() }}",
                     "uses": "actions/upload-artifact@v4",
-                    "with": {
-                        "name": "charm-tests-${{ matrix.part }}",
-                        "path": format!("${{{{ runner.temp }}}}/{RESULTS}"),
-                        "if-no-files-found": "ignore",
-                    },
+                    "with": keep("charm-tests-${{ matrix.part }}", &place),
+                },
+            ],
+        }, "report": {
+            "name": "all parts",
+            "runs-on": "ubuntu-24.04",
+            "needs": "charm-tests",
+            // Also when a part failed, or never came to its end: that is to be told.
+            "if": "${{ !cancelled() }}",
+            "steps": [
+                {"uses": "actions/checkout@v4"},
+                {"name": "Set up", "shell": "bash", "run": setup},
+                {
+                    "name": "Fetch the results of all parts",
+                    "uses": "actions/download-artifact@v4",
+                    "with": {"pattern": "charm-tests-*", "path": place},
+                },
+                {"name": "Merge them", "shell": "bash", "run": report},
+                {
+                    "name": "Keep the merged results",
+                    "if": "${{ always() }}",
+                    "uses": "actions/upload-artifact@v4",
+                    "with": keep("charm-tests", "${{ runner.temp }}/merged"),
                 },
             ],
         }},
@@ -68,10 +95,34 @@ mod tests {
 
     use super::*;
 
-    fn job(text: &str) -> Value {
+    fn jobs(text: &str) -> [Value; 2] {
         let workflow = yaml::parse_value("workflow.yml", text).unwrap();
         assert_eq!(workflow["on"], json!(["push", "pull_request"]));
-        workflow["jobs"]["charm-tests"].clone()
+        ["charm-tests", "report"].map(|job| workflow["jobs"][job].clone())
+    }
+
+    fn job(text: &str) -> Value {
+        jobs(text)[0].clone()
+    }
+
+    #[test]
+    fn a_last_job_makes_one_result_of_all_parts_whatever_became_of_them() {
+        let [parts, report] = jobs(&workflow("", 2, &["true".to_owned()]));
+        assert_eq!(report["needs"], "charm-tests");
+        assert_eq!(report["if"], "${{ !cancelled() }}");
+        let [fetch, merge] = [2, 3].map(|step| &report["steps"][step]);
+        // What a part keeps is what is fetched, and what is merged is not fetched when the workflow runs again.
+        let kept = parts["steps"][3]["with"]["name"].as_str().unwrap();
+        assert!(kept.starts_with("charm-tests-"), "{kept}");
+        assert_eq!(fetch["with"]["pattern"], "charm-tests-*");
+        assert_eq!(fetch["with"]["path"], "${{ runner.temp }}/charm-tests");
+        let merge = merge["run"].as_str().unwrap();
+        assert!(
+            merge.contains("cargo charmtest report \"$RUNNER_TEMP/charm-tests\""),
+            "{merge}"
+        );
+        assert_eq!(report["steps"][4]["with"]["name"], "charm-tests");
+        assert_eq!(report["steps"][1], parts["steps"][1]);
     }
 
     #[test]
@@ -82,7 +133,7 @@ mod tests {
         let run = job["steps"][2]["run"].as_str().unwrap();
         assert!(
             run.contains(
-                "cargo charmtest run --workspace --partition count:${{ matrix.part }}/3 2>&1 | tee"
+                "cargo charmtest run --workspace --partition count:${{ matrix.part }}/3 \\\n  --results \"$RUNNER_TEMP/charm-tests/results.jsonl\" 2>&1 | tee"
             ),
             "{run}"
         );

@@ -13,17 +13,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use charmtest::harness::{DescribedTest, RunFlags};
+use charmtest::harness::{DescribedTest, Limit, RunFlags};
 use charmtest::juju::quote;
 use charmtest_charm::yaml;
+use charmtest_collection::Job;
 use clap::builder::Resettable;
 use clap::{Args, FromArgMatches};
 
 pub(crate) use args::ExportCommand;
 use args::{GithubArgs, SpreadArgs};
 use files::File;
-use spread::{Module, SUITE, SUITE_KEY, Workspace};
+use spread::{DELTA_FILE, DELTA_SUITE, Jobs, Module, SUITE, Workspace};
 
+use super::watch::{self, PlaceArgs};
 use crate::cli::{CargoArgs, OutputArgs, SelectArgs, TestsArgs};
 use crate::error::{Error, Kind, Result};
 use crate::profile;
@@ -45,7 +47,10 @@ const PROJECT_FILES: [&str; 2] = ["spread.yaml", ".spread.yaml"];
 /// Fails as building and describing the tests does, and when a file is there that differs.
 pub(crate) fn main(command: &ExportCommand) -> Result<u8> {
     match command {
-        ExportCommand::Spread(args) => to_spread(args),
+        ExportCommand::Spread(args) => match &args.delta {
+            Some(id) => delta_to_spread(args, id),
+            None => to_spread(args),
+        },
         ExportCommand::Github(args) => to_github(args),
     }
 }
@@ -58,7 +63,8 @@ fn to_github(args: &GithubArgs) -> Result<u8> {
         Some(path) => {
             let path = path.clone();
             let shown = path.display().to_string();
-            match files::write(&[File { path, text }], args.force)? {
+            let content = text.into_bytes();
+            match files::write(&[File { path, content }], args.force)? {
                 0 => say(&heading("Unchanged", &shown)),
                 _ => say(&heading("Wrote", &shown)),
             }
@@ -88,45 +94,124 @@ fn to_spread(args: &SpreadArgs) -> Result<u8> {
         options: options(&elsewhere, args.profile.as_deref()),
         setup: &args.setup,
     };
-    let tasks = exported.tasks(&modules);
-    let suite = dir.join(SUITE);
-    let mut files: Vec<File> = tasks
-        .iter()
-        .map(|(name, text)| File {
-            path: suite.join(name).join("task.yaml"),
-            text: text.clone(),
-        })
-        .collect();
-    let project = dir.file_name().unwrap_or_default().to_string_lossy();
-    let kept = !args.force && has_suite(&file);
-    if !kept {
-        files.push(File {
-            path: file.clone(),
-            text: exported.project(&project),
-        });
-    }
-    let new = files::write(&files, args.force)?;
-    let names: BTreeSet<&str> = tasks.iter().map(|(name, _)| name.as_str()).collect();
-    for name in left_over(&suite, &names) {
-        say(&format!(
-            "warning: {SUITE}/{name} is of no module that was exported now; delete it if its module is gone"
-        ));
-    }
-    if !args.tell.quiet {
+    let suite = Suite {
+        file: &file,
+        dir: &dir,
+        name: SUITE,
+        tasks: exported.tasks(&modules),
+        more: Vec::new(),
+        each: "module",
+    };
+    let project = exported.project(&project_name(&dir));
+    suite.write(project, args)
+}
+
+/// Writes a recorded delta with a task for each of its jobs.
+fn delta_to_spread(args: &SpreadArgs, id: &str) -> Result<u8> {
+    choose_color(args.tell.color);
+    let file = args.output.clone();
+    let file = file.unwrap_or_else(|| PathBuf::from(PROJECT_FILES[0]));
+    let dir = directory(&file)?;
+    let place = PlaceArgs {
+        collection: args
+            .collection
+            .clone()
+            .unwrap_or_else(|| "charms.toml".into()),
+        state: args.state.clone(),
+    };
+    let (delta, archive) = watch::exported(&place, id)?;
+    let limit = delta.settings.more.get(watch::TEST_TIMEOUT);
+    let at_most = limit.and_then(|limit| limit.parse::<Limit>().ok());
+    let jobs = Jobs {
+        delta: &delta.id,
+        jobs: delta.jobs().iter().map(Job::id).collect(),
+        limit: limit.map(String::as_str),
+        at_most: at_most.and_then(|limit| limit.duration()),
+        setup: &args.setup,
+    };
+    let suite = Suite {
+        file: &file,
+        dir: &dir,
+        name: DELTA_SUITE,
+        tasks: jobs.tasks(),
+        more: vec![File {
+            path: dir.join(DELTA_SUITE).join(DELTA_FILE),
+            content: archive,
+        }],
+        each: "job",
+    };
+    suite.write(jobs.project(&project_name(&dir)), args)
+}
+
+/// Returns a name for the project of a directory.
+fn project_name(dir: &Path) -> String {
+    let name = dir.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Tasks of one suite, for a project file.
+struct Suite<'a> {
+    /// The project file.
+    file: &'a Path,
+    /// Its directory.
+    dir: &'a Path,
+    /// The suite's directory below it.
+    name: &'a str,
+    /// Names and files of the tasks.
+    tasks: Vec<(String, String)>,
+    /// What else is written.
+    more: Vec<File>,
+    /// What there is a task for.
+    each: &'a str,
+}
+
+impl Suite<'_> {
+    /// Writes the files and says so; `project` is the project file's text where there is none with this suite.
+    fn write(self, project: String, args: &SpreadArgs) -> Result<u8> {
+        let Self {
+            file,
+            dir,
+            name: suite,
+            tasks,
+            more: mut files,
+            each,
+        } = self;
+        let directory = dir.join(suite);
+        files.extend(tasks.iter().map(|(name, text)| File {
+            path: directory.join(name).join("task.yaml"),
+            content: text.clone().into_bytes(),
+        }));
+        let kept = !args.force && has_suite(file, suite);
+        if !kept {
+            files.push(File {
+                path: file.to_owned(),
+                content: project.into_bytes(),
+            });
+        }
+        let new = files::write(&files, args.force)?;
+        let names: BTreeSet<&str> = tasks.iter().map(|(name, _)| name.as_str()).collect();
+        for name in left_over(&directory, &names) {
+            say(&format!(
+                "warning: {suite}/{name} is of no {each} that was exported now; delete it if its {each} is gone"
+            ));
+        }
+        if args.tell.quiet {
+            return Ok(charmtest::exit::SUCCESS);
+        }
         if kept {
-            let text = format!("{}: it has the suite {SUITE_KEY} already", file.display());
+            let text = format!("{}: it has the suite {suite}/ already", file.display());
             say(&heading("Kept", &text));
         }
         let count = tasks.len();
         let tasks = if count == 1 { "task" } else { "tasks" };
-        let text = format!("{count} {tasks} in {}", suite.display());
+        let text = format!("{count} {tasks} in {}", directory.display());
         match new {
             0 => say(&heading("Unchanged", &text)),
             1 => say(&heading("Wrote", &format!("1 file for {text}"))),
             _ => say(&heading("Wrote", &format!("{new} files for {text}"))),
         }
+        Ok(charmtest::exit::SUCCESS)
     }
-    Ok(charmtest::exit::SUCCESS)
 }
 
 /// Returns the directory of the project file, and where the workspace is below it.
@@ -135,6 +220,28 @@ fn to_spread(args: &SpreadArgs) -> Result<u8> {
 ///
 /// Fails when spread would not find the file, or not send the workspace with it.
 fn place(file: &Path, root: &Path) -> Result<(PathBuf, String)> {
+    let usage = |what: &str| Error::new(Kind::Usage, format!("{}: {what}", file.display()));
+    let dir = directory(file)?;
+    let root = fs::canonicalize(root)
+        .map_err(|error| usage(&format!("cannot find {}: {error}", root.display())))?;
+    let Ok(below) = root.strip_prefix(&dir) else {
+        return Err(usage(&format!(
+            "spread sends the directory of its project file, and the workspace {} is not in it",
+            root.display()
+        )));
+    };
+    let below = below.to_str().ok_or_else(|| {
+        usage("the way from here to the workspace is not UTF-8, which YAML cannot say")
+    })?;
+    Ok((dir, below.to_owned()))
+}
+
+/// Returns the directory of the project file.
+///
+/// # Errors
+///
+/// Fails when it is not there, and when spread would not find the file.
+fn directory(file: &Path) -> Result<PathBuf> {
     let usage = |what: &str| Error::new(Kind::Usage, format!("{}: {what}", file.display()));
     let name = file.file_name().unwrap_or_default();
     if !PROJECT_FILES.iter().any(|known| name == *known) {
@@ -146,21 +253,8 @@ fn place(file: &Path, root: &Path) -> Result<(PathBuf, String)> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let real = |path: &Path| {
-        let error = |error| usage(&format!("cannot find {}: {error}", path.display()));
-        fs::canonicalize(path).map_err(error)
-    };
-    let (dir, root) = (real(parent)?, real(root)?);
-    let Ok(below) = root.strip_prefix(&dir) else {
-        return Err(usage(&format!(
-            "spread sends the directory of its project file, and the workspace {} is not in it",
-            root.display()
-        )));
-    };
-    let below = below.to_str().ok_or_else(|| {
-        usage("the way from here to the workspace is not UTF-8, which YAML cannot say")
-    })?;
-    Ok((dir, below.to_owned()))
+    fs::canonicalize(parent)
+        .map_err(|error| usage(&format!("cannot find {}: {error}", parent.display())))
 }
 
 /// Returns how tests run by the profile alone: what variables say on this machine does not hold on others.
@@ -205,12 +299,6 @@ fn modules(cargo: &CargoArgs, tell: &OutputArgs, mut flags: RunFlags) -> Result<
         package: plan.executable.package,
         target: plan.executable.target,
         name: plan.module.name,
-        tests: plan
-            .module
-            .tests
-            .into_iter()
-            .map(|test| test.name)
-            .collect(),
     };
     Ok(plan.into_iter().map(module).collect())
 }
@@ -256,10 +344,10 @@ fn shell(words: &[OsString]) -> String {
 }
 
 /// Says whether a project file has our suite: then it is its author's, who may have changed it.
-fn has_suite(file: &Path) -> bool {
+fn has_suite(file: &Path, suite: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let project = yaml::parse_value(&file.display().to_string(), &text);
-    project.is_ok_and(|project| !project["suites"][SUITE_KEY].is_null())
+    project.is_ok_and(|project| !project["suites"][format!("{suite}/")].is_null())
 }
 
 /// Returns the tasks that an earlier export made and this one did not.

@@ -17,8 +17,14 @@ use super::HEADER;
 /// The directory of the tasks, below the project file's.
 pub(super) const SUITE: &str = "spread";
 
-/// The suite's name in the project file.
-pub(super) const SUITE_KEY: &str = "spread/";
+/// The directory of the tasks of a delta.
+pub(super) const DELTA_SUITE: &str = "delta";
+
+/// The delta with all its content, in the directory of its tasks.
+pub(super) const DELTA_FILE: &str = "delta.tar";
+
+/// The line that changes to the project's directory.
+const ENTER: &str = "cd \"$SPREAD_PATH\"\n";
 
 /// The variable that says where the ad-hoc machine is.
 pub(super) const ADDRESS: &str = "SPREAD_ADHOC_ADDRESS";
@@ -41,8 +47,6 @@ pub(super) struct Module {
     pub(super) target: String,
     /// Its name; `crate` for the root of the target.
     pub(super) name: String,
-    /// The whole names of its tests.
-    pub(super) tests: Vec<String>,
     /// How long its tests may take together, if that is limited.
     pub(super) limit: Option<Duration>,
 }
@@ -64,86 +68,142 @@ impl Workspace<'_> {
     /// Returns the project file for a project of this name.
     pub(super) fn project(&self, name: &str) -> String {
         let name = slug(name);
-        let mut prepare = self.enter();
-        for command in self.setup {
-            prepare += &format!("{command}\n");
-        }
         let suite = json!({
             "summary": "charm tests, a task for each module",
             // Builds once on each machine; a build that fails aborts the suite and not every task.
             "prepare": format!("{}cargo charmtest list{}{} > /dev/null\n", self.enter(), self.selection, self.options),
             "kill-timeout": go_duration(Some(BESIDE_TESTS)),
         });
-        let mut project = json!({
-            "project": name,
-            "path": format!("/root/{name}"),
-            // tar takes these for any directory; `target` alone would leave modules of that name out.
-            "exclude": ["target/debug", "target/release", "target/tmp", format!("{SUITE}/*/{RESULTS}")],
-            "environment": {"PATH": "$HOME/.cargo/bin:$PATH"},
-            "backends": {"adhoc": {
-                "allocate": format!("ADDRESS \"${{{ADDRESS}:?is to be the machine that runs the tests, HOST[:PORT]}}\"\n"),
-                "systems": ["ubuntu-24.04"],
-            }},
-        });
-        if !self.setup.is_empty() {
-            project["prepare"] = prepare.into();
-        }
-        project["suites"] = json!({SUITE_KEY: suite});
-        text(&project)
+        // tar takes these for any directory; `target` alone would leave modules of that name out.
+        let exclude = ["target/debug", "target/release", "target/tmp"];
+        project(&name, SUITE, &exclude, (&self.enter(), self.setup), suite)
     }
 
     /// Returns the name and the file of each module's task.
     pub(super) fn tasks(&self, modules: &[Module]) -> Vec<(String, String)> {
         let names = task_names(modules);
-        let files = modules.iter().map(|module| self.task(module, modules));
+        let files = modules.iter().map(|module| self.task(module));
         names.into_iter().zip(files).collect()
     }
 
-    fn task(&self, module: &Module, all: &[Module]) -> String {
-        let Module {
-            package,
-            target,
-            name,
-            ..
-        } = module;
-        let filters: String = filters(module, all)
-            .into_iter()
-            .map(|filter| format!(" {}", quote(filter)))
-            .collect();
-        let what = format!(
-            "run --package {} --test {}{} --exact{filters}",
-            quote(package),
-            quote(target),
-            self.options
-        );
-        // Of a pipe the shell tells only how the last command ended, unless it is asked for more.
-        let execute = format!(
-            "results=\"$SPREAD_PATH/$SPREAD_TASK/{RESULTS}\"\n\
-             mkdir -p \"$results\"\n\
-             export XDG_STATE_HOME=\"$results/state\"\n\
-             {}set -o pipefail\n\
-             cargo charmtest {what} 2>&1 | tee \"$results/report.txt\"\n",
-            self.enter()
-        );
-        let restore = format!(
-            "export XDG_STATE_HOME=\"$SPREAD_PATH/$SPREAD_TASK/{RESULTS}/state\"\n\
-             cargo charmtest clean\n"
-        );
-        text(&json!({
-            "summary": format!("charm tests of {package}::{target} {name}"),
-            "execute": execute,
-            "restore": restore,
-            "artifacts": [RESULTS],
-            "kill-timeout": go_duration(module.limit.map(|limit| limit.saturating_add(BESIDE_TESTS))),
-        }))
+    fn task(&self, module: &Module) -> String {
+        let name = format!("{}::{} {}", module.package, module.target, module.name);
+        // A part of the same selection on every machine, so that the results say what else there is to be.
+        let part = quote(format!("module:{name}"));
+        let what = format!("run{}{} --partition {part}", self.selection, self.options);
+        task(
+            &format!("charm tests of {name}"),
+            &self.enter(),
+            &what,
+            module.limit,
+        )
     }
 
     /// Returns the line that changes to the workspace.
     fn enter(&self) -> String {
         match self.below {
-            "" => "cd \"$SPREAD_PATH\"\n".to_owned(),
+            "" => ENTER.to_owned(),
             below => format!("cd \"$SPREAD_PATH\"/{}\n", quote(below)),
         }
+    }
+}
+
+/// Returns a project file with one suite: `excluded` stays where it is, each machine runs the commands of `setup` first, after the
+/// line that goes to where they belong.
+fn project(
+    name: &str,
+    directory: &str,
+    excluded: &[&str],
+    (enter, setup): (&str, &[String]),
+    suite: Value,
+) -> String {
+    let mut exclude: Vec<String> = excluded.iter().map(ToString::to_string).collect();
+    exclude.push(format!("{directory}/*/{RESULTS}"));
+    let mut project = json!({
+        "project": name,
+        "path": format!("/root/{name}"),
+        "exclude": exclude,
+        "environment": {"PATH": "$HOME/.cargo/bin:$PATH"},
+        "backends": {"adhoc": {
+            "allocate": format!("ADDRESS \"${{{ADDRESS}:?is to be the machine that runs the tests, HOST[:PORT]}}\"\n"),
+            "systems": ["ubuntu-24.04"],
+        }},
+    });
+    if !setup.is_empty() {
+        let commands: String = setup.iter().map(|command| format!("{command}\n")).collect();
+        project["prepare"] = (enter.to_owned() + &commands).into();
+    }
+    let mut suites = serde_json::Map::new();
+    suites.insert(format!("{directory}/"), suite);
+    project["suites"] = suites.into();
+    text(&project)
+}
+
+/// Returns a task that runs `cargo charmtest WHAT` after the line that goes to where it belongs, and brings back what came of it.
+fn task(summary: &str, enter: &str, what: &str, limit: Option<Duration>) -> String {
+    // Of a pipe the shell tells only how the last command ended, unless it is asked for more.
+    let execute = format!(
+        "results=\"$SPREAD_PATH/$SPREAD_TASK/{RESULTS}\"\n\
+         mkdir -p \"$results\"\n\
+         export XDG_STATE_HOME=\"$results/state\"\n\
+         {enter}set -o pipefail\n\
+         cargo charmtest {what} \\\n  \
+         --results \"$results/results.jsonl\" --junit \"$results/junit.xml\" 2>&1 | tee \"$results/report.txt\"\n"
+    );
+    let restore = format!(
+        "export XDG_STATE_HOME=\"$SPREAD_PATH/$SPREAD_TASK/{RESULTS}/state\"\n\
+         cargo charmtest clean\n"
+    );
+    text(&json!({
+        "summary": summary,
+        "execute": execute,
+        "restore": restore,
+        "artifacts": [RESULTS],
+        "kill-timeout": go_duration(limit.map(|limit| limit.saturating_add(BESIDE_TESTS))),
+    }))
+}
+
+/// A delta to export.
+#[derive(Debug, Clone)]
+pub(super) struct Jobs<'a> {
+    /// Its id.
+    pub(super) delta: &'a str,
+    /// The names of its jobs.
+    pub(super) jobs: Vec<String>,
+    /// The limit of its tests, as an option says it, if it was recorded.
+    pub(super) limit: Option<&'a str>,
+    /// How long a job may take, if that is limited.
+    pub(super) at_most: Option<Duration>,
+    /// Commands that each machine runs first.
+    pub(super) setup: &'a [String],
+}
+
+impl Jobs<'_> {
+    /// Returns the project file for a project of this name.
+    pub(super) fn project(&self, name: &str) -> String {
+        let suite = json!({
+            "summary": format!("the jobs of delta {}", self.delta),
+            "kill-timeout": go_duration(self.at_most.map(|limit| limit.saturating_add(BESIDE_TESTS))),
+        });
+        project(&slug(name), DELTA_SUITE, &[], (ENTER, self.setup), suite)
+    }
+
+    /// Returns the name and the file of each job's task.
+    pub(super) fn tasks(&self) -> Vec<(String, String)> {
+        let limit = self.limit.map(|limit| format!(" --test-timeout {limit}"));
+        let limit = limit.unwrap_or_default();
+        let file = |job: &String| {
+            let archive = format!("{DELTA_SUITE}/{DELTA_FILE}");
+            let what = format!("replay {archive} {}{limit}", quote(job));
+            let summary = format!("job {job} of delta {}", self.delta);
+            // Each unpacks the delta; what it makes of it stays on the machine.
+            let enter = format!(
+                "{ENTER}export TMPDIR=\"$SPREAD_PATH/$SPREAD_TASK/tmp\"\nmkdir -p \"$TMPDIR\"\n"
+            );
+            task(&summary, &enter, &what, self.at_most)
+        };
+        let names = different_names(self.jobs.iter().map(|job| slug(job)));
+        names.into_iter().zip(self.jobs.iter().map(file)).collect()
     }
 }
 
@@ -151,28 +211,18 @@ fn text(value: &Value) -> String {
     format!("{}{}", HEADER.replace("COMMAND", "spread"), to_yaml(value))
 }
 
-/// Returns the filters that select exactly `module` in its target under `--exact`: its name, unless a test elsewhere is called the same.
-fn filters<'a>(module: &'a Module, all: &'a [Module]) -> Vec<&'a str> {
-    let others = all.iter().filter(|other| {
-        (&other.package, &other.target) == (&module.package, &module.target)
-            && other.name != module.name
-    });
-    let means = |test: &String| {
-        let rest = test.strip_prefix(&module.name);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
-    };
-    match others.flat_map(|other| &other.tests).any(means) {
-        false => vec![&module.name],
-        true => module.tests.iter().map(String::as_str).collect(),
-    }
-}
-
 /// Returns names for the tasks of `modules`, no two the same.
 fn task_names(modules: &[Module]) -> Vec<String> {
-    let mut taken = BTreeSet::new();
-    let name = |module: &Module| {
+    different_names(modules.iter().map(|module| {
         let parts = [&module.package, &module.target, &module.name];
-        let stem = parts.map(|part| slug(part)).join(".");
+        parts.map(|part| slug(part)).join(".")
+    }))
+}
+
+/// Returns the names with a number behind those that are there already.
+fn different_names(stems: impl Iterator<Item = String>) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let name = |stem: String| {
         let mut name = stem.clone();
         let mut number = 2;
         while !taken.insert(name.clone()) {
@@ -181,7 +231,7 @@ fn task_names(modules: &[Module]) -> Vec<String> {
         }
         name
     };
-    modules.iter().map(name).collect()
+    stems.map(name).collect()
 }
 
 /// Returns `name` with what spread does not take in names replaced: lower-case letters and digits, with single dashes between them.
@@ -217,12 +267,11 @@ mod tests {
 
     use super::*;
 
-    fn module(package: &str, target: &str, name: &str, tests: &[&str]) -> Module {
+    fn module(package: &str, target: &str, name: &str) -> Module {
         Module {
             package: package.to_owned(),
             target: target.to_owned(),
             name: name.to_owned(),
-            tests: tests.iter().map(|&test| test.to_owned()).collect(),
             limit: Some(Duration::from_secs(61)),
         }
     }
@@ -260,8 +309,8 @@ mod tests {
             "cd \"$SPREAD_PATH\"/'charms/my web'\napt-get install -y cargo\n"
         );
         let suites = project["suites"].as_object().unwrap();
-        assert_eq!(suites.keys().collect::<Vec<_>>(), [SUITE_KEY]);
-        let suite = &suites[SUITE_KEY];
+        assert_eq!(suites.keys().collect::<Vec<_>>(), ["spread/"]);
+        let suite = &suites["spread/"];
         assert_ne!(suite["summary"], "");
         assert_eq!(
             suite["prepare"],
@@ -276,56 +325,32 @@ mod tests {
     #[test]
     fn every_module_has_one_task_that_runs_it() {
         let modules = [
-            module("web", "integration", "crate", &["deploys", "relates"]),
-            // `--exact relates` would run the test of the root, too.
-            module(
-                "web",
-                "integration",
-                "relates",
-                &["relates::db", "relates::web[two words]"],
-            ),
-            module(
-                "web",
-                "integration",
-                "relates::late",
-                &["relates::late::db"],
-            ),
-            module("web", "upgrade", "relates", &["relates::db"]),
-            module("web", "upgrade", "scales", &["scales::up[one]"]),
+            module("web", "integration", "crate"),
+            module("web", "integration", "relates::late"),
+            module("web", "up-grade", "relates"),
         ];
         let workspace = Workspace {
+            selection: " --workspace".to_owned(),
             options: " --release".to_owned(),
             ..Workspace::default()
         };
         let expected = [
-            (
-                "web.integration.crate",
-                "--test integration --release --exact crate",
-            ),
-            (
-                "web.integration.relates",
-                "--test integration --release --exact relates::db 'relates::web[two words]'",
-            ),
+            ("web.integration.crate", "web::integration crate"),
             (
                 "web.integration.relates-late",
-                "--test integration --release --exact relates::late",
+                "web::integration relates::late",
             ),
-            (
-                "web.upgrade.relates",
-                "--test upgrade --release --exact relates",
-            ),
-            (
-                "web.upgrade.scales",
-                "--test upgrade --release --exact scales",
-            ),
+            ("web.up-grade.relates", "web::up-grade relates"),
         ];
         let tasks = workspace.tasks(&modules);
         assert_eq!(tasks.len(), expected.len());
-        for ((name, text), (expected, what)) in tasks.iter().zip(expected) {
+        for ((name, text), (expected, module)) in tasks.iter().zip(expected) {
             assert_eq!(name, expected);
             let task = yaml::parse_value("task.yaml", text).unwrap();
             let execute = task["execute"].as_str().unwrap();
-            let line = format!("\ncargo charmtest run --package web {what} 2>&1 | tee ");
+            let line = format!(
+                "\ncargo charmtest run --workspace --release --partition 'module:{module}' \\\n  --results \"$results/results.jsonl\" "
+            );
             assert_eq!(execute.matches("cargo charmtest").count(), 1, "{execute}");
             assert!(execute.contains(&line), "{execute}");
             assert!(execute.contains("\ncd \"$SPREAD_PATH\"\n"), "{execute}");
@@ -338,14 +363,42 @@ mod tests {
     }
 
     #[test]
+    fn every_job_of_a_delta_has_one_task_that_runs_it() {
+        let jobs = Jobs {
+            delta: "77",
+            jobs: vec![
+                "ubuntu@24.04:web:-/deploy".into(),
+                "ubuntu@24.04:web:-/10 a.test[4.0]".into(),
+            ],
+            limit: Some("10m"),
+            at_most: Some(Duration::from_secs(600)),
+            setup: &[],
+        };
+        let project = yaml::parse_value("spread.yaml", &jobs.project("My charms")).unwrap();
+        assert_eq!(project["project"], "my-charms");
+        assert_eq!(project["suites"]["delta/"]["kill-timeout"], "70m");
+        let tasks = jobs.tasks();
+        let names: Vec<&str> = tasks.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["ubuntu-24-04-web-deploy", "ubuntu-24-04-web-10-a-test-4-0"]
+        );
+        assert!(names.iter().all(|name| is_name(name)), "{names:?}");
+        let task = yaml::parse_value("task.yaml", &tasks[1].1).unwrap();
+        let execute = task["execute"].as_str().unwrap();
+        let line = "cargo charmtest replay delta/delta.tar 'ubuntu@24.04:web:-/10 a.test[4.0]' --test-timeout 10m ";
+        assert!(execute.contains(line), "{execute}");
+    }
+
+    #[test]
     fn tasks_have_names_that_spread_takes_and_no_two_the_same() {
         let modules = [
-            module("My_Charm", "it", "a::b", &[]),
-            module("my-charm", "it", "a_b", &[]),
-            module("my-charm", "it", "__a__B__", &[]),
-            module("my-charm", "it", "a_b_2", &[]),
-            module("my-charm", "it", "größe", &[]),
-            module("my-charm", "it", "鍵", &[]),
+            module("My_Charm", "it", "a::b"),
+            module("my-charm", "it", "a_b"),
+            module("my-charm", "it", "__a__B__"),
+            module("my-charm", "it", "a_b_2"),
+            module("my-charm", "it", "größe"),
+            module("my-charm", "it", "鍵"),
         ];
         let names = task_names(&modules);
         assert!(names.iter().all(|name| is_name(name)), "{names:?}");
@@ -367,7 +420,7 @@ mod tests {
         }
         let endless = Module {
             limit: None,
-            ..module("web", "it", "a", &["a::t"])
+            ..module("web", "it", "a")
         };
         let tasks = Workspace::default().tasks(&[endless]);
         assert!(tasks[0].1.contains("kill-timeout: 8760h\n"), "{tasks:?}");

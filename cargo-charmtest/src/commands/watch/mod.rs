@@ -7,19 +7,21 @@ mod tell;
 mod world;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use charmtest::exit;
 use charmtest::generic::Generic;
 use charmtest_collection::{
-    Collection, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally, Tested,
-    Verdict, Watcher, export, gc, import,
+    Collection, Delta, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally,
+    Tested, Verdict, Watcher, export, gc, import,
 };
 
-use args::{DeltaArgs, Format, PlaceArgs, WatchCommand, WatchTestsArgs};
-pub(crate) use args::{ReplayArgs, WatchArgs};
+use args::{DeltaArgs, Format, WatchCommand, WatchTestsArgs};
+pub(crate) use args::{PlaceArgs, ReplayArgs, WatchArgs};
 use recorded::Recorded;
+pub(crate) use world::TEST_TIMEOUT;
 use world::{Bench, Stop};
 
 use crate::error::{Error, Kind, Result};
@@ -326,6 +328,21 @@ fn export_delta(args: &DeltaArgs, output: Option<PathBuf>) -> Result<u8> {
     export(&state, &record, &output).map_err(failed)?;
     print(&format!("{}\n", output.display()));
     Ok(exit::SUCCESS)
+}
+
+/// Returns a recorded delta, and the archive of it that `watch export` writes.
+///
+/// # Errors
+///
+/// Fails when there is no such delta, and when something of it is missing or damaged.
+pub(crate) fn exported(place: &PlaceArgs, id: &str) -> Result<(Delta, Vec<u8>)> {
+    let state = state(place)?;
+    let record = state.find(id).map_err(failed)?;
+    let directory = tempfile::tempdir().map_err(Error::infrastructure)?;
+    let file = directory.path().join("delta.tar");
+    export(&state, &record, &file).map_err(failed)?;
+    let archive = fs::read(file).map_err(Error::infrastructure)?;
+    Ok((state.delta(&record).map_err(failed)?, archive))
 }
 
 fn approve(state: &State, charm: &str, who: Option<String>, note: Option<String>) -> Result<u8> {
