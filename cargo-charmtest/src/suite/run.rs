@@ -9,6 +9,7 @@ use charmtest_sandbox::Level;
 
 use super::SUITE_VARIABLE;
 use super::file::SuiteFile;
+use super::scripts::script_name;
 use crate::cli::{SelectArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
 use crate::report::{FinishedTest, choose_color, print, say};
@@ -149,7 +150,12 @@ fn sandbox_levels(suite: &SuiteFile, plan: &[ModulePlan]) -> BTreeMap<String, St
             let name = test.name.strip_prefix(&module.module.name);
             let name = name.and_then(|name| name.strip_prefix("::"));
             let of_test = scripts.filter(|scripts| {
-                name.is_some_and(|name| scripts.names.iter().any(|script| script == name))
+                name.is_some_and(|name| {
+                    scripts
+                        .names
+                        .iter()
+                        .any(|script| script_name(script) == name)
+                })
             });
             let own = of_test.map(|scripts| {
                 *of_request
