@@ -120,6 +120,9 @@ pub(crate) struct TestRecord {
     /// The versions of the programs, Juju's among them, and the host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) tools: BTreeMap<String, String>,
+    /// The packages that a delta's script needs of the machine, at the versions that it ran with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) packages: BTreeMap<String, String>,
     /// When it ended.
     pub(crate) ended: String,
 }
@@ -244,6 +247,7 @@ impl TestRecord {
             sandbox: outcome.sandbox.clone(),
             backend: outcome.backend.clone(),
             tools: outcome.tools.clone(),
+            packages: outcome.packages.clone(),
             ended: outcome.ended.clone(),
         }
     }
@@ -345,6 +349,7 @@ pub(crate) mod tests {
             sandbox: None,
             backend: Some("embedded".to_owned()),
             tools: BTreeMap::new(),
+            packages: BTreeMap::new(),
             ended: "2026-01-01T00:00:00Z".to_owned(),
         }
     }

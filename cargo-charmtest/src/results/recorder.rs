@@ -138,6 +138,7 @@ impl Recorder {
             sandbox: self.sandbox.get(attempt.test).cloned(),
             backend: Some(self.backend.clone()),
             tools,
+            packages: BTreeMap::new(),
             ended: now(),
         });
     }

@@ -113,10 +113,7 @@ fn delta_to_spread(args: &SpreadArgs, id: &str) -> Result<u8> {
     let file = file.unwrap_or_else(|| PathBuf::from(PROJECT_FILES[0]));
     let dir = directory(&file)?;
     let place = PlaceArgs {
-        collection: args
-            .collection
-            .clone()
-            .unwrap_or_else(|| "charms.toml".into()),
+        collection: args.collection.clone().unwrap_or_else(PlaceArgs::usual),
         state: args.state.clone(),
     };
     let (delta, archive) = watch::exported(&place, id)?;
