@@ -335,6 +335,52 @@ fn r23_a_commit_a_branch_and_a_removal_are_one_delta() {
 }
 
 #[test]
+fn a_directory_that_two_sources_name_for_one_base_is_an_error() {
+    let place = Place::new();
+    place.charm("charms/a", &[]);
+    let sources = |second: &str| {
+        place.collection(&format!(
+            "{ALL}trust = 'official'\n[[charm]]\npath = 'charms/a'\n{second}\n"
+        ))
+    };
+    let twice = sources("trust = 'untrusted'");
+    let error = place.pass_on(&place.state(), &twice, &mut Toy::default());
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Usage(_)), "{error:?}");
+    let text = error.to_string();
+    for part in ["ubuntu@24.04:a:-", "charms/a", "line 4", "line 7"] {
+        assert!(text.contains(part), "{text}");
+    }
+    // For another base it is another charm.
+    let other = place.pass(&sources("bases = ['ubuntu@22.04']"));
+    assert_eq!(other.tally.to_string(), "2 pass");
+}
+
+#[test]
+fn a_pattern_by_which_no_charm_is_found_is_told() {
+    let place = Place::new();
+    place.charm("charms/a", &[]);
+    place.write("others/b/file", "");
+    let told = |path: &str| -> Vec<String> {
+        let text = format!("{ALL}[[charm]]\npath = '{path}'\n");
+        let problems = place.pass(&place.collection(&text)).problems;
+        problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.place, problem.message))
+            .collect()
+    };
+    for path in ["nope/*", "others/*"] {
+        let told = told(path);
+        assert_eq!(told.len(), 1, "{told:?}");
+        let pattern = place.path(path).display().to_string();
+        assert!(told[0].starts_with(&pattern), "{told:?}");
+        assert!(told[0].contains("no charm is there; line 6"), "{told:?}");
+    }
+    place.charm("nope/c", &[]);
+    assert!(told("nope/*").is_empty());
+}
+
+#[test]
 fn r24_what_was_recorded_is_tested_again_though_its_source_is_gone() {
     let place = Place::new();
     place.charm("repo", &[("1", "pass"), ("2", "fail")]);

@@ -1,6 +1,6 @@
 //! Taking a snapshot: everything is looked at, only what changed is read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -110,14 +110,22 @@ impl Taker<'_> {
             let place = (origin.place.clone(), origin.subdir.clone(), branch);
             before.entry(place).or_default().push(entry);
         }
-        let mut sites = self.directories(collection, &mut problems);
+        let mut unread = Vec::new();
+        let mut sites = self.directories(collection, &mut unread, &mut problems);
         let found = self.local(&mut sites, &before, collection, &mut problems)?;
         let mut all: Vec<(Site<'_>, Found)> = sites.into_iter().zip(found).collect();
         all.extend(self.remote(collection, &before, &mut problems)?);
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        // Entries of places that could not be looked at, of which two sources may tell.
+        let mut kept: Vec<Entry> = Vec::new();
+        // Where a key of a place was named first.
+        let mut named: HashMap<(Key, Place), usize> = HashMap::new();
+        // The sources of which there is something to say.
+        let mut found_of: BTreeSet<usize> = BTreeSet::new();
         let mut known: HashMap<Digest, Option<Facts>> = HashMap::new();
         for (site, found) in all {
             let place = site.place();
+            let line = site.source.line;
             let old = before.get(&place).map(Vec::as_slice).unwrap_or_default();
             let (tree, content, origin) = match (found, old.first()) {
                 (Found::Same, Some(old)) => {
@@ -129,7 +137,8 @@ impl Taker<'_> {
                 }
                 (Found::Same, None) => continue,
                 (Found::Nothing, _) => {
-                    entries.extend(old.iter().copied().cloned());
+                    found_of.insert(line);
+                    kept.extend(old.iter().copied().cloned());
                     continue;
                 }
             };
@@ -144,7 +153,8 @@ impl Taker<'_> {
                     }
                     Err(message) => {
                         problems.push(site.problem(message));
-                        entries.extend(old.iter().copied().cloned());
+                        found_of.insert(line);
+                        kept.extend(old.iter().copied().cloned());
                         continue;
                     }
                 },
@@ -157,10 +167,22 @@ impl Taker<'_> {
                 }
                 continue;
             };
+            found_of.insert(line);
             let name = site.source.name.as_ref().unwrap_or(&facts.name);
             for base in &site.source.bases {
+                let key = Key::new(base, name, &site.branch);
+                match named.insert((key.clone(), place.clone()), line) {
+                    None => {}
+                    Some(first) if first == line => continue,
+                    Some(first) => {
+                        return Err(Error::Usage(format!(
+                            "{}: {key} is there twice: {origin} is named by the [[charm]] of line {first} and by that of line {line}",
+                            collection.file.display()
+                        )));
+                    }
+                }
                 entries.push(Entry {
-                    key: Key::new(base, name, &site.branch),
+                    key,
                     tree: tree.clone(),
                     content: content.clone(),
                     trust: site.source.trust,
@@ -169,15 +191,27 @@ impl Taker<'_> {
                 });
             }
         }
-        // One place that two sources name comes twice when it could not be looked at.
-        let mut seen = BTreeSet::new();
-        entries.retain(|entry| {
-            seen.insert((
+        let is_unread = |entry: &&Entry| {
+            let place = Path::new(&entry.origin.place);
+            entry.origin.url.is_none() && unread.iter().any(|path| place.starts_with(path))
+        };
+        kept.extend(last.entries().iter().filter(is_unread).cloned());
+        let of_place = |entry: &Entry| {
+            let origin = &entry.origin;
+            (
                 entry.key.clone(),
-                entry.origin.place.clone(),
-                entry.origin.subdir.clone(),
-            ))
-        });
+                origin.place.clone(),
+                origin.subdir.clone(),
+            )
+        };
+        if !kept.is_empty() {
+            let mut seen: HashSet<_> = entries.iter().map(of_place).collect();
+            entries.extend(
+                kept.into_iter()
+                    .filter(|entry| seen.insert(of_place(entry))),
+            );
+        }
+        problems.extend(empty_patterns(collection, &found_of));
         let snapshot = Snapshot::new(entries).map_err(Error::Usage)?;
         Ok(Taken { snapshot, problems })
     }
@@ -198,6 +232,7 @@ impl Taker<'_> {
     fn directories<'c>(
         &self,
         collection: &'c Collection,
+        unread: &mut Vec<PathBuf>,
         problems: &mut Vec<Problem>,
     ) -> Vec<Site<'c>> {
         let mut sites = Vec::new();
@@ -208,11 +243,21 @@ impl Taker<'_> {
             let by_pattern = has_pattern(pattern);
             let text = pattern.to_string_lossy();
             let mut paths: Vec<PathBuf> = if by_pattern {
-                let found = glob::glob(&text).into_iter().flatten();
-                found
-                    .filter_map(Result::ok)
-                    .filter(|path| path.is_dir())
-                    .collect()
+                let mut paths = Vec::new();
+                // The pattern itself was checked with the file.
+                for found in glob::glob(&text).into_iter().flatten() {
+                    match found {
+                        Ok(path) if path.is_dir() => paths.push(path),
+                        Ok(_) => {}
+                        Err(error) => {
+                            let message = format!("it cannot be read: {}", error.error());
+                            let place = error.path().display().to_string();
+                            problems.push(Problem { place, message });
+                            unread.push(error.path().to_owned());
+                        }
+                    }
+                }
+                paths
             } else {
                 vec![pattern.clone()]
             };
@@ -540,6 +585,27 @@ impl Taker<'_> {
         }
         Ok(all)
     }
+}
+
+/// Tells of patterns by which no charm was found; `found` has the lines of the sources that gave something.
+fn empty_patterns(collection: &Collection, found: &BTreeSet<usize>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for source in &collection.charms {
+        if let Location::Directories { pattern } = &source.location
+            && has_pattern(pattern)
+            && !found.contains(&source.line)
+        {
+            problems.push(Problem {
+                place: pattern.join(&source.subdir).display().to_string(),
+                message: format!(
+                    "no charm is there; line {} of {} names it",
+                    source.line,
+                    collection.file.display()
+                ),
+            });
+        }
+    }
+    problems
 }
 
 /// Returns the sites of a repository that does not answer: those that it had.
