@@ -349,8 +349,8 @@ rules! {
     CT509 Warning "a test cannot be run",
         "Let `*.test` in `tests/` be files, or symlinks to files in the charm.",
         "Charm Testing specification";
-    CT510 Error "`tests.yaml` is wrong",
-        "Do what the message says: `cargo charmtest scripts` refuses the file with it.",
+    CT510 Error "the settings of tests are wrong",
+        "Do what the message says: `cargo charmtest scripts` refuses `tests.yaml`, or the file of one test, with it.",
         "charmtest, bundletester";
 
     CT601 Error "the bundle cannot be read",

@@ -1,5 +1,6 @@
 //! CT501 to CT510: the tests of a charm, `tests/*.test` or what its `tests.yaml` says.
 
+use charmtest_charm::FileError;
 use charmtest_charm::yaml::{Data, Node};
 use charmtest_scripts::broker::policy::is_denied;
 use charmtest_scripts::discover::{DEFAULT_PATTERN, is_script_name};
@@ -17,7 +18,8 @@ const REQUIREMENTS: &str = "tests/requirements.yaml";
 
 /// Applies the rules to all tests of a charm.
 pub(crate) fn check(files: &Files, findings: &mut Findings) {
-    let pattern = settings(files, findings).tests;
+    let settings = settings(files, findings);
+    let pattern = settings.tests.clone();
     let strict = pattern.as_str() == DEFAULT_PATTERN;
     for entry in files.list("tests") {
         if entry.name == "00-autogen" {
@@ -33,6 +35,7 @@ pub(crate) fn check(files: &Files, findings: &mut Findings) {
         if is_script_name(&entry.name, &pattern) && (strict || runs) {
             let file = format!("tests/{}", entry.name);
             test(files, &file, &entry, findings);
+            own_settings(files, &entry.name, &settings, findings);
         }
     }
     if let Some(document) = Document::read(files, REQUIREMENTS, &CT507, findings) {
@@ -42,22 +45,40 @@ pub(crate) fn check(files: &Files, findings: &mut Findings) {
 
 /// Reads `tests.yaml`; one that cannot be read says nothing of which files are tests.
 fn settings(files: &Files, findings: &mut Findings) -> Settings {
-    let settings = match files.read(settings::FILE) {
-        Content::Absent => return Settings::default(),
-        Content::Text(text) => Settings::parse(&text),
-        Content::Unreadable(why) => {
-            findings.add(&CT510, settings::FILE, None, why);
-            return Settings::default();
-        }
-        Content::Binary => {
-            findings.add(&CT510, settings::FILE, None, "is not UTF-8 text");
-            return Settings::default();
-        }
+    let read = |text: &str| Settings::parse(text);
+    one_of_settings(files, settings::FILE, read, findings).unwrap_or_default()
+}
+
+/// Reads the files that say something of one test alone.
+fn own_settings(files: &Files, test: &str, suite: &Settings, findings: &mut Findings) {
+    for name in settings::control_files(test) {
+        let file = format!("tests/{name}");
+        one_of_settings(
+            files,
+            &file,
+            |text| suite.clone().with(&file, text),
+            findings,
+        );
+    }
+}
+
+fn one_of_settings(
+    files: &Files,
+    file: &str,
+    read: impl Fn(&str) -> Result<Settings, FileError>,
+    findings: &mut Findings,
+) -> Option<Settings> {
+    let (position, why) = match files.read(file) {
+        Content::Absent => return None,
+        Content::Text(text) => match read(&text) {
+            Ok(settings) => return Some(settings),
+            Err(error) => (error.position, error.message),
+        },
+        Content::Unreadable(why) => (None, why),
+        Content::Binary => (None, "is not UTF-8 text".to_owned()),
     };
-    settings.unwrap_or_else(|error| {
-        findings.add(&CT510, settings::FILE, error.position, error.message);
-        Settings::default()
-    })
+    findings.add(&CT510, file, position, why);
+    None
 }
 
 /// Applies the rules to one test.

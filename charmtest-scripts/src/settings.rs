@@ -254,8 +254,12 @@ impl Settings {
         Ok(warnings)
     }
 
-    /// Returns these settings with what a file says.
-    fn with(self, file: &str, text: &str) -> Result<Self, FileError> {
+    /// Returns these settings with what a file for one script says; see [`Settings::of_script`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::read`].
+    pub fn with(self, file: &str, text: &str) -> Result<Self, FileError> {
         let Some(raw) = yaml::parse::<Option<Raw>>(file, text)? else {
             return Ok(self);
         };
@@ -323,7 +327,8 @@ impl Settings {
 }
 
 /// Returns the names in `tests/` of the files that may say something of one script.
-fn control_files(script: &str) -> Vec<String> {
+#[must_use]
+pub fn control_files(script: &str) -> Vec<String> {
     let stem = Path::new(script).file_stem().and_then(|stem| stem.to_str());
     let names = stem
         .into_iter()

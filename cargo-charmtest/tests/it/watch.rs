@@ -362,6 +362,37 @@ fn scripts_may_be_symlinks_in_the_charm_and_be_called_as_generic_tests_are() {
 }
 
 #[test]
+fn a_script_whose_own_settings_are_wrong_fails_alone() {
+    let room = Room::new();
+    for name in ["a", "b"] {
+        room.charm(&format!("charms/{name}"), "status-set active");
+        room.script(&format!("charms/{name}"), "1.test", "true");
+        room.script(&format!("charms/{name}"), "2.test", "exit 3");
+        let own = "exit-codes: {3: pass}\n";
+        fs::write(room.path(&format!("charms/{name}/tests/2.yaml")), own).unwrap();
+    }
+    fs::write(room.path("charms/a/tests/1.yaml"), "\nnosuch: 1\n").unwrap();
+    room.collection(&format!("{OFFICIAL}[[charm]]\npath = 'charms/*'\n"));
+    let watched = room.run(&["watch", "--once", "--no-generic", "--state", "state"]);
+    let told = |job: &str, verdict: &str| (format!("ubuntu@24.04:{job}"), verdict.to_owned());
+    assert_eq!(
+        room.verdicts("state", "last"),
+        [
+            told("a:-/1.test", "fail"),
+            told("a:-/2.test", "pass"),
+            told("b:-/1.test", "pass"),
+            told("b:-/2.test", "pass"),
+        ]
+        .into(),
+        "{}",
+        watched.stderr
+    );
+    assert_eq!(watched.code, Some(1), "{}", watched.stderr);
+    let warning = "warning: charm ubuntu@24.04:a:-: tests/1.yaml:2";
+    assert!(watched.stderr.contains(warning), "{}", watched.stderr);
+}
+
+#[test]
 fn bisect_finds_the_guilty_one_of_three_changes() {
     let room = Room::new();
     for name in ["a", "b", "c"] {

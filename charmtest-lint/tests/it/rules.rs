@@ -809,6 +809,14 @@ const CHARMS: &[(&str, Changes, Changes)] = &[
         &[("tests/tests.yaml", "cwd: home\n")],
         &[("tests/tests.yaml", "cwd: tests\nbootstrap: true\n")],
     ),
+    (
+        "CT510",
+        &[("tests/10-go.yaml", "timeout: soon\n")],
+        &[
+            ("tests/10-go.yml", "timeout: 10m\n"),
+            ("tests/of-nobody.yaml", "timeout: soon\n"),
+        ],
+    ),
     // Which files are tests is for the suite to say.
     (
         "CT506",

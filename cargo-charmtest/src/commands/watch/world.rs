@@ -219,7 +219,7 @@ impl Bench {
             let previous =
                 previous.map(|previous| places.charm("previous", key, &previous.content));
             let path = places.charm("charms", key, &entry.content)?;
-            tell_of_scripts(key, &path)?;
+            tell_of_scripts(key, &path);
             let read = suite::charms(std::slice::from_ref(&path));
             let read = read.map_err(|error| WatchError::Runner(error.to_string()))?;
             let partners = partners(entry, work.trusted).into_iter();
@@ -562,17 +562,19 @@ fn script_file(job: &Job) -> &str {
     job.test.strip_prefix("tests/").unwrap_or(&job.test)
 }
 
-/// Tells what a reader of a charm's results should know of its scripts: which look like one and are none, and settings without an effect.
-fn tell_of_scripts(key: &Key, charm: &Path) -> WatchResult<()> {
-    let fail = |error: &dyn std::fmt::Display| WatchError::Runner(format!("{key}: {error}"));
-    let settings = Settings::read(charm).map_err(|error| fail(&error))?;
-    let found = discover(charm, &settings.tests).map_err(|error| fail(&error))?;
-    let own = settings.of_scripts(charm, &found.scripts);
-    let own = own.map_err(|error| fail(&error))?;
-    for warning in settings.warnings.iter().chain(&found.warnings).chain(&own) {
+/// Tells what a reader of a charm's results should know of its scripts: which look like one and are none, settings without an effect, and
+/// settings that are wrong, of which the test that has them fails by itself.
+fn tell_of_scripts(key: &Key, charm: &Path) {
+    let all = || -> std::result::Result<Vec<String>, String> {
+        let settings = Settings::read(charm).map_err(|error| error.to_string())?;
+        let found = discover(charm, &settings.tests).map_err(|error| error.to_string())?;
+        let own = settings.of_scripts(charm, &found.scripts);
+        let own = own.unwrap_or_else(|error| vec![error.to_string()]);
+        Ok([settings.warnings, found.warnings, own].concat())
+    };
+    for warning in all().unwrap_or_else(|error| vec![error]) {
         say(&format!("warning: charm {key}: {warning}"));
     }
-    Ok(())
 }
 
 /// Returns the sandbox level in which the scripts of a suite run here: the best there is. What asking for it fails of, they fail of too.
