@@ -15,6 +15,7 @@ pub mod discover;
 pub mod environment;
 mod hex;
 pub mod os_release;
+mod output;
 pub mod process;
 pub mod requirements;
 pub mod run;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::artifacts;
@@ -17,13 +18,11 @@ use crate::client::CLIENT_ARGUMENT;
 use crate::copy::copy_charm;
 use crate::environment::{Facts, Packages, Places, link_tools, testbed, variables};
 use crate::os_release;
+use crate::output::Output;
 use crate::process::{sweep, wait_group};
 use crate::settings::{Cwd, Settings};
 use crate::terminal::{FOREGROUND_ARGUMENT, Terminal};
 use crate::verdict::{End, Verdict, reason, verdict};
-
-/// How much of a script's output is kept in memory, from its end.
-const TAIL: u64 = 256 << 10;
 
 /// How many lines of a script's output are shown before a shell.
 const SHOWN: usize = 20;
@@ -167,6 +166,9 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
     .map_err(cannot("start the broker"))?;
     write_juju(&places.bin, script.client, &door).map_err(cannot("make the script's juju"))?;
 
+    let output = script.record.join("output.log");
+    let output = Output::open(output.clone(), script.output)
+        .map_err(cannot(format!("write {}", output.display())))?;
     let stage = Stage {
         script,
         variables: variables(&facts, &places),
@@ -176,32 +178,22 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
         },
         base: &base,
         places: &places,
-        output: script.record.join("output.log"),
+        output: &output,
     };
     let began = Instant::now();
-    let (end, by_setup) = stage.run_all(limit)?;
-    let (mut result, mut why) = if script.shell == Shell::Instead && by_setup.is_none() {
-        let why = "a shell was opened in its place".to_owned();
-        (Verdict::Skip, Some(why))
-    } else {
-        let result = verdict(end, &script.settings.exit_codes);
-        (result, reason(result, end, &stage.tail()?))
-    };
-    if let Some(setup) = by_setup {
-        // Nothing is said about the charm by a setup that fails: bundletester counts it as a failure, and so do we.
-        if result == Verdict::Pass {
-            result = Verdict::Fail;
-        }
-        why = Some(format!(
-            "tests/{setup}: {}",
-            why.unwrap_or_else(|| "failed".to_owned())
-        ));
-    }
-    if script.shell == Shell::AfterFailure && artifacts::are_kept(result) && !(script.cancelled)() {
-        let why = why.as_deref().unwrap_or_default();
-        stage.shell(&format!("tests/{} did not pass: {why}", script.script))?;
-    }
-    sweep(&base);
+    let over = AtomicBool::new(false);
+    let judged = std::thread::scope(|scope| {
+        // What a script leaves running may print for as long as it is there.
+        scope.spawn(|| output.follow(&over));
+        let judged = stage.judge(limit);
+        sweep(&base);
+        over.store(true, Ordering::SeqCst);
+        judged
+    });
+    let (result, why, end) = judged?;
+    output
+        .flush()
+        .map_err(cannot(format!("write {}", output.path().display())))?;
     let models = broker.made_models();
     let warnings = broker.stop();
     let kept = script.record.join("artifacts");
@@ -212,7 +204,7 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
         reason: why,
         end,
         took: began.elapsed(),
-        output: stage.output,
+        output: output.path().to_owned(),
         transcript,
         artifacts: kept,
         models,
@@ -275,19 +267,60 @@ struct Stage<'a> {
     cwd: PathBuf,
     base: &'a Path,
     places: &'a Places,
-    output: PathBuf,
+    output: &'a Output<'a>,
+}
+
+/// What became of a script, its set-ups and its tear-downs.
+struct Ended<'a> {
+    end: End,
+    verdict: Verdict,
+    /// The set-up or tear-down whose end this is, if it is not the script's own.
+    by: Option<&'a str>,
 }
 
 impl Stage<'_> {
-    /// Runs set-ups, the script, and tear-downs; says how it ended, and the set-up that ended it.
-    fn run_all(&self, limit: Duration) -> Result<(End, Option<&str>), RunError> {
+    /// Runs everything; returns the verdict, why it is no pass, and how it ended.
+    fn judge(&self, limit: Duration) -> Result<(Verdict, Option<String>, End), RunError> {
+        let script = self.script;
+        let ended = self.run_all(limit)?;
+        let mut why = match script.shell {
+            Shell::Instead if ended.by.is_none() => {
+                Some("a shell was opened in its place".to_owned())
+            }
+            _ => reason(ended.verdict, ended.end, &self.tail()?),
+        };
+        if let Some(program) = ended.by {
+            let text = why.unwrap_or_else(|| "failed".to_owned());
+            why = Some(format!("tests/{program}: {text}"));
+        }
+        if script.shell == Shell::AfterFailure
+            && artifacts::are_kept(ended.verdict)
+            && !(script.cancelled)()
+        {
+            let why = why.as_deref().unwrap_or_default();
+            self.shell(&format!("tests/{} did not pass: {why}", script.script))?;
+        }
+        Ok((ended.verdict, why, ended.end))
+    }
+
+    /// Runs set-ups, the script, and tear-downs.
+    fn run_all(&self, limit: Duration) -> Result<Ended<'_>, RunError> {
         let deadline = Instant::now() + limit;
         let left = || deadline.saturating_duration_since(Instant::now());
+        let means = |end| verdict(end, &self.script.settings.exit_codes);
         let mut ended = None;
         for setup in &self.script.settings.setup {
             let end = self.program(setup, left())?;
             if end != End::Code(0) {
-                ended = Some((end, Some(setup.as_str())));
+                ended = Some(Ended {
+                    end,
+                    verdict: match means(end) {
+                        // Nothing is said about the charm by a setup that fails: bundletester counts it as a failure, and so do we.
+                        Verdict::Pass => Verdict::Fail,
+                        other => other,
+                    },
+                    by: Some(setup),
+                });
                 break;
             }
         }
@@ -295,9 +328,20 @@ impl Stage<'_> {
             Some(ended) => ended,
             None if self.script.shell == Shell::Instead => {
                 self.shell(&format!("instead of tests/{}", self.script.script))?;
-                (End::Code(0), None)
+                Ended {
+                    end: End::Code(0),
+                    verdict: Verdict::Skip,
+                    by: None,
+                }
             }
-            None => (self.program(self.script.script, left())?, None),
+            None => {
+                let end = self.program(self.script.script, left())?;
+                Ended {
+                    end,
+                    verdict: means(end),
+                    by: None,
+                }
+            }
         };
         for teardown in self.script.settings.teardown.iter().rev() {
             if (self.script.cancelled)() {
@@ -305,8 +349,16 @@ impl Stage<'_> {
             }
             // It gets its time even when the script used up its own.
             let end = self.program(teardown, left().max(limit / 4))?;
-            if end != End::Code(0) && ended == (End::Code(0), None) {
-                ended = (end, Some(teardown.as_str()));
+            if end != End::Code(0) && ended.verdict == Verdict::Pass {
+                ended = Ended {
+                    end,
+                    verdict: match means(end) {
+                        // The script has run: nothing can be skipped any more.
+                        Verdict::Pass | Verdict::Skip => Verdict::Fail,
+                        other => other,
+                    },
+                    by: Some(teardown),
+                };
             }
         }
         Ok(ended)
@@ -339,63 +391,25 @@ impl Stage<'_> {
 
     fn program(&self, name: &str, limit: Duration) -> Result<End, RunError> {
         let path = self.places.charm.join("tests").join(name);
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.output);
-        let log = log.map_err(cannot(format!("write {}", self.output.display())))?;
-        let both = log.try_clone().map_err(cannot("share the output"))?;
+        let stream = || self.output.stream().map_err(cannot("share the output"));
         let mut command = self.command(&[path.into()], &self.variables)?;
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::from(log))
-            .stderr(Stdio::from(both))
+            .stdout(stream()?)
+            .stderr(stream()?)
             .process_group(0);
-        let from = fs::metadata(&self.output).map_or(0, |file| file.len());
         let mut child = command
             .spawn()
             .map_err(cannot(format!("run tests/{name}")))?;
-        let ended = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| self.follow(from, &ended));
-            let end = wait_group(&mut child, limit, self.script.cancelled);
-            ended.store(true, std::sync::atomic::Ordering::SeqCst);
-            end.map_err(cannot(format!("wait for tests/{name}")))
-        })
-    }
-
-    /// Hands the output on as it comes.
-    fn follow(&self, from: u64, ended: &std::sync::atomic::AtomicBool) {
-        let Ok(mut log) = File::open(&self.output) else {
-            return;
-        };
-        let _ = log.seek(SeekFrom::Start(from));
-        let mut piece = vec![0; 64 << 10];
-        loop {
-            let is_last = ended.load(std::sync::atomic::Ordering::SeqCst);
-            while let Ok(count @ 1..) = log.read(&mut piece) {
-                (self.script.output)(&piece[..count]);
-            }
-            if is_last {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let end = wait_group(&mut child, limit, self.script.cancelled);
+        self.output
+            .flush()
+            .map_err(cannot(format!("write {}", self.output.path().display())))?;
+        end.map_err(cannot(format!("wait for tests/{name}")))
     }
 
     fn tail(&self) -> Result<String, RunError> {
-        let read = || -> io::Result<String> {
-            let mut log = File::open(&self.output)?;
-            let length = log.metadata()?.len();
-            log.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-            let mut bytes = Vec::new();
-            log.take(TAIL).read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        match read() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-            tail => tail.map_err(cannot("read the output")),
-        }
+        self.output.tail().map_err(cannot("read the output"))
     }
 
     /// Opens a shell on the terminal, in the script's environment, and waits for its end.

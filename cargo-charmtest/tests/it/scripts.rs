@@ -462,7 +462,7 @@ fn r28_r30_exit_codes_reasons_and_artifacts() {
         ("pass", "echo x > $CHARMTEST_ARTIFACTS/dropped"),
         (
             "fail",
-            "echo x > $CHARMTEST_ARTIFACTS/kept; echo 'FAIL: page is empty'; exit 1",
+            "echo x > $CHARMTEST_ARTIFACTS/kept; echo 'FAIL: page is empty' > /dev/stderr; exit 1",
         ),
         ("two", "exit 2"),
         ("skip77", "echo 'SKIP: no disk'; exit 77"),

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         let door = args.next().unwrap_or_default();
         return client_main(door.as_ref(), args.collect()).into();
     }
-    let tests: [(&str, fn()); 11] = [
+    let tests: [(&str, fn()); 12] = [
         ("r06_scripts_run_in_a_clean_environment", environment),
         ("r07_two_runs_have_the_same_environment", same_environment),
         ("r11_each_script_has_a_pristine_copy", pristine),
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         ("r15_denied_commands_and_plugins", denied),
         ("files_come_from_the_script_and_go_to_it", files),
         ("streams_and_exit_codes_pass_through", streams),
+        ("output_can_be_opened_again", output),
         ("r03_a_limit_ends_script_and_commands", limit),
         ("r28_artifacts_are_kept_on_failure", artifacts),
         ("r30_setup_and_teardown_count", around),
@@ -199,6 +200,27 @@ fn streams() {
     assert!(!output.contains("on stderr"), "{output}");
 }
 
+fn output() {
+    let room = Room::new();
+    room.settings("setup: up\n");
+    room.script(
+        "up",
+        "(setsid sh -c 'while sleep 0.01; do echo left; done' &); echo set up",
+    );
+    room.script(
+        "a.test",
+        "echo one; echo two > /dev/stderr; echo three | tee /dev/stdout; head -c 300000 /dev/zero | tr '\\0' x; echo; echo end; exit 1",
+    );
+    let (result, output) = room.run("a.test");
+    assert!(result.reason.unwrap().starts_with("exit code 1"));
+    let lines: Vec<&str> = output.lines().filter(|line| *line != "left").collect();
+    let long = "x".repeat(300_000);
+    assert_eq!(
+        lines,
+        ["set up", "one", "two", "three", "three", &long, "end"]
+    );
+}
+
 fn limit() {
     let room = Room::new();
     room.script("a.test", "setsid sleep 600 & juju exec hang");
@@ -252,6 +274,27 @@ fn around() {
     assert_eq!(result.verdict, Verdict::Fail);
     assert_eq!(output, "one\nlast\ndown\n");
     assert!(result.reason.unwrap().starts_with("tests/two: exit code 4"));
+
+    // What a tear-down says of skipping comes too late; and a script passes also with another code than 0.
+    room.settings("teardown: down\nexit-codes: {3: pass}\n");
+    for (down, verdict, why) in [
+        ("exit 0", Verdict::Pass, None),
+        ("exit 100", Verdict::Fail, Some("tests/down: exit code 100")),
+        ("exit 77", Verdict::Fail, Some("tests/down: exit code 77")),
+        ("exit 1", Verdict::Fail, Some("tests/down: exit code 1")),
+        (
+            "exit 124",
+            Verdict::Timeout,
+            Some("tests/down: exit code 124"),
+        ),
+    ] {
+        room.script("down", down);
+        let (result, _) = room.run("a.test");
+        let reason = result.reason.as_deref();
+        let reason = reason.map(|text| text.split_once(": script").map_or(text, |(why, _)| why));
+        assert_eq!((result.verdict, reason), (verdict, why), "{down}");
+    }
+
     room.settings("testbed: nosuch@1\n");
     let (result, _) = room.run("a.test");
     assert_eq!(result.verdict, Verdict::Skip);
