@@ -700,6 +700,29 @@ fn a_directory_that_is_written_to_does_not_count_yet() {
 }
 
 #[test]
+fn what_changed_in_the_moment_of_a_commit_is_seen() {
+    let place = Place::new();
+    place.charm("repo/a", &[("1", "pass")]);
+    place.git("repo", "init -q");
+    // The time at which an inode changed cannot be chosen.
+    place.git("repo", "config core.trustctime false");
+    let script = place.path("repo/a/tests/1.test");
+    let moment = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let touch = |path: &std::path::Path| {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(moment).unwrap();
+    };
+    touch(&script);
+    place.commit("repo");
+    touch(&place.path("repo/.git/index"));
+    let collection = place.collection("[[charm]]\npath = 'repo/a'\n");
+    assert_eq!(place.pass(&collection).tally.to_string(), "2 pass");
+    fs::write(&script, "fail").unwrap();
+    touch(&script);
+    assert_eq!(place.pass(&collection).tally.to_string(), "1 pass, 1 fail");
+}
+
+#[test]
 fn a_work_tree_counts_with_its_changes_and_without_what_git_ignores() {
     let place = Place::new();
     place.charm("repo/charms/a", &[("1", "pass")]);

@@ -1,7 +1,7 @@
 //! Directories in a git work tree: what git would commit of them now, found without touching the repository.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,9 +39,9 @@ impl WorkTree {
         let directory = tempfile::tempdir().context("make a directory for", root)?;
         // The user's repository stays as it is: a copy of its index (which knows the times of its files), and objects of our own.
         let own_index = directory.path().join("index");
-        match fs::copy(&index, &own_index) {
+        match copy_index(&index, &own_index) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            result => drop(result.context("read", &index)?),
+            result => result.context("read", &index)?,
         }
         let own_objects = directory.path().join("objects");
         fs::create_dir(&own_objects).context("make directory", &own_objects)?;
@@ -84,6 +84,14 @@ impl WorkTree {
     pub(super) fn objects(&mut self) -> &mut Objects {
         &mut self.objects
     }
+}
+
+/// Copies an index with its time: what changed in the moment in which an index was written has the times that it knows, and git looks into
+/// such files itself.
+fn copy_index(from: &Path, to: &Path) -> std::io::Result<()> {
+    let written = fs::metadata(from)?.modified()?;
+    fs::copy(from, to)?;
+    File::options().write(true).open(to)?.set_modified(written)
 }
 
 /// Returns the paths to look at. Git compares each with each file, so many become the directories that hold them.
