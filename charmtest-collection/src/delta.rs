@@ -197,6 +197,12 @@ pub enum Resolved {
     },
 }
 
+/// What stands between the content of `delta.json` and the SHA-256 of all bytes before it, which is its last value.
+const SEAL: &str = ",\"sha256\":\"";
+
+/// What stands after it.
+const END: &str = "\"}";
+
 /// What keeps to the moment and the machine, and so is no part of a delta's identity.
 const VOLATILE: [&str; 5] = ["id", "seq", "created", "trigger", "tools"];
 
@@ -212,6 +218,40 @@ impl Delta {
             map.retain(|key, _| !VOLATILE.contains(&key.as_str()));
         }
         Ok(Digest::of(canonical(&value).as_bytes()).short().to_owned())
+    }
+
+    /// Returns the bytes of `delta.json`, which end with the digest of what is before it.
+    ///
+    /// The id is of what results depend on; the digest is of all of it, so that nothing can differ unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be written as JSON.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut bytes = serde_json::to_vec(self)?;
+        // The brace at the end, which follows the digest.
+        bytes.pop();
+        let digest = Digest::of(&bytes);
+        bytes.extend_from_slice(format!("{SEAL}{digest}{END}").as_bytes());
+        Ok(bytes)
+    }
+
+    /// Reads the bytes of `delta.json`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one of them differs from what was written.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let length = SEAL.len() + Digest::of(b"").as_str().len() + END.len();
+        let split = bytes.len().checked_sub(length);
+        let (content, seal) = bytes.split_at(split.unwrap_or_default());
+        let digest = Digest::of(content);
+        if seal != format!("{SEAL}{digest}{END}").as_bytes() {
+            return Err(format!(
+                "its content has the sha256 {digest}, which is not what it ends with"
+            ));
+        }
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }
 
     /// Returns the name of its directory, `0007-3f2a6b11c0de`.

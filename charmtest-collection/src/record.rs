@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Delta;
+use crate::disk::Durability;
 use crate::error::{Error, Result};
 use crate::snapshot::Snapshot;
 use crate::state::State;
@@ -71,7 +72,11 @@ impl State {
             id: delta.id.clone(),
             path,
         };
-        self.write_json(&record.file(), delta)?;
+        let bytes = delta
+            .to_bytes()
+            .map_err(|error| Error::Usage(error.to_string()))?;
+        self.disk
+            .write(&record.file(), &bytes, Durability::Synced)?;
         self.move_head(delta, facts_version)?;
         Ok(record)
     }

@@ -212,12 +212,16 @@ impl State {
     pub fn delta(&self, record: &DeltaRecord) -> Result<Delta> {
         let path = record.file();
         let none = || Error::Missing(format!("{} is not there", path.display()));
-        let delta: Delta = self.json(&path)?.ok_or_else(none)?;
+        let bytes = read_if_there(&path)?.ok_or_else(none)?;
+        let delta = Delta::from_bytes(&bytes).map_err(|message| Error::Corrupt {
+            path: path.clone(),
+            message,
+        })?;
         let id = delta
             .computed_id()
             .map_err(|error| Error::Usage(error.to_string()))?;
-        if id != delta.id || id != record.id {
-            let message = format!("its content has the id {id}");
+        if id != delta.id || id != record.id || delta.seq != record.seq {
+            let message = format!("it is delta {} with the id {id}", delta.seq);
             return Err(Error::Corrupt { path, message });
         }
         Ok(delta)

@@ -469,7 +469,35 @@ fn r24_what_was_recorded_is_tested_again_though_its_source_is_gone() {
         assert!(error.contains(&*file.to_string_lossy()), "{error}");
         fs::write(&file, whole).unwrap();
     }
-    Replay::open(&state, record).unwrap();
+    Replay::open(&state, record.clone()).unwrap();
+
+    // Each byte of the delta, also of what says only when and where it was recorded; and keys that nobody knows.
+    let whole = fs::read(record.file()).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(record.file(), bytes).unwrap();
+        let error = state.delta(&record).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "byte {at}: {error}");
+    }
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let more = text.replacen('{', "{\"more\":1,", 1);
+    for text in [more.as_str(), &format!("{text}\n"), "{}", ""] {
+        fs::write(record.file(), text).unwrap();
+        state.delta(&record).unwrap_err();
+    }
+    fs::write(record.file(), whole).unwrap();
+    state.delta(&record).unwrap();
+    // And in an archive.
+    crate::export(&state, &record, &archive).unwrap();
+    let mut bytes = fs::read(&archive).unwrap();
+    let created = bytes
+        .windows(6)
+        .position(|window| window == b"moment")
+        .unwrap();
+    bytes[created] ^= 1;
+    fs::write(&archive, bytes).unwrap();
+    crate::import(&State::new(&place.path("fourth")), &archive).unwrap_err();
 }
 
 #[test]
