@@ -56,4 +56,4 @@ pub use state::{Index, Standing, State};
 pub use store::Store;
 pub use tree::{FileKind, Keep, Tree, TreeEntry};
 pub use watcher::{Pass, Tested, Watcher};
-pub use world::{Files, Work, World};
+pub use world::{Files, Named, Work, World};

@@ -114,6 +114,9 @@ pub struct Outcome {
     /// The names that the test deployed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deployed: BTreeSet<String>,
+    /// The charms that the test asked for and must not deploy, if it was refused for that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused: BTreeSet<Key>,
     /// Why it ran.
     pub trigger: Trigger,
     /// When it ended.
@@ -143,6 +146,7 @@ impl Outcome {
             tools: BTreeMap::new(),
             packages: BTreeMap::new(),
             deployed: BTreeSet::new(),
+            refused: BTreeSet::new(),
             trigger: Trigger::Poll,
             ended: String::new(),
         }
@@ -201,12 +205,12 @@ pub(crate) struct Open {
 }
 
 /// Says which jobs are to run: those that have not run, those that something around them broke (but not for ever), and those that were
-/// refused and may run now.
+/// refused and may run now, which `may_run` says of a job and how it was refused.
 pub(crate) fn open(
     jobs: Vec<Job>,
     outcomes: &[Outcome],
     retries: u32,
-    may_run: &dyn Fn(&Job) -> bool,
+    may_run: &dyn Fn(&Job, &Outcome) -> bool,
 ) -> Open {
     let mut tries: BTreeMap<&str, u32> = BTreeMap::new();
     for outcome in outcomes
@@ -216,13 +220,17 @@ pub(crate) fn open(
         *tries.entry(&outcome.job).or_default() += 1;
     }
     let latest = latest(outcomes);
-    let is_open = |job: &Job| match latest.get(job.id().as_str()).map(|outcome| outcome.verdict) {
-        None => true,
-        Some(Verdict::Infra) => tries
-            .get(job.id().as_str())
-            .is_some_and(|tries| *tries <= retries),
-        Some(Verdict::Refused) => may_run(job),
-        Some(_) => false,
+    let is_open = |job: &Job| {
+        let Some(last) = latest.get(job.id().as_str()) else {
+            return true;
+        };
+        match last.verdict {
+            Verdict::Infra => tries
+                .get(job.id().as_str())
+                .is_some_and(|tries| *tries <= retries),
+            Verdict::Refused => may_run(job, last),
+            _ => false,
+        }
     };
     let jobs: Vec<Job> = jobs.into_iter().filter(is_open).collect();
     let tried = jobs.iter().filter_map(|job| tries.get(job.id().as_str()));
@@ -292,7 +300,7 @@ mod tests {
                 .iter()
                 .map(|verdict| Outcome::new(&jobs[0], *verdict, None))
                 .collect();
-            let open = open(jobs, &outcomes, 2, &|_| may_run);
+            let open = open(jobs, &outcomes, 2, &|_, _| may_run);
             let attempt = (!open.jobs.is_empty()).then_some(open.attempt);
             assert_eq!(attempt, expected, "{lines:?} {may_run}");
         }

@@ -8,7 +8,7 @@ use crate::delta::{Delta, Trigger};
 use crate::error::{Context, Error, Result};
 use crate::job::{Job, Variant};
 use crate::previous::Previous;
-use crate::results::{self, Outcome, Verdict};
+use crate::results::{self, Open, Outcome, Verdict};
 use crate::reviews::{Decision, Gate, Reviews};
 use crate::snapshot::{Entry, Key};
 use crate::state::State;
@@ -52,9 +52,7 @@ impl Run<'_> {
         let mut backed_off = 0;
         let mut withheld = BTreeSet::new();
         loop {
-            let outcomes = self.state.outcomes_in(self.directory)?;
-            let may_run = |job: &Job| self.decide_job(&reviews, world, job).runs();
-            let open = results::open(self.jobs.clone(), &outcomes, self.retries, &may_run);
+            let open = self.open(&reviews, world)?;
             if open.jobs.is_empty() {
                 return Ok(Ended::Completed);
             }
@@ -93,6 +91,31 @@ impl Run<'_> {
         }
     }
 
+    /// Says which jobs are to run.
+    pub(crate) fn open(&self, reviews: &Reviews, world: &dyn World) -> Result<Open> {
+        let outcomes = self.state.outcomes_in(self.directory)?;
+        let may_run = |job: &Job, last: &Outcome| {
+            let own = self.decide_job(reviews, world, job);
+            let may_meet = |key: &Key| {
+                let entry = self.entry(key);
+                entry.is_some_and(|entry| {
+                    let other = self.decide(reviews, world, &job.variant, entry);
+                    may_meet(own == Decision::Contained, &other)
+                })
+            };
+            own.runs() && last.refused.iter().all(may_meet)
+        };
+        let jobs = self.jobs.clone();
+        Ok(results::open(jobs, &outcomes, self.retries, &may_run))
+    }
+
+    /// Returns the charm of a key.
+    fn entry(&self, key: &Key) -> Option<&Entry> {
+        // The entries are in the order of their keys.
+        let found = self.entries.binary_search_by(|entry| entry.key.cmp(key));
+        found.ok().map(|at| &self.entries[at])
+    }
+
     fn decide(
         &self,
         reviews: &Reviews,
@@ -109,13 +132,9 @@ impl Run<'_> {
     }
 
     fn decide_job(&self, reviews: &Reviews, world: &dyn World, job: &Job) -> Decision {
-        // The entries are in the order of their keys.
-        let found = self
-            .entries
-            .binary_search_by(|entry| entry.key.cmp(&job.key));
-        match found {
-            Ok(at) => self.decide(reviews, world, &job.variant, &self.entries[at]),
-            Err(_) => Decision::Refused("the charm is not in this delta".to_owned()),
+        match self.entry(&job.key) {
+            Some(entry) => self.decide(reviews, world, &job.variant, entry),
+            None => Decision::Refused("the charm is not in this delta".to_owned()),
         }
     }
 
@@ -151,13 +170,22 @@ impl Run<'_> {
         let tested = |entry: &Entry| jobs.iter().any(|job| job.key == entry.key);
         let mut allowed: Vec<&Entry> = Vec::new();
         let mut trusted: Vec<&Entry> = Vec::new();
+        let mut refused: Vec<(&Entry, String)> = Vec::new();
         for entry in self.entries {
             let decision = self.decide(reviews, world, variant, entry);
-            if decision == Decision::Run || (group.contained && decision.runs()) {
-                allowed.push(entry);
-            }
             if decision == Decision::Run || (group.contained && tested(entry)) {
                 trusted.push(entry);
+            }
+            match decision {
+                decision if may_meet(group.contained, &decision) => allowed.push(entry),
+                Decision::Refused(why) => refused.push((entry, why)),
+                _ => {
+                    let text = format!(
+                        "untrusted, tree {} is not approved, and these tests do not run in its sandbox; look at it, then `cargo charmtest watch approve {}`",
+                        entry.tree, entry.key
+                    );
+                    refused.push((entry, text));
+                }
             }
         }
         let previous = self.delta.previous.iter();
@@ -171,6 +199,7 @@ impl Run<'_> {
             jobs,
             contained: group.contained,
             allowed: &allowed,
+            refused: &refused,
             trusted: &trusted,
             previous: &previous,
             store: self.state.store(),
@@ -179,11 +208,12 @@ impl Run<'_> {
             attempt,
         };
         let ended = {
-            let mut report = |outcome: Outcome| {
+            let mut report = |mut outcome: Outcome| {
                 // One outcome per job: a second one would count as another attempt.
                 if without.remove(&outcome.job).is_none() {
                     return Ok(());
                 }
+                self.refuse(&work, &mut outcome);
                 self.append(vec![outcome], attempt)
             };
             world.run(work, &mut report)
@@ -205,6 +235,35 @@ impl Run<'_> {
         Ok(Ended::Completed)
     }
 
+    /// Makes a refusal of what came of a test that asked for charms that must not be deployed: whatever it came to, it did without them.
+    fn refuse(&self, work: &Work<'_>, outcome: &mut Outcome) {
+        use Verdict::{Fail, Pass, Skip, Timeout};
+
+        let Some(own) = self.entry(&outcome.key) else {
+            return;
+        };
+        let is_own = |name: &String| *name == own.key.charm || *name == own.facts.name;
+        if !matches!(outcome.verdict, Pass | Skip | Fail | Timeout)
+            || work.refused.is_empty()
+            || outcome.deployed.iter().all(is_own)
+        {
+            return;
+        }
+        let named = work.named(own);
+        let mut reasons = Vec::new();
+        for name in outcome.deployed.iter().filter(|name| !is_own(name)) {
+            let meant = named.get(name.as_str());
+            if let Some((meant, why)) = meant.and_then(|meant| Some((meant, meant.refused?))) {
+                outcome.refused.insert(meant.entry.key.clone());
+                reasons.push(format!("it deploys {name}, which is refused: {why}"));
+            }
+        }
+        if !reasons.is_empty() {
+            outcome.verdict = Verdict::Refused;
+            outcome.reason = Some(reasons.join("\n"));
+        }
+    }
+
     /// Writes outcomes down, all with one write to the disk.
     fn append(&self, outcomes: Vec<Outcome>, attempt: u32) -> Result<()> {
         if outcomes.is_empty() {
@@ -220,6 +279,11 @@ impl Run<'_> {
             .disk
             .append(&self.directory.join("results.jsonl"), &lines)
     }
+}
+
+/// Says whether tests may deploy another charm of the collection by its name: in a sandbox around all of them also what is untrusted.
+fn may_meet(contained: bool, other: &Decision) -> bool {
+    *other == Decision::Run || (contained && other.runs())
 }
 
 /// Puts jobs together, in their order: trusted charms that follow one another, and each untrusted charm alone.

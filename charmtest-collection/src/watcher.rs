@@ -136,6 +136,13 @@ impl Watcher<'_> {
             .filter(|record| owed.contains(&record.id))
         {
             let delta = self.state.delta(&record)?;
+            // A test may have been refused for a charm that it deploys.
+            let trusted = with_trust_of(&delta.snapshot, &head.snapshot);
+            let reviews = self.state.reviews()?;
+            let run = self.run(&record, &delta, collection, &trusted);
+            if run.open(&reviews, &*self.world)?.jobs.is_empty() {
+                continue;
+            }
             self.test(record, delta, collection, &head.snapshot, pass)?;
             if pass.interrupted {
                 break;
@@ -242,6 +249,29 @@ impl Watcher<'_> {
         Ok(delta)
     }
 
+    /// Returns the work of a delta; `trusted` are its charms with the trust that they have now.
+    fn run<'r>(
+        &self,
+        record: &'r DeltaRecord,
+        delta: &'r Delta,
+        collection: &Collection,
+        trusted: &'r [Entry],
+    ) -> Run<'r>
+    where
+        Self: 'r,
+    {
+        Run {
+            state: self.state,
+            delta,
+            entries: trusted,
+            required: collection.required_sandbox,
+            retries: collection.infra_retries,
+            directory: &record.path,
+            trigger: Trigger::Poll,
+            jobs: delta.jobs(),
+        }
+    }
+
     /// Runs what is left of a delta, and remembers what came of it.
     fn test(
         &mut self,
@@ -252,16 +282,7 @@ impl Watcher<'_> {
         pass: &mut Pass,
     ) -> Result<()> {
         let trusted = with_trust_of(&delta.snapshot, now);
-        let run = Run {
-            state: self.state,
-            delta: &delta,
-            entries: &trusted,
-            required: collection.required_sandbox,
-            retries: collection.infra_retries,
-            directory: &record.path,
-            trigger: Trigger::Poll,
-            jobs: delta.jobs(),
-        };
+        let run = self.run(&record, &delta, collection, &trusted);
         let ended = run.to_end(self.world)?;
         let outcomes = self.state.outcomes(&record)?;
         for (verdict, count) in Tally::of(&outcomes).0 {

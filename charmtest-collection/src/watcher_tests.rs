@@ -16,8 +16,8 @@ use crate::reviews::{Reached, Review};
 use crate::snapshot::Facts;
 use crate::world::{Files, Work};
 
-/// A world in which the text of a test is its verdict: `pass`, `fail`, `infra`, `infra-once`, or `with NAME`, which fails if a charm of
-/// that name has a file `bad`.
+/// A world in which the text of a test is its verdict: `pass`, `fail`, `infra`, `infra-once`, `needs NAME`, which passes
+/// with or without a charm of that name, or `with NAME`, which fails if a charm of that name has a file `bad`.
 #[derive(Default)]
 struct Toy {
     level: u8,
@@ -120,6 +120,10 @@ impl World for Toy {
                 "infra" => Verdict::Infra,
                 "infra-once" if work.attempt == 0 => Verdict::Infra,
                 "infra-once" => Verdict::Pass,
+                text if text.starts_with("needs ") => {
+                    deployed.insert(text["needs ".len()..].to_owned());
+                    Verdict::Pass
+                }
                 text => {
                     let name = text.strip_prefix("with ").unwrap_or_default();
                     deployed.insert(name.to_owned());
@@ -616,6 +620,63 @@ fn r26_untrusted_charms_are_tested_each_alone_and_the_trusted_ones_without_them(
     let previous = works.iter().map(|work| (work.contained, &work.previous));
     let previous: Vec<_> = previous.collect();
     assert_eq!(previous, [(false, &keys(&["b", "c"])), (true, &keys(&all))]);
+}
+
+#[test]
+fn r26_a_test_that_deploys_an_untrusted_charm_is_refused_until_that_is_approved() {
+    let place = Place::new();
+    place.charm("charms/u", &[("1", "needs v"), ("2", "needs w")]);
+    place.charm("charms/w", &[]);
+    place.charm("others/v", &[]);
+    place.charm("others/x", &[]);
+    let collection = place.collection(&format!(
+        "{ALL}[[charm]]\npath = 'others/*'\ntrust = 'untrusted'\n"
+    ));
+    let pass = place.pass(&collection);
+    assert_eq!(pass.tally.to_string(), "3 pass, 3 refused");
+    let outcomes = &pass.tested[0].outcomes;
+    let of_u = |test: &str| {
+        let mut own = outcomes.iter().filter(|outcome| outcome.key.charm == "u");
+        own.find(|outcome| outcome.test == test).unwrap()
+    };
+    let refused = of_u("1.test");
+    assert_eq!(refused.verdict, Verdict::Refused);
+    let why = refused.reason.as_deref().unwrap();
+    for part in ["it deploys v", "watch approve ubuntu@24.04:v:-"] {
+        assert!(why.contains(part), "{why}");
+    }
+    assert_eq!(of_u("2.test").verdict, Verdict::Pass);
+    let key = Key::new("ubuntu@24.04", "u", "-");
+    assert_eq!(place.state().previous(&key).unwrap(), None);
+    assert!(place.pass(&collection).tested.is_empty(), "it stays so");
+    let approve = |charm: &str| {
+        let head = place.state().head().unwrap();
+        let entries = head.snapshot.entries().iter();
+        let mut entries = entries.filter(|entry| entry.key.charm == charm);
+        let entry = entries.next().unwrap();
+        let review = Review {
+            charm: charm.to_owned(),
+            tree: entry.tree.clone(),
+            content: entry.content.clone(),
+            who: "me".to_owned(),
+            date: "today".to_owned(),
+            note: None,
+        };
+        place.state().approve(review).unwrap();
+    };
+    approve("x");
+    let pass = place.pass(&collection);
+    assert_eq!(pass.tally.to_string(), "4 pass, 2 refused");
+    approve("v");
+    let mut toy = Toy::default();
+    let pass = place.pass_on(&place.state(), &collection, &mut toy);
+    assert_eq!(pass.unwrap().tally.to_string(), "6 pass");
+    assert_eq!(
+        toy.ran,
+        ["ubuntu@24.04:u:-/1.test", "ubuntu@24.04:v:-/deploy"]
+    );
+    assert!(place.state().previous(&key).unwrap().is_some());
+    assert!(place.pass(&collection).tested.is_empty());
 }
 
 #[test]

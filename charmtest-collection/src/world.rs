@@ -41,7 +41,9 @@ pub struct Work<'a> {
     pub contained: bool,
     /// The charms of the collection that may run here; what is not among them must not be deployed by any test.
     pub allowed: &'a [&'a Entry],
-    /// Those of them that are trusted, and the tested charm: only they are put together without being asked for by name.
+    /// The other charms of the collection, and why they must not be deployed by these tests. Who asks for one by its name is refused.
+    pub refused: &'a [(&'a Entry, String)],
+    /// Those that are trusted among what may run, and the tested charm: only they are put together without being asked for by name.
     pub trusted: &'a [&'a Entry],
     /// The last good versions that may run here, by key.
     pub previous: &'a BTreeMap<String, Previous>,
@@ -53,6 +55,43 @@ pub struct Work<'a> {
     pub trigger: Trigger,
     /// How often these jobs have been tried before.
     pub attempt: u32,
+}
+
+/// What a charm name means in a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The charm.
+    pub entry: &'a Entry,
+    /// Why it must not be deployed, if so.
+    pub refused: Option<&'a str>,
+}
+
+impl<'a> Work<'a> {
+    /// Returns what charm names mean in the scripts of `entry`: the charms of its base, of its own branch if there is one, else one that
+    /// may run if there is one.
+    #[must_use]
+    pub fn named(&self, entry: &Entry) -> BTreeMap<&'a str, Named<'a>> {
+        let allowed = self.allowed.iter().map(|other| Named {
+            entry: other,
+            refused: None,
+        });
+        let refused = self.refused.iter().map(|(other, why)| Named {
+            entry: other,
+            refused: Some(why),
+        });
+        let mut named: BTreeMap<&str, Named<'_>> = BTreeMap::new();
+        for other in allowed.chain(refused) {
+            let key = &other.entry.key;
+            if key.base != entry.key.base {
+                continue;
+            }
+            let name = other.entry.facts.name.as_str();
+            if key.branch == entry.key.branch || !named.contains_key(name) {
+                named.insert(name, other);
+            }
+        }
+        named
+    }
 }
 
 /// What the watcher does not know: charms, tests, time, people.
