@@ -18,23 +18,24 @@ pub(super) fn failed_hooks(status: &Status, applications: &[String]) -> Vec<(Str
         .collect()
 }
 
-/// Returns the hook in which a unit is stuck: Juju says `hook failed: "install"`, with the relation's end for relation hooks.
+/// Returns the hook in which a unit is stuck: Juju says `hook failed: "install"`, and of relation hooks `hook failed: "db-relation-joined" for
+/// db:server`.
 fn failed_hook(unit: &Unit) -> Option<String> {
     let status = [&unit.workload, &unit.agent]
         .into_iter()
         .find(|status| status.current == "error")?;
     let hook = status.message.strip_prefix("hook failed: ");
-    Some(hook.map_or_else(
-        || status.message.clone(),
-        |hook| hook.trim_matches('"').to_owned(),
-    ))
+    Some(hook.map_or_else(|| status.message.clone(), |hook| hook.replacen('"', "", 2)))
 }
 
 /// Describes a hook that failed by the log of its unit, the oldest line first.
 pub(super) fn describe_hook(unit: &str, hook: &str, log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     let how = exit_of(hook, &lines).map_or_else(String::new, |how| format!(": {how}"));
-    let mut text = format!("hook \"{hook}\" of {unit} failed{how}");
+    let (name, end) = hook.split_once(' ').unwrap_or((hook, ""));
+    let end = Some(end).filter(|end| !end.is_empty());
+    let end = end.map_or_else(String::new, |end| format!(" ({end})"));
+    let mut text = format!("hook \"{name}\"{end} of {unit} failed{how}");
     let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
     if last.is_empty() {
         text.push_str("; its log is empty");
@@ -50,7 +51,7 @@ pub(super) fn describe_hook(unit: &str, hook: &str, log: &str) -> String {
 
 /// Returns how the hook ended, as the log says it: `exit status 1`.
 fn exit_of<'a>(hook: &str, lines: &[&'a str]) -> Option<&'a str> {
-    // Juju logs the name of the hook alone; its status adds the relation's end: `db-relation-joined for db:server`.
+    // Juju logs the name of the hook alone.
     let name = hook.split(' ').next().unwrap_or(hook);
     let begin = format!("hook \"{name}\"");
     lines.iter().rev().find_map(|line| {
@@ -105,7 +106,8 @@ mod tests {
         let status = status("error", "hook failed: \"install\"");
         let failed = failed_hooks(&status, &["web".to_owned()]);
         assert_eq!(failed[0], ("web/0".to_owned(), "install".to_owned()));
-        assert_eq!(failed[1].0, "db/0");
+        let joined = "web-relation-joined for web:db";
+        assert_eq!(failed[1], ("db/0".to_owned(), joined.to_owned()));
         let mut log: String = (0..60)
             .map(|line| format!("unit-web-0: {line}\n"))
             .collect();
@@ -120,6 +122,11 @@ mod tests {
         );
         assert!(text.contains("\n  unit-web-0: 59\n") && !text.contains("unit-web-0: 10\n"));
         assert_eq!(text.lines().count(), 2 + LOG_LINES);
+        let log = "unit-db-0: 12:00:00 ERROR juju.worker.uniter.operation hook \"web-relation-joined\" (via explicit, bespoke hook \
+                   script) failed: exit status 3\n";
+        let text = describe_hook("db/0", joined, log);
+        let begin = "hook \"web-relation-joined\" (for web:db) of db/0 failed: exit status 3\n";
+        assert!(text.starts_with(begin), "{text}");
     }
 
     #[test]
