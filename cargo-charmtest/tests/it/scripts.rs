@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use crate::bed::{Bed, PROGRAM, Said, executable};
 
@@ -565,4 +567,57 @@ fn r29_the_example_of_the_draft_runs_in_old_and_new_verbs() {
         2,
         "{output}"
     );
+}
+
+/// Returns the processes whose arguments are these.
+fn processes(arguments: &[&str]) -> Vec<String> {
+    let wanted: String = arguments.iter().map(|word| format!("{word}\0")).collect();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let found = entries.filter(|entry| {
+        // Others end while we look.
+        fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
+    });
+    found
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
+fn kill(process: &str) {
+    let killed = Command::new("kill").args(["-KILL", process]).output();
+    assert!(killed.unwrap().status.success(), "{process}");
+}
+
+#[test]
+fn a_script_ends_with_the_run_that_was_killed() {
+    // A number that nothing else on this machine sleeps for.
+    let long = format!("{}.{}", 100_000 + std::process::id(), "25");
+    for test_binary_too in [false, true] {
+        let suite = Suite::new();
+        suite.script("long.test", &format!("exec sleep {long}"));
+        let mut run = suite
+            .command(&["wiki"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while processes(&["sleep", &long]).is_empty() {
+            assert!(run.try_wait().unwrap().is_none(), "it ended");
+            thread::sleep(Duration::from_millis(20));
+        }
+        let runner = run.id().to_string();
+        let children = Command::new("pgrep").args(["-P", &runner]).output();
+        let children = String::from_utf8(children.unwrap().stdout).unwrap();
+        kill(&runner);
+        run.wait().unwrap();
+        if test_binary_too {
+            children.lines().for_each(kill);
+        }
+        while !processes(&["sleep", &long]).is_empty() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Killed, it could not remove its model; `cargo charmtest clean` does.
+        while !test_binary_too && !suite.has_no_model() {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
 }

@@ -218,3 +218,16 @@ fn a_tear_down_that_does_not_end_is_bounded_and_what_it_leaves_is_named() {
     // Lets the command go that still waits, if any.
     remove(&stage.file("hang-destroy-model"));
 }
+
+#[test]
+fn the_tests_of_a_run_that_was_killed_end_and_remove_their_models() {
+    let stage = Stage::new("signals-killed");
+    let (mut run, lines) = stage.start(Phase::Test, &[]);
+    assert_eq!(stage.models(), 1);
+    send("-KILL", &run);
+    assert_eq!(run.wait().unwrap().code(), None);
+    drop(lines);
+    while (stage.models(), stage.on_record()) != (0, 0) {
+        thread::sleep(Duration::from_millis(20));
+    }
+}

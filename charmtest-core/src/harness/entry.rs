@@ -254,6 +254,9 @@ fn execute(
         let message = format!("^C will not tear down: {error}");
         sink(Event::Warning { message });
     }
+    if is_set("CHARMTEST_EVENTS") {
+        signals::end_with_parent(runtime.handle(), interrupt.clone());
+    }
     for message in warnings {
         let message = message.clone();
         sink(Event::Warning { message });

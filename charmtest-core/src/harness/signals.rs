@@ -1,6 +1,8 @@
-//! ^C and SIGTERM: the first ends the run with its tear-down, the second at once.
+//! ^C and SIGTERM: the first ends the run with its tear-down, the second at once. The end of whoever started the run counts as a SIGTERM.
 
+use std::os::unix::process::parent_id;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::flag::{Either, Flag, race};
 use crate::exit;
 use crate::juju::kill_all_commands;
+
+/// How often it is looked whether the program that started this one is still there.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A signal that ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +68,19 @@ pub(super) fn listen(
         }
     });
     Ok(())
+}
+
+/// Sets `interrupt` when the program that started this one is gone: killed, it could not tell its test binaries to end.
+pub(super) fn end_with_parent(runtime: &Handle, interrupt: Flag<Signal>) {
+    let parent = parent_id();
+    runtime.spawn(async move {
+        while parent_id() == parent {
+            tokio::time::sleep(LOOK).await;
+        }
+        if interrupt.get().is_none() {
+            interrupt.set(Signal::Terminate);
+        }
+    });
 }
 
 #[expect(

@@ -23,6 +23,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use nix::sys::signal::SigSet;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Resolved;
@@ -99,10 +100,12 @@ fn stage(args: &[OsString]) -> Result<ExitCode, Failure> {
         .ok_or_else(|| Failure::Usage("no stage".to_owned()))?;
     match name.to_str() {
         Some("apply") => {
+            end_with_starter()?;
             descriptors::close_others(&[])?;
             apply(&job()?, rest)
         }
         Some("enter") => {
+            end_with_starter()?;
             descriptors::close_others(&[])?;
             enter::enter(&job()?, rest)
         }
@@ -111,6 +114,11 @@ fn stage(args: &[OsString]) -> Result<ExitCode, Failure> {
         Some("check") => check::check(rest),
         _ => Err(Failure::Usage(format!("no stage `{}`", name.display()))),
     }
+}
+
+/// Asks the kernel to kill this process, and the command that it becomes, with the thread that started it: nobody else would end them.
+fn end_with_starter() -> Result<(), Failure> {
+    set_parent_process_death_signal(Some(Signal::KILL)).during("end with the starter")
 }
 
 fn job() -> Result<Job, Failure> {
