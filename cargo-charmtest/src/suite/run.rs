@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::sync::mpsc::Sender;
 
 use charmtest::harness::{Known, RunFlags};
@@ -69,6 +70,8 @@ fn run_with(
     for warning in warnings.map_err(|why| Error::new(Kind::Usage, why))? {
         say(&format!("warning: {warning}"));
     }
+    // In the order of the plan, one after the other, unless the user wants something else.
+    args.flags.jobs.get_or_insert(NonZeroUsize::MIN);
     let rerun = Again::take(&mut args.flags);
     let directory = tempfile::Builder::new().prefix("charmtest-").tempdir();
     let directory = directory.map_err(|error| {
