@@ -106,6 +106,17 @@ enum Command {
         /// A `.charm` file or a charm's directory.
         path: PathBuf,
     },
+    /// Run a suite in the sandbox that this process is in, and tell of its tests on standard output; for `watch`.
+    #[command(hide = true)]
+    SuiteInside {
+        /// The suite.
+        file: PathBuf,
+        /// What the user would type to run it again.
+        #[arg(long, value_name = "COMMAND")]
+        again: String,
+        #[command(flatten)]
+        suite: Box<SuiteArgs>,
+    },
     /// Render templates as the JSON on standard input says; for test binaries.
     #[command(hide = true)]
     Render,
@@ -668,7 +679,7 @@ pub(crate) struct InsideArgs {
 }
 
 /// Reads the network of a run: one in which nothing is reached could not even reach its units.
-fn reachable(text: &str) -> Result<Network, String> {
+pub(crate) fn reachable(text: &str) -> Result<Network, String> {
     match text.parse() {
         Ok(Network::None) => Err("a run must reach its units: host or nodes".to_owned()),
         Ok(network) => Ok(network),
@@ -798,6 +809,7 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         Command::EmbeddedEnv => commands::embedded_env::main(),
         Command::ProfileEnv(args) => commands::profile_env::main(&args),
         Command::CharmInfo { path } => commands::charm_info::main(&path),
+        Command::SuiteInside { file, again, suite } => suite::inside_main(&file, *suite, again),
         Command::Render => commands::render::main(),
     };
     match result {

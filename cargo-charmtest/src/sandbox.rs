@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
@@ -85,20 +86,22 @@ pub(crate) fn contained(args: &InsideArgs, keep: Keep, readable: &[PathBuf]) -> 
         true => Request::Level(Level::Namespaces),
         false => Request::Off,
     };
+    let asked = request != Request::Off || args.network != Network::Host;
+    if !asked || std::env::var_os(INSIDE).is_some() {
+        return Ok(None);
+    }
     let here = std::env::current_dir().map_err(Error::infrastructure)?;
     let readable: Vec<PathBuf> = [&[here][..], readable, &args.readable].concat();
     let inside = Inside {
-        request,
-        network: args.network,
+        around: &Around::find(request, args.network)?,
         readable: &readable,
         writable: &args.writable,
-        keep,
+        hidden: &[],
+        unset: &[],
+        set: &[],
     };
-    if !inside.is_needed() {
-        return Ok(None);
-    }
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    inside.run(&words).map(Some)
+    inside.run(&words, keep).map(Some)
 }
 
 /// Starts a suite of charms anew as [`contained`] does. What a run that failed recorded is kept. The files of its results must be there.
@@ -148,25 +151,125 @@ impl Keep {
     }
 }
 
-/// Where a whole run takes place.
-#[derive(Debug)]
-struct Inside<'a> {
-    request: Request,
+/// What is around a whole run: a sandbox, a network of its own, or both.
+#[derive(Debug, Clone)]
+pub(crate) struct Around {
+    sandbox: Sandbox,
     network: Network,
+    /// Whether the network is made around the sandbox; else it is part of it.
+    network_around: bool,
+}
+
+impl Around {
+    /// Finds what is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Fails when this machine does not have the level, and with one in which a controller and its hooks could not speak to each other.
+    pub(crate) fn find(request: Request, network: Network) -> Result<Self> {
+        let shim = ourselves()?;
+        // With a root directory of its own a network of its own is part of it; without a sandbox it is made around it.
+        let none = match network {
+            Network::Host => None,
+            _ if request == Request::Off => None,
+            _ => Sandbox::with_shim(&shim, request, Network::None).ok(),
+        };
+        let network_around = network != Network::Host && none.is_none();
+        let sandbox = match none {
+            Some(sandbox) => sandbox,
+            None => Sandbox::with_shim(&shim, request, Network::Host)
+                .map_err(|error| Error::infrastructure(&error))?,
+        };
+        let level = sandbox.achieved().level;
+        if level != Level::Plain && !sandbox.achieved().unix_sockets() {
+            return Err(Error::infrastructure(format!(
+                "a whole run needs sandbox level {}, for its controller and hooks speak through Unix sockets; this is {level}",
+                Level::Namespaces
+            ))
+            .hint("`cargo charmtest doctor --sandbox` says what to do"));
+        }
+        Ok(Self {
+            sandbox,
+            network,
+            network_around,
+        })
+    }
+
+    /// Returns the level of everything in it.
+    pub(crate) fn level(&self) -> Level {
+        self.sandbox.achieved().level
+    }
+
+    fn what(&self) -> String {
+        format!("sandbox level {}, network {}", self.level(), self.network)
+    }
+}
+
+/// The directories of one run inside: its state, home and temporary files.
+#[derive(Debug)]
+pub(crate) struct Room(PathBuf);
+
+impl Room {
+    /// Makes the directories.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be made.
+    pub(crate) fn make() -> Result<Self> {
+        let runs = record::runs_dir()
+            .ok_or_else(|| Error::infrastructure("neither XDG_STATE_HOME nor HOME is set"))?;
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = match NEXT.fetch_add(1, Ordering::Relaxed) {
+            0 => String::new(),
+            number => format!("-{number}"),
+        };
+        let room = runs.join(format!("{}-inside{number}", record::new_id()));
+        for name in ["state", "home", "tmp"] {
+            std::fs::create_dir_all(room.join(name)).map_err(|error| {
+                Error::infrastructure(format!("cannot make {}: {error}", room.display()))
+            })?;
+        }
+        Ok(Self(room))
+    }
+
+    /// Returns the directory that holds all of them.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Deletes the directories, or says that they are kept.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be deleted.
+    pub(crate) fn end(self, keep: bool) -> Result<()> {
+        let room = self.0.display();
+        if keep {
+            say(&heading("Kept", &room.to_string()));
+            return Ok(());
+        }
+        std::fs::remove_dir_all(&self.0)
+            .map_err(|error| Error::infrastructure(format!("cannot delete {room}: {error}")))
+    }
+}
+
+/// A whole run in what is around it.
+#[derive(Debug)]
+pub(crate) struct Inside<'a> {
+    pub(crate) around: &'a Around,
     /// What of the user's the run may read.
-    readable: &'a [PathBuf],
+    pub(crate) readable: &'a [PathBuf],
     /// What of the user's the run may change.
-    writable: &'a [PathBuf],
-    keep: Keep,
+    pub(crate) writable: &'a [PathBuf],
+    /// What must be out of its reach, beside what always must.
+    pub(crate) hidden: &'a [PathBuf],
+    /// Variables of ours that it does not have.
+    pub(crate) unset: &'a [String],
+    /// Variables that it has.
+    pub(crate) set: &'a [(&'static str, OsString)],
 }
 
 impl Inside<'_> {
-    /// Says whether the run must be started anew, in what it asks for. It need not if nothing is asked for or it is there already.
-    fn is_needed(&self) -> bool {
-        std::env::var_os(INSIDE).is_none()
-            && (self.request != Request::Off || self.network != Network::Host)
-    }
-
     /// Runs this program with `words` inside, and returns its exit code.
     ///
     /// The run has a state directory, a home and a data directory of its own, so its controller is started inside as well, and with it
@@ -174,70 +277,42 @@ impl Inside<'_> {
     ///
     /// # Errors
     ///
-    /// Fails when there is no such sandbox or network, or when it cannot be entered.
-    fn run(&self, words: &[OsString]) -> Result<u8> {
+    /// Fails when it cannot be entered.
+    fn run(&self, words: &[OsString], keep: Keep) -> Result<u8> {
         let (sender, happenings) = mpsc::channel();
         signals::forward(sender.clone()).map_err(Error::infrastructure)?;
-        let runs = record::runs_dir()
-            .ok_or_else(|| Error::infrastructure("neither XDG_STATE_HOME nor HOME is set"))?;
-        let room = runs.join(format!("{}-inside", record::new_id()));
-        for name in ["state", "home", "tmp"] {
-            std::fs::create_dir_all(room.join(name)).map_err(|error| {
-                Error::infrastructure(format!("cannot make {}: {error}", room.display()))
-            })?;
-        }
+        let room = Room::make()?;
         let code = self.start(&room, words).and_then(|mut child| {
             let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
             thread::spawn(move || sender.send(Happening::Ended(child.wait())));
             wait(&happenings, pid)
         });
-        let keep = match self.keep {
+        room.end(match keep {
             Keep::Always => true,
             Keep::IfFailed => code.as_ref().is_ok_and(|code| *code != 0),
             Keep::Never => false,
-        };
-        if keep {
-            say(&heading("Kept", &room.display().to_string()));
-        } else {
-            std::fs::remove_dir_all(&room).map_err(|error| {
-                Error::infrastructure(format!("cannot delete {}: {error}", room.display()))
-            })?;
-        }
+        })?;
         code
     }
 
-    fn start(&self, room: &Path, words: &[OsString]) -> Result<Child> {
+    fn start(&self, room: &Room, words: &[OsString]) -> Result<Child> {
         self.command(room, words)?
             .spawn()
             .map_err(|error| Error::infrastructure(format!("cannot start the run: {error}")))
     }
 
-    fn command(&self, room: &Path, words: &[OsString]) -> Result<Command> {
+    /// Returns the command that runs this program with `words` inside, and tells what is around it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when something that it may use is not there, or would let it reach what must be hidden.
+    pub(crate) fn command(&self, room: &Room, words: &[OsString]) -> Result<Command> {
         let shim = ourselves()?;
-        // With a root directory of its own a network of its own is part of it; without a sandbox it is made around it.
-        let none = match self.network {
-            Network::Host => None,
-            _ if self.request == Request::Off => None,
-            _ => Sandbox::with_shim(&shim, self.request, Network::None).ok(),
-        };
-        let around = self.network != Network::Host && none.is_none();
-        let sandbox = match none {
-            Some(sandbox) => sandbox,
-            None => Sandbox::with_shim(&shim, self.request, Network::Host)
-                .map_err(|error| Error::infrastructure(&error))?,
-        };
-        let level = sandbox.achieved().level;
-        let what = format!("sandbox level {level}, network {}", self.network);
+        let room = room.path();
+        let (level, what) = (self.around.level(), self.around.what());
         say(&heading("Inside", &what));
-        for missing in &sandbox.achieved().missing {
+        for missing in &self.around.sandbox.achieved().missing {
             say(&format!("  {missing}"));
-        }
-        if level != Level::Plain && !sandbox.achieved().unix_sockets() {
-            return Err(Error::infrastructure(format!(
-                "a whole run needs sandbox level {}, for its controller and hooks speak through Unix sockets; this is {level}",
-                Level::Namespaces
-            ))
-            .hint("`cargo charmtest doctor --sandbox` says what to do"));
         }
         let mut policy = policy()?
             .writable(room)
@@ -248,10 +323,15 @@ impl Inside<'_> {
         for path in self.writable {
             policy = policy.writable(path);
         }
-        let inner = sandbox
+        for path in self.hidden {
+            policy = policy.hidden(path);
+        }
+        let inner = self
+            .around
+            .sandbox
             .command(&policy, &shim, words)
             .map_err(|error| Error::infrastructure(&error))?;
-        if !around {
+        if !self.around.network_around {
             return Ok(inner);
         }
         let mut outer = network_command(&shim, inner.get_program(), inner.get_args());
@@ -282,6 +362,14 @@ impl Inside<'_> {
                 kept(key) && value.to_str().is_some() && !NOT_KEPT.iter().any(|not| key == not)
             })
             .collect();
+        variables.retain(|key, _| {
+            !self
+                .unset
+                .iter()
+                .any(|name| key.as_os_str() == name.as_str())
+        });
+        let set = self.set.iter();
+        variables.extend(set.map(|(name, value)| ((*name).into(), value.clone())));
         variables.insert("XDG_STATE_HOME".into(), room.join("state").into());
         variables.insert(INSIDE.into(), what.into());
         // A real Juju is not in here, and its units are not either.

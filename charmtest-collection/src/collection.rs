@@ -91,6 +91,9 @@ pub struct Collection {
 /// The axes that a matrix may have, in the order in which they vary.
 const AXES: [&str; 3] = ["backend", "juju", "sandbox"];
 
+/// The highest sandbox level that there is anywhere.
+const HIGHEST_LEVEL: u8 = 3;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
@@ -111,7 +114,7 @@ struct Defaults {
     branches: Vec<Spanned<String>>,
     trust: Trust,
     scope: Scope,
-    required_sandbox: Option<u8>,
+    required_sandbox: Option<Spanned<u8>>,
     settle_ms: u32,
     infra_retries: u32,
 }
@@ -195,6 +198,12 @@ impl Reader<'_> {
 
     fn collection(&self, parsed: File) -> Result<Collection> {
         let defaults = parsed.defaults;
+        if let Some(level) = &defaults.required_sandbox
+            && *level.get_ref() > HIGHEST_LEVEL
+        {
+            let text = format!("there are sandbox levels up to {HIGHEST_LEVEL}");
+            return Err(self.wrong(level.span().start, text));
+        }
         let bases = self.bases(&defaults.bases)?;
         let branches = self.branches(&defaults.branches)?;
         let mut charms = Vec::new();
@@ -231,7 +240,7 @@ impl Reader<'_> {
             resolve,
             variants: self.variants(&parsed.matrix)?,
             scope: defaults.scope,
-            required_sandbox: defaults.required_sandbox,
+            required_sandbox: defaults.required_sandbox.map(Spanned::into_inner),
             settle: Duration::from_millis(defaults.settle_ms.into()),
             infra_retries: defaults.infra_retries,
         })
@@ -562,6 +571,11 @@ juju = ["3.6", "4.0"]
                 "[defaults]\nscope = 'some'\n[[charm]]\npath = 'a'",
                 2,
                 "some",
+            ),
+            (
+                "[defaults]\nrequired-sandbox = 4\n[[charm]]\npath = 'a'",
+                2,
+                "up to 3",
             ),
             ("[[charm]]\npath = 'a'\n[matrix]\ncloud = ['x']", 4, "cloud"),
             ("[[charm]]\npath = 'a'\n[matrix]\njuju = []", 4, "juju"),

@@ -5,7 +5,9 @@
 
 mod charms;
 mod file;
+mod inside;
 mod pack;
+mod prepare;
 mod requirements;
 mod run;
 mod scripts;
@@ -13,8 +15,10 @@ mod shelf;
 mod tests;
 
 pub(crate) use charms::charms;
-pub(crate) use file::{SuiteFile, SuiteScripts, SuiteShell};
+pub(crate) use file::{SuiteCharm, SuiteFile, SuiteScripts, SuiteShell};
+pub(crate) use inside::{INSIDE_COMMAND, Told, inside_main, understand};
 pub(crate) use pack::packed;
+pub(crate) use prepare::{packages, prepare};
 pub(crate) use requirements::SuiteRequirements;
 pub(crate) use run::{run, run_telling};
 pub(crate) use scripts::{script_limit, script_name};

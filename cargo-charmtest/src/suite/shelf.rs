@@ -99,6 +99,32 @@ pub(crate) struct ShelfFile {
     pub(crate) charms: BTreeMap<String, Stored>,
 }
 
+impl ShelfFile {
+    /// Reads the file that a suite names.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be read.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let fail = |why: &dyn std::fmt::Display| {
+            let path = path.display();
+            format!("cannot read the charms of the run, {path}: {why}")
+        };
+        let text = fs::read(path).map_err(|error| fail(&error))?;
+        serde_json::from_slice(&text).map_err(|error| fail(&error))
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
+        let text = serde_json::to_vec(self).map_err(|error| error.to_string())?;
+        fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    }
+}
+
 /// A charm of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,14 +151,7 @@ impl Shelf {
     ///
     /// Says why the file cannot be read.
     pub(super) fn read(file: &Path, test: &str) -> Result<Self, String> {
-        let fail = |why: &dyn std::fmt::Display| {
-            format!(
-                "cannot read the charms of the run, {}: {why}",
-                file.display()
-            )
-        };
-        let text = fs::read(file).map_err(|error| fail(&error))?;
-        let file: ShelfFile = serde_json::from_slice(&text).map_err(|error| fail(&error))?;
+        let file = ShelfFile::read(file)?;
         let store = State::new(&file.state).store().clone();
         Ok(Self {
             charms: file.charms,

@@ -36,3 +36,4 @@ mod storage;
 mod subordinate;
 mod terminal;
 mod watch;
+mod watch_trust;

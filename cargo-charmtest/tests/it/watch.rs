@@ -68,13 +68,13 @@ impl Room {
         assert!(output.status.success(), "git {args:?}: {said}");
     }
 
-    fn repository(&self, directory: &str, hook: &str) {
+    pub(crate) fn repository(&self, directory: &str, hook: &str) {
         self.charm(directory, hook);
         self.git(directory, &["init", "-q", "-b", "main"]);
         self.commit(directory);
     }
 
-    fn commit(&self, directory: &str) {
+    pub(crate) fn commit(&self, directory: &str) {
         self.git(directory, &["add", "-A"]);
         self.git(directory, &["commit", "-q", "-m", "a change"]);
     }
@@ -84,7 +84,7 @@ impl Room {
         fs::write(self.path("charms.toml"), text).unwrap();
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .arg("charmtest")
@@ -105,20 +105,20 @@ impl Room {
     }
 
     /// Looks once, with the record in `state`; only the charms' deployment is tested.
-    fn watch(&self, state: &str) -> Said {
+    pub(crate) fn watch(&self, state: &str) -> Said {
         self.run(&["watch", "--once", "--generic", "deploy", "--state", state])
     }
 
     /// Asks for something of the record in `state`.
     #[track_caller]
-    fn json(&self, args: &[&str], state: &str) -> Value {
+    pub(crate) fn json(&self, args: &[&str], state: &str) -> Value {
         let args = [args, &["--format", "json", "--state", state]].concat();
         let said = self.run(&args);
         assert_eq!(said.code, Some(0), "{}", said.stderr);
         serde_json::from_str(&said.stdout).unwrap()
     }
 
-    fn deltas(&self, state: &str) -> Vec<Value> {
+    pub(crate) fn deltas(&self, state: &str) -> Vec<Value> {
         let log = self.json(&["watch", "log"], state);
         log.as_array().unwrap().clone()
     }
@@ -150,7 +150,7 @@ fn verdicts(results: &[Value]) -> BTreeMap<String, String> {
 /// Waits in a script until a unit says so.
 const SAYS: &str = "says() { until juju status --format json | grep -q \"\\\"message\\\":\\\"$1\\\"\"; do sleep 0.2; done; }";
 
-const OFFICIAL: &str = "[defaults]\ntrust = \"official\"\n";
+pub(crate) const OFFICIAL: &str = "[defaults]\ntrust = \"official\"\n";
 
 #[test]
 fn r22_changes_since_the_last_run_are_found_and_nothing_else_is_tested() {

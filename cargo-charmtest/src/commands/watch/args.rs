@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use charmtest::generic::{Generic, Require};
 use charmtest::harness::Limit;
+use charmtest_sandbox::{Network, Request};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::SuiteArgs;
+use crate::cli::{SuiteArgs, reachable};
 use crate::results::ResultsArgs;
 
 /// What `watch` takes.
@@ -26,7 +27,47 @@ pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) tests: WatchTestsArgs,
     #[command(flatten)]
+    pub(crate) inside: WatchInsideArgs,
+    #[command(flatten)]
     pub(crate) suite: SuiteArgs,
+}
+
+/// Where tests take place, their controller and hooks included.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Sandbox")]
+pub(crate) struct WatchInsideArgs {
+    /// Put the controller, all hooks and the tests in one sandbox (level 3) also for charms that are trusted.
+    #[arg(long)]
+    pub(crate) contain: bool,
+    /// The sandbox: auto (the best for each script, none for hooks of trusted charms), off, or a level 0 to 3 that hooks and scripts must
+    /// have.
+    #[arg(long, value_name = "LEVEL", value_parser = str::parse::<Request>, conflicts_with = "contain")]
+    pub(crate) sandbox: Option<Request>,
+    /// What controller, hooks and tests reach over the network: host (everything), or nodes (one another and nothing else) [default: nodes
+    /// for untrusted charms, host for others].
+    #[arg(long, value_name = "NETWORK", value_parser = reachable)]
+    pub(crate) network: Option<Network>,
+    /// A file or directory that contained runs may read, beside the charms.
+    #[arg(long = "readable", value_name = "PATH")]
+    pub(crate) readable: Vec<PathBuf>,
+}
+
+impl WatchInsideArgs {
+    /// Returns what was given, for the record.
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        let contain = self.contain.then(|| "true".to_owned());
+        let sandbox = self.sandbox.map(|sandbox| sandbox.to_string());
+        let network = self.network.map(|network| network.to_string());
+        let given = [
+            ("contain", contain),
+            ("sandbox", sandbox),
+            ("network", network),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
 }
 
 /// Which tests a charm gets beside its own.
@@ -103,6 +144,8 @@ pub(crate) enum WatchCommand {
         #[command(flatten)]
         delta: DeltaArgs,
         #[command(flatten)]
+        inside: WatchInsideArgs,
+        #[command(flatten)]
         suite: Box<SuiteArgs>,
     },
     /// Drop old deltas, and contents that nothing needs any more.
@@ -168,6 +211,8 @@ pub(crate) struct ReplayArgs {
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) results: ResultsArgs,
+    #[command(flatten)]
+    pub(crate) inside: WatchInsideArgs,
     #[command(flatten)]
     pub(crate) suite: SuiteArgs,
 }

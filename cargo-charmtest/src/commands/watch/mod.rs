@@ -1,8 +1,13 @@
 //! `cargo charmtest watch`: a collection of charms, tested whenever it changes; and `cargo charmtest replay`.
 
 mod args;
+mod contained;
 mod facts;
+mod outcome;
+mod place;
+mod plan;
 mod recorded;
+mod stop;
 mod tell;
 mod world;
 
@@ -15,14 +20,15 @@ use charmtest::exit;
 use charmtest::generic::Generic;
 use charmtest_collection::{
     Collection, Delta, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally,
-    Tested, Verdict, Watcher, export, gc, import,
+    Tested, Variant, Verdict, Watcher, export, gc, import,
 };
 
-use args::{DeltaArgs, Format, WatchCommand, WatchTestsArgs};
+use args::{DeltaArgs, Format, WatchCommand, WatchInsideArgs, WatchTestsArgs};
 pub(crate) use args::{PlaceArgs, ReplayArgs, WatchArgs};
 use recorded::Recorded;
+use stop::Stop;
+use world::Bench;
 pub(crate) use world::TEST_TIMEOUT;
-use world::{Bench, Stop};
 
 use crate::error::{Error, Kind, Result};
 use crate::record::user_dir;
@@ -55,13 +61,19 @@ pub(crate) fn main(args: WatchArgs) -> Result<u8> {
             Ok(exit::SUCCESS)
         }
         Some(WatchCommand::Export { delta, output }) => export_delta(&delta, output),
-        Some(WatchCommand::Bisect { delta, suite }) => {
+        Some(WatchCommand::Bisect {
+            delta,
+            inside,
+            suite,
+        }) => {
             let state = state(&delta.place)?;
             let _lock = state.lock().map_err(failed)?;
             let replay =
                 Replay::open(&state, state.find(&delta.id).map_err(failed)?).map_err(failed)?;
+            check_variants(&replay.delta().settings.variants, &inside, "the delta")?;
             let stop = Stop::on_signals()?;
-            let mut bench = Bench::new(*suite, tests_of(replay.delta())?, stop)?;
+            let tests = tests_of(replay.delta())?;
+            let mut bench = Bench::new(*suite, tests, inside, state.root(), stop)?;
             bench.recorded = Recorded::at(&delta.place);
             let finding = match replay.bisect(&mut bench) {
                 Err(charmtest_collection::Error::Interrupted) => return Ok(bench.interrupted()),
@@ -112,8 +124,10 @@ pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
     };
     let recorded = recorded.with(&state.outcomes(&record).map_err(failed)?);
     let replay = Replay::open(&state, record).map_err(failed)?;
+    check_variants(&replay.delta().settings.variants, &args.inside, "the delta")?;
     let stop = Stop::on_signals()?;
-    let mut bench = Bench::new(args.suite, tests_of(replay.delta())?, stop)?;
+    let tests = tests_of(replay.delta())?;
+    let mut bench = Bench::new(args.suite, tests, args.inside, state.root(), stop)?;
     bench.recorded = recorded;
     for difference in replay.differences(&bench.tools()) {
         let text = |side: Option<String>| side.unwrap_or_else(|| "not there".to_owned());
@@ -171,13 +185,14 @@ fn watch(args: WatchArgs) -> Result<u8> {
     choose_color(args.suite.color);
     let state = state(&args.place)?;
     let _lock = state.lock().map_err(failed)?;
-    let mut collection = read_collection(&args.place.collection)?;
+    let mut collection = read_collection(&args.place.collection, &args.inside)?;
     let stop = Stop::on_signals()?;
     let tests = world::Tests {
         generic: generic(&args.tests),
         require: args.tests.require,
     };
-    let mut bench = Bench::new(args.suite.clone(), tests, stop)?;
+    let (suite, inside) = (args.suite.clone(), args.inside.clone());
+    let mut bench = Bench::new(suite, tests, inside, state.root(), stop)?;
     bench.recorded = Recorded::at(&args.place);
     let interval = args.interval.duration().unwrap_or(Duration::from_secs(1));
     loop {
@@ -214,7 +229,7 @@ fn watch(args: WatchArgs) -> Result<u8> {
         if bench.wait(interval) {
             return Ok(bench.interrupted());
         }
-        match read_collection(&args.place.collection) {
+        match read_collection(&args.place.collection, &args.inside) {
             Ok(read) => collection = read,
             Err(error) => say(&format!(
                 "warning: {error}; going on with the collection as it was"
@@ -224,15 +239,19 @@ fn watch(args: WatchArgs) -> Result<u8> {
 }
 
 /// Reads a collection and checks what only the runner knows.
-fn read_collection(file: &Path) -> Result<Collection> {
+fn read_collection(file: &Path, inside: &WatchInsideArgs) -> Result<Collection> {
     let collection = Collection::read(file).map_err(failed)?;
-    for variant in &collection.variants {
-        world::check_variant(variant).map_err(|why| {
-            let place = collection.file.display();
-            Error::new(Kind::Usage, format!("{place}: [matrix]: {why}"))
-        })?;
-    }
+    let place = collection.file.display().to_string();
+    check_variants(&collection.variants, inside, &place)?;
     Ok(collection)
+}
+
+fn check_variants(variants: &[Variant], inside: &WatchInsideArgs, place: &str) -> Result<()> {
+    for variant in variants {
+        place::check_variant(variant, inside)
+            .map_err(|why| Error::new(Kind::Usage, format!("{place}: [matrix]: {why}")))?;
+    }
+    Ok(())
 }
 
 /// Tells what came of a look.
