@@ -65,6 +65,14 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
             found.warnings.push(format!("tests/{shown} {why}"));
             continue;
         };
+        if name.contains(char::is_control) {
+            let (shown, why) = (
+                name.escape_debug(),
+                "is not run: its name has a control character",
+            );
+            found.warnings.push(format!("tests/{shown} {why}"));
+            continue;
+        }
         let why = match fs::metadata(directory.join(name)) {
             Ok(_) if leads_out(charm, &format!("tests/{name}")) => {
                 (true, "is not run: it is a symlink out of the charm")
@@ -99,7 +107,8 @@ pub fn discover(charm: &Path, pattern: &Pattern) -> io::Result<Discovery> {
 /// says something about the suite.
 #[must_use]
 pub fn is_script_name(name: &str, pattern: &Pattern) -> bool {
-    pattern.matches_with(name, MATCHING) && !NOT_SCRIPTS.contains(&name)
+    // A dot that the pattern has too, as in `*.test` and `.test`, is matched by it.
+    !name.starts_with('.') && pattern.matches_with(name, MATCHING) && !NOT_SCRIPTS.contains(&name)
 }
 
 /// Says whether a path leaves the charm's directory when its symlinks are followed one by one: an absolute one does, wherever it leads.
@@ -211,6 +220,8 @@ mod tests {
             ("x.test", 0o644),
             ("sub/y.test", 0o755),
             (".hidden.test", 0o755),
+            (".test", 0o755),
+            ("two\nlines.test", 0o755),
             ("helper", 0o755),
             ("tests.yaml", 0o755),
             ("dir.test/file", 0o644),
@@ -228,6 +239,7 @@ mod tests {
             [
                 "tests/b.test is not run: it is a symlink to nothing",
                 "tests/dir.test is not run: it is a directory",
+                "tests/two\\nlines.test is not run: its name has a control character",
                 "tests/x.test is not run: it is not executable (chmod +x)",
             ]
         );

@@ -14,6 +14,7 @@ pub mod copy;
 pub mod discover;
 pub mod environment;
 mod hex;
+mod interpreter;
 pub mod os_release;
 mod output;
 pub mod process;

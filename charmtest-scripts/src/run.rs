@@ -17,15 +17,30 @@ use crate::broker::{Broker, BrokerOptions, Charms, Models, Program};
 use crate::client::CLIENT_ARGUMENT;
 use crate::copy::copy_charm;
 use crate::environment::{Facts, Packages, Places, link_tools, testbed, variables};
+use crate::interpreter;
 use crate::os_release;
 use crate::output::Output;
 use crate::process::{sweep, wait_group};
 use crate::settings::{Cwd, Settings};
 use crate::terminal::{FOREGROUND_ARGUMENT, Terminal};
-use crate::verdict::{End, Verdict, reason, verdict};
+use crate::verdict::{End, Verdict, how, reason, verdict};
 
 /// How many lines of a script's output are shown before a shell.
 const SHOWN: usize = 20;
+
+/// Prepares a process and becomes the script: umask, soft limits and niceness are the same on each machine, as far as the machine's hard
+/// limits and the rights of the user go. `-t` to `-v` are seconds, blocks, KiB, KiB, blocks, files and KiB (ulimit of POSIX and of every `sh`).
+const PREPARED: &str = r#"umask 022
+limit() { ulimit -S "$1" "$2" || ulimit -S "$1" "$(ulimit -H "$1")"; } 2>/dev/null
+limit -t unlimited
+limit -f unlimited
+limit -d unlimited
+limit -v unlimited
+limit -s 8192
+limit -c 0
+limit -n 1024
+[ "$(nice)" = 0 ] || renice -n 0 -p $$ >/dev/null 2>&1
+exec "$@""#;
 
 /// Turns a command into one in a sandbox: gets the program with its arguments, the variables, and the script's own directory, which holds
 /// all of [`Places`].
@@ -289,6 +304,13 @@ impl Stage<'_> {
             }
             _ => reason(ended.verdict, ended.end, &self.tail()?),
         };
+        // 126 and 127 are what the shell says of a program that it could not run.
+        if let (Some(_), End::Code(126 | 127)) = (&why, ended.end)
+            && let Some(trouble) =
+                interpreter::trouble(&self.program_path(ended.by.unwrap_or(script.script)))
+        {
+            why = Some(format!("{}: {trouble}", how(ended.end)));
+        }
         if let Some(program) = ended.by {
             let text = why.unwrap_or_else(|| "failed".to_owned());
             why = Some(format!("tests/{program}: {text}"));
@@ -364,14 +386,14 @@ impl Stage<'_> {
         Ok(ended)
     }
 
-    /// Returns a command in the script's environment. Its umask and closed descriptors come of a shell, since nothing may happen between
-    /// fork and exec here.
+    /// Returns a command in the script's environment. Its umask and limits come of a shell, since nothing may happen between fork and exec
+    /// here.
     fn command(
         &self,
         words: &[OsString],
         variables: &BTreeMap<OsString, OsString>,
     ) -> Result<Command, RunError> {
-        let mut all: Vec<OsString> = ["/bin/sh", "-c", "umask 022; exec \"$@\"", "sh"]
+        let mut all: Vec<OsString> = ["/bin/sh", "-c", PREPARED, "sh"]
             .map(OsString::from)
             .to_vec();
         all.extend_from_slice(words);
@@ -389,8 +411,12 @@ impl Stage<'_> {
         Ok(command)
     }
 
+    fn program_path(&self, name: &str) -> PathBuf {
+        self.places.charm.join("tests").join(name)
+    }
+
     fn program(&self, name: &str, limit: Duration) -> Result<End, RunError> {
-        let path = self.places.charm.join("tests").join(name);
+        let path = self.program_path(name);
         let stream = || self.output.stream().map_err(cannot("share the output"));
         let mut command = self.command(&[path.into()], &self.variables)?;
         command

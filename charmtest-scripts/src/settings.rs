@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -230,16 +231,25 @@ impl Settings {
         }
     }
 
-    /// Checks the files of the scripts of a charm, and returns their warnings.
+    /// Checks the files of the scripts of a charm, and that what they and these settings name is there; returns their warnings.
     ///
     /// # Errors
     ///
-    /// As [`Settings::of_script`], of the first one that cannot be read.
+    /// As [`Settings::of_script`], of the first one that cannot be read, and when a set-up, a tear-down or what a charm name stands for is
+    /// not there.
     pub fn of_scripts(&self, charm: &Path, scripts: &[String]) -> Result<Vec<String>, FileError> {
         let mut warnings = Vec::new();
+        self.are_there(charm, FILE)?;
         let mut used: BTreeMap<String, &str> = BTreeMap::new();
         for script in scripts {
-            warnings.extend(self.of_script(charm, script)?.warnings);
+            let own = self.of_script(charm, script)?;
+            for file in control_files(script) {
+                let file = format!("tests/{file}");
+                if charm.join(&file).exists() {
+                    own.are_there(charm, &file)?;
+                }
+            }
+            warnings.extend(own.warnings);
             for file in control_files(script) {
                 if !charm.join("tests").join(&file).exists() {
                     continue;
@@ -252,6 +262,39 @@ impl Settings {
             }
         }
         Ok(warnings)
+    }
+
+    /// Checks that the programs and charms which `file` names are there.
+    fn are_there(&self, charm: &Path, file: &str) -> Result<(), FileError> {
+        for (key, names) in [("setup", &self.setup), ("teardown", &self.teardown)] {
+            for name in names {
+                let why = match fs::metadata(charm.join("tests").join(name)) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        "is not there".to_owned()
+                    }
+                    Err(error) => error.to_string(),
+                    Ok(found) if !found.is_file() => "is no file".to_owned(),
+                    Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+                        "is not executable (chmod +x)".to_owned()
+                    }
+                    Ok(_) => continue,
+                };
+                return Err(wrong(file, format!("{key}: tests/{name} {why}")));
+            }
+        }
+        for (name, to) in &self.resolve {
+            // `ch:NAME`, and what Juju 1 had.
+            if to.contains(':') {
+                continue;
+            }
+            let why = match to.starts_with(['.', '/']) {
+                true if charm.join(to).exists() => continue,
+                true => "is not there",
+                false => "is neither a path, as ../NAME or /NAME, nor ch:NAME",
+            };
+            return Err(wrong(file, format!("resolve: {name}: {to} {why}")));
+        }
+        Ok(())
     }
 
     /// Returns these settings with what a file for one script says; see [`Settings::of_script`].
@@ -267,7 +310,7 @@ impl Settings {
         let mut settings = Self {
             cwd: raw.cwd.unwrap_or(self.cwd),
             compat: raw.compat.or(self.compat),
-            testbed: raw.testbed.or_else(|| self.testbed.clone()),
+            testbed: raw.testbed.clone().or_else(|| self.testbed.clone()),
             allow_store: raw.allow_store.unwrap_or(self.allow_store),
             ..self
         };
@@ -290,6 +333,9 @@ impl Settings {
                 ))
             })?;
             settings.exit_codes.insert(number, verdict);
+        }
+        if let Some(testbed) = &raw.testbed {
+            base(testbed).map_err(&wrong)?;
         }
         if let Some(timeout) = raw.timeout {
             settings.timeout = Some(duration(&timeout).map_err(&wrong)?);
@@ -362,6 +408,20 @@ fn duration(text: &str) -> Result<Duration, String> {
         Some(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
         _ => Err(format!(
             "`timeout: {text}` is no time: write 90, 90s, 10m or 1h"
+        )),
+    }
+}
+
+/// Accepts what a machine can be, as [`crate::environment::testbed`] says it.
+fn base(text: &str) -> Result<(), String> {
+    let is_word = |word: &str| {
+        let known = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        !word.is_empty() && word.chars().all(known)
+    };
+    match text.split_once('@') {
+        Some((name, version)) if is_word(name) && is_word(version) => Ok(()),
+        _ => Err(format!(
+            "`testbed: {text}` is no base: write NAME@VERSION, as ubuntu@24.04"
         )),
     }
 }
@@ -496,6 +556,60 @@ mod tests {
     }
 
     #[test]
+    fn what_settings_name_is_there() {
+        let charm = tempfile::tempdir().unwrap();
+        let tests = charm.path().join("tests");
+        fs::create_dir_all(tests.join("dir")).unwrap();
+        for (name, mode) in [("up", 0o755), ("plain", 0o644)] {
+            fs::write(tests.join(name), "").unwrap();
+            fs::set_permissions(tests.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let scripts = ["a.test".to_owned()];
+        let check = |suite: &str| {
+            let suite = Settings::parse(suite).unwrap();
+            let checked = suite.of_scripts(charm.path(), &scripts);
+            checked.err().map(|error| error.to_string())
+        };
+        for (suite, expected) in [
+            (
+                "setup: up\nteardown: [up]\nresolve: {x: ./tests, y: 'ch:y', z: /}\n",
+                None,
+            ),
+            (
+                "setup: [nothere]\n",
+                Some("setup: tests/nothere is not there"),
+            ),
+            (
+                "teardown: [up, plain]\n",
+                Some("teardown: tests/plain is not executable"),
+            ),
+            ("setup: dir\n", Some("setup: tests/dir is no file")),
+            (
+                "resolve: {x: ../nothere}\n",
+                Some("resolve: x: ../nothere is not there"),
+            ),
+            (
+                "resolve: {x: nothere}\n",
+                Some("resolve: x: nothere is neither a path"),
+            ),
+        ] {
+            let said = check(suite);
+            assert_eq!(said.is_some(), expected.is_some(), "{suite}: {said:?}");
+            let said = said.unwrap_or_default();
+            assert!(
+                said.contains(expected.unwrap_or_default()),
+                "{suite}: {said}"
+            );
+        }
+        fs::write(tests.join("a.yaml"), "setup: gone\n").unwrap();
+        let said = check("").unwrap();
+        assert!(
+            said.contains("tests/a.yaml") && said.contains("tests/gone is not there"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_refused_with_its_line() {
         for (text, line, expected) in [
             ("cwd: tests\ncdw: x\n", Some(2), "cdw"),
@@ -508,6 +622,9 @@ mod tests {
             ("timeout: soon\n", None, "no time"),
             ("timeout: 0\n", None, "no time"),
             ("setup: [../x]\n", None, "../x"),
+            ("testbed: junk\n", None, "`testbed: junk` is no base"),
+            ("testbed: '@1'\n", None, "is no base"),
+            ("testbed: ubuntu@24.04/stable\n", None, "is no base"),
             ("compat: juju-2\n", Some(1), "juju-2"),
             ("- a\n", Some(1), ""),
         ] {

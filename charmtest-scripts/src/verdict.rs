@@ -55,15 +55,17 @@ pub fn verdict(end: End, codes: &ExitCodes) -> Verdict {
     })
 }
 
-/// Returns the reason of a verdict that is no pass: the text after the last `SKIP:`, `FAIL:` or `ERROR:` at the beginning of a line, of
-/// the word that fits the verdict before the others; without one, how the script ended and the last line that it printed.
+/// Returns the reason of a verdict that is no pass: the text after the last `FAIL:`, else `ERROR:`, at the beginning of a line (of a skip
+/// `SKIP:`, else `ERROR:`; of trouble outside of the charm `ERROR:`, else `FAIL:`) and how the script ended; without one, how it ended and
+/// the last line that it printed.
 #[must_use]
 pub fn reason(verdict: Verdict, end: End, output: &str) -> Option<String> {
-    let words: [&str; 3] = match verdict {
+    // What was a reason to skip is none to fail: `deploy-previous` may have said it long before.
+    let words: [&str; 2] = match verdict {
         Verdict::Pass => return None,
-        Verdict::Skip => ["SKIP:", "ERROR:", "FAIL:"],
-        Verdict::Infra => ["ERROR:", "FAIL:", "SKIP:"],
-        Verdict::Fail | Verdict::Timeout => ["FAIL:", "ERROR:", "SKIP:"],
+        Verdict::Skip => ["SKIP:", "ERROR:"],
+        Verdict::Infra => ["ERROR:", "FAIL:"],
+        Verdict::Fail | Verdict::Timeout => ["FAIL:", "ERROR:"],
     };
     let lines: Vec<&str> = output.lines().rev().take(LINES).collect();
     let said = |word: &&str| {
@@ -71,27 +73,30 @@ pub fn reason(verdict: Verdict, end: End, output: &str) -> Option<String> {
         texts.map(str::trim).find(|text| !text.is_empty())
     };
     let said = words.iter().find_map(said);
-    if let Some(said) = said
-        && end != End::TimeIsOver
-    {
-        return Some(said.to_owned());
+    let how = how(end);
+    if let Some(said) = said {
+        return Some(match end {
+            End::TimeIsOver => format!("{how}: {said}"),
+            _ => format!("{said} ({how})"),
+        });
     }
-    let how = match end {
-        End::Code(code) if code > 128 => {
-            format!("exit code {code} (as of signal {})", code - 128)
-        }
-        End::Code(code) => format!("exit code {code}"),
-        End::Signal(signal) => format!("ended by signal {signal}"),
-        End::TimeIsOver => "its time was over".to_owned(),
-    };
-    let last = said.or_else(|| {
-        let lines = lines.iter().map(|line| line.trim());
-        lines.clone().find(|line| !line.is_empty())
-    });
-    Some(match last {
+    let mut lines = lines.iter().map(|line| line.trim());
+    Some(match lines.find(|line| !line.is_empty()) {
         Some(last) => format!("{how}: {last}"),
         None => format!("{how}, without a word"),
     })
+}
+
+/// Says how a script ended.
+#[must_use]
+pub fn how(end: End) -> String {
+    match end {
+        // A shell says so of a command that a signal ended.
+        End::Code(code @ 129..=192) => format!("exit code {code} (as of signal {})", code - 128),
+        End::Code(code) => format!("exit code {code}"),
+        End::Signal(signal) => format!("ended by signal {signal}"),
+        End::TimeIsOver => "its time was over".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -128,25 +133,25 @@ mod tests {
                 Verdict::Fail,
                 fail,
                 "ERROR: first\nFAIL: page is empty\n",
-                Some("page is empty"),
+                Some("page is empty (exit code 1)"),
             ),
             (
                 Verdict::Fail,
                 fail,
                 "ERROR: first\nERROR: second\nbye\n",
-                Some("second"),
+                Some("second (exit code 1)"),
             ),
             (
                 Verdict::Skip,
                 End::Code(100),
                 "ERROR: x\nSKIP: no mysql\n",
-                Some("no mysql"),
+                Some("no mysql (exit code 100)"),
             ),
             (
                 Verdict::Infra,
                 End::Code(200),
                 "ERROR: no disk\nFAIL: x\n",
-                Some("no disk"),
+                Some("no disk (exit code 200)"),
             ),
             (
                 Verdict::Fail,
@@ -160,6 +165,24 @@ mod tests {
                 End::Code(137),
                 "a\nb",
                 Some("exit code 137 (as of signal 9): b"),
+            ),
+            (
+                Verdict::Fail,
+                End::Code(255),
+                "SKIP: no version of wiki\nbye",
+                Some("exit code 255: bye"),
+            ),
+            (
+                Verdict::Infra,
+                End::Code(200),
+                "",
+                Some("exit code 200, without a word"),
+            ),
+            (
+                Verdict::Skip,
+                End::Code(77),
+                "FAIL: not yet\nno disk",
+                Some("exit code 77: no disk"),
             ),
             (
                 Verdict::Fail,

@@ -10,6 +10,7 @@ pub mod compat;
 pub mod door;
 pub mod files;
 pub mod policy;
+mod renamed;
 pub mod resolve;
 pub mod rewrite;
 pub mod server;

@@ -19,6 +19,7 @@ use super::bundle;
 use super::door::{Door, Pipes, admit};
 use super::files::{Work, clean, pieces};
 use super::policy::Models;
+use super::renamed::Renamed;
 use super::resolve::Charms;
 use super::rewrite::{Call, Effect, Known, Plan, Purpose, Run, Word, mirrored, plan};
 use super::transcript::{Record, Stream, Transcript, masked};
@@ -325,7 +326,7 @@ impl Shared {
                 return script.say_all("", &text, 1, record);
             }
         };
-        let (code, streams) = self.attend(child, &run, script, call)?;
+        let (code, streams) = self.attend(child, &run, script, work.root(), call)?;
         [record.stdout, record.stderr] = streams;
         record.code = code;
         let Some(code) = code else {
@@ -388,6 +389,7 @@ impl Shared {
         mut child: Child,
         run: &Run,
         script: &Script,
+        room: &Path,
         call: u64,
     ) -> io::Result<(Option<i32>, [Stream; 2])> {
         lock(&self.running).insert(call, child.id());
@@ -397,8 +399,9 @@ impl Shared {
         let cut_off = Arc::new(AtomicBool::new(false));
         let outgoing = Outgoing(Arc::new(Mutex::new(Some(script.pipes.to.try_clone()?))));
         let (done, ended) = mpsc::channel::<()>();
-        let stdout = spawn_reader(child.stdout.take(), false, &outgoing, done.clone());
-        let stderr = spawn_reader(child.stderr.take(), true, &outgoing, done);
+        let stdout = spawn_reader(child.stdout.take(), None, &outgoing, done.clone());
+        let renamed = Renamed::new(room, &script.cwd);
+        let stderr = spawn_reader(child.stderr.take(), Some(renamed), &outgoing, done);
         let stdin = child.stdin.take().filter(|_| run.reads_stdin);
         if stdin.is_some() {
             outgoing.with(|stream| wire::say(stream, &ToClient::Stdin))?;
@@ -517,10 +520,11 @@ impl Tally {
     }
 }
 
-/// Sends what comes out of a pipe to the client and counts it, until the pipe ends; `done` is dropped then.
+/// Sends what comes out of a pipe to the client and counts it, until the pipe ends; `done` is dropped then. The stream of errors has its paths
+/// `renamed`.
 fn spawn_reader(
     pipe: Option<impl Read + Send + 'static>,
-    is_error: bool,
+    renamed: Option<Renamed>,
     outgoing: &Outgoing,
     done: mpsc::Sender<()>,
 ) -> Arc<Mutex<Tally>> {
@@ -528,23 +532,33 @@ fn spawn_reader(
     let (own, outgoing) = (Arc::clone(&tally), outgoing.clone());
     std::thread::spawn(move || {
         let _done = done;
+        let is_error = renamed.is_some();
+        let mut renamed = renamed;
+        let send = |bytes: &[u8]| {
+            let mut tally = lock(&own);
+            tally.bytes += bytes.len() as u64;
+            tally.hash.update(bytes);
+            drop(tally);
+            for part in bytes.chunks(PIECE) {
+                // A client that is gone ends the command by that.
+                let _ = outgoing.with(|stream| wire::send_output(stream, is_error, part));
+            }
+        };
         let mut piece = vec![0; PIECE];
         let mut pipe = pipe;
         while let Some(from) = &mut pipe {
             match from.read(&mut piece) {
                 Ok(0) => break,
-                Ok(count) => {
-                    let mut tally = lock(&own);
-                    tally.bytes += count as u64;
-                    tally.hash.update(&piece[..count]);
-                    drop(tally);
-                    // A client that is gone ends the command by that.
-                    let _ = outgoing
-                        .with(|stream| wire::send_output(stream, is_error, &piece[..count]));
-                }
+                Ok(count) => match &mut renamed {
+                    Some(renamed) => send(&renamed.next(&piece[..count])),
+                    None => send(&piece[..count]),
+                },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
+        }
+        if let Some(renamed) = &mut renamed {
+            send(&renamed.end());
         }
     });
     tally

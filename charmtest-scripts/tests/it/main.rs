@@ -17,6 +17,7 @@ use charmtest_scripts::Verdict;
 use charmtest_scripts::broker::transcript;
 use charmtest_scripts::client::{CLIENT_ARGUMENT, client_main};
 use libtest_mimic::{Arguments, Trial};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use support::Room;
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         let door = args.next().unwrap_or_default();
         return client_main(door.as_ref(), args.collect()).into();
     }
-    let tests: [(&str, fn()); 12] = [
+    let tests: [(&str, fn()); 13] = [
         ("r06_scripts_run_in_a_clean_environment", environment),
         ("r07_two_runs_have_the_same_environment", same_environment),
         ("r11_each_script_has_a_pristine_copy", pristine),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         ("output_can_be_opened_again", output),
         ("r03_a_limit_ends_script_and_commands", limit),
         ("r28_artifacts_are_kept_on_failure", artifacts),
+        ("a_script_that_cannot_be_started_says_why", not_started),
         ("r30_setup_and_teardown_count", around),
         ("a_juju_without_a_run_says_so", alone),
     ];
@@ -50,7 +52,20 @@ fn main() -> ExitCode {
 }
 
 fn environment() {
+    // A user may have said so to the shell that starts the run.
+    let known = getrlimit(Resource::Fsize);
+    let small = Rlimit {
+        current: Some(1 << 30),
+        maximum: known.maximum,
+    };
+    setrlimit(Resource::Fsize, small).unwrap();
     let room = Room::new();
+    room.script(
+        "limits.test",
+        "test \"$(ulimit -S -f)\" = \"$(ulimit -H -f)\" && ulimit -S -c && ulimit -S -n && ulimit -S -s",
+    );
+    let (_, output) = room.run("limits.test");
+    assert_eq!(output, "0\n1024\n8192\n");
     room.script("a.test", "env | sort; pwd; umask; ls -A \"$HOME\" \"$TMPDIR\" \"$CHARMTEST_ARTIFACTS\" | grep -v :; command -v juju; cat; juju version");
     let (result, output) = room.run("a.test");
     assert_eq!(result.verdict, Verdict::Pass, "{output}");
@@ -167,7 +182,7 @@ fn files() {
          juju status -o $TMPDIR/o; cat $TMPDIR/o; juju download ch:x; cat x_r1.charm; \
          ln -s /etc/passwd sub/charm/evil; juju deploy ./sub/charm; \
          printf 'applications: {db: {charm: mysql}, o: {charm: ./sub/charm, options: {a: \"include-file://c.yaml\"}}}' > b.yaml; \
-         rm sub/charm/evil; juju deploy ./b.yaml",
+         rm sub/charm/evil; juju deploy ./b.yaml; juju exec where",
     );
     let (result, output) = room.run("a.test");
     assert_eq!(result.verdict, Verdict::Pass, "{output}");
@@ -179,11 +194,17 @@ fn files() {
         "written by download",
         "ERROR ./sub/charm: evil: a symlink to /etc/passwd, which leads out of the directory",
         "\"charm\":\"/art/mysql.charm\"",
+        "/charm/cfg.yaml: no; stat /etc/shadow: no\n",
     ] {
         assert!(output.contains(part), "{part:?}: {output}");
     }
     assert_eq!(output.matches("written by status").count(), 2, "{output}");
     assert!(!output.contains("root:"), "{output}");
+    let errors = output.lines().filter(|line| line.starts_with("open "));
+    assert!(
+        errors.clone().count() == 1 && errors.clone().all(|line| !line.contains("broker")),
+        "{output}"
+    );
 }
 
 fn streams() {
@@ -248,7 +269,7 @@ fn artifacts() {
     let (result, _) = room.run("a.test");
     assert_eq!(
         (result.verdict, result.reason.as_deref()),
-        (Verdict::Fail, Some("no page"))
+        (Verdict::Fail, Some("no page (exit code 1)"))
     );
     assert_eq!(
         fs::read(result.artifacts.unwrap().join("page")).unwrap(),
@@ -257,6 +278,24 @@ fn artifacts() {
     let other = Room::new();
     other.script("b.test", "echo x > $CHARMTEST_ARTIFACTS/page");
     assert_eq!(other.run("b.test").0.artifacts, None);
+}
+
+fn not_started() {
+    let room = Room::new();
+    for (first, expected) in [
+        ("#!/bin/sh\r\n", "exit code 127: its lines end in CR LF"),
+        (
+            "#!/bin/nosuch\n",
+            "exit code 127: its interpreter, /bin/nosuch, is not there",
+        ),
+    ] {
+        room.script("a.test", "");
+        fs::write(room.charm.join("tests/a.test"), first).unwrap();
+        let (result, output) = room.run("a.test");
+        assert_eq!(result.verdict, Verdict::Fail, "{output}");
+        let reason = result.reason.unwrap();
+        assert!(reason.starts_with(expected), "{reason}");
+    }
 }
 
 fn around() {

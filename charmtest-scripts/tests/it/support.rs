@@ -28,6 +28,7 @@ done
 case "$2 $3" in
 "exec fail") exit 7 ;;
 "exec hang") echo $$ > "$ROOM/hanging"; sleep 600 ;;
+"exec where") echo "open $PWD/cfg.yaml: no; stat $PWD/./.root/etc/shadow: no" >&2 ;;
 "exec err") echo on stderr >&2 ;;
 "exec out") while :; do echo y; done ;;
 "exec nothing") ;;
