@@ -58,6 +58,11 @@ impl Error {
         self
     }
 
+    /// Returns what happened, without the hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Returns the exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind {

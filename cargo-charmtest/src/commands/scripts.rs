@@ -22,7 +22,7 @@ use crate::suite::{self, SuiteFile, SuiteRequirements, SuiteScripts, SuiteShell}
 ///
 /// # Errors
 ///
-/// Fails when a charm or its `tests/tests.yaml` cannot be read, a charm cannot be packed, and as running a suite does.
+/// Fails when a charm or its `tests/tests.yaml` cannot be read, and as running a suite does.
 pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
     let command = command(&args);
     check(&args)?;
@@ -52,6 +52,7 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
     let directory = directory.map_err(Error::infrastructure)?;
 
     let mut collection = BTreeMap::new();
+    let mut unpackable = BTreeMap::new();
     let mut read = Vec::new();
     for (at, charm) in charms.iter().enumerate() {
         let room = directory.path().join(at.to_string());
@@ -59,16 +60,29 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         let known = Charm::read(&charm.path).map_err(|error| Error::caused(Kind::Usage, &error))?;
         let name = known.metadata.name.as_str().to_owned();
         let source = source(&charm.path, &room)?;
-        let artifact = match args.suite.list {
-            true => charm.path.clone(),
-            false => suite::packed(&charm.path, &name, &room)?,
+        let packed = match args.suite.list {
+            true => Ok(charm.path.clone()),
+            false => suite::packed(&charm.path, &name, &room),
         };
-        collection
-            .entry(name.clone())
-            .or_insert_with(|| artifact.clone());
-        read.push((name, source, artifact));
+        // The tests of the other charms say as much about those as ever.
+        let packed = packed.map_err(|error| {
+            let why = format!("charm {name} cannot be packed: {}", error.message());
+            say(&format!("warning: {why}"));
+            why
+        });
+        let is_first = !collection.contains_key(&name) && !unpackable.contains_key(&name);
+        match &packed {
+            Ok(artifact) if is_first => drop(collection.insert(name.clone(), artifact.clone())),
+            Err(why) if is_first => drop(unpackable.insert(name.clone(), why.clone())),
+            _ => {}
+        }
+        read.push((name, source, packed));
     }
-    for (charm, (name, source, artifact)) in charms.iter_mut().zip(read) {
+    for (charm, (name, source, packed)) in charms.iter_mut().zip(read) {
+        let (artifact, unpacked) = match packed {
+            Ok(artifact) => (artifact, None),
+            Err(why) => (charm.path.clone(), Some(why)),
+        };
         if !args.no_generic {
             charm.generic = generic::ids(&args.generic);
             charm.require = args.generic.require;
@@ -93,8 +107,10 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
             requirements,
             directory: source,
             artifact,
+            unpacked,
             names: found.scripts,
             collection: collection.clone(),
+            unpackable: unpackable.clone(),
             chosen: chosen.clone(),
             previous: previous.clone(),
             shelf: None,

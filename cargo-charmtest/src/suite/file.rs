@@ -60,10 +60,16 @@ pub(crate) struct SuiteScripts {
     pub(crate) directory: PathBuf,
     /// The packed charm.
     pub(crate) artifact: PathBuf,
+    /// Why the charm could not be packed, if so; then its scripts fail of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unpacked: Option<String>,
     /// Names of files in `tests/`, in the order in which they run.
     pub(crate) names: Vec<String>,
     /// The packed charms of the run by name.
     pub(crate) collection: BTreeMap<String, PathBuf>,
+    /// Other charms that could not be packed, by the names that stand for them, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) unpackable: BTreeMap<String, String>,
     /// What the user says that charm names stand for.
     pub(crate) chosen: BTreeMap<String, String>,
     /// Packed charms by name that passed their tests last, for `juju deploy-previous`.

@@ -1,6 +1,7 @@
 //! Reading and packing the charms of a suite.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ fn tell_of_scripts(charm: &SuiteCharm, name: &str) {
 ///
 /// # Errors
 ///
-/// Fails when settings cannot be read, and when a charm cannot be packed.
+/// Fails when settings cannot be read. A charm that cannot be packed is no matter for the tests of others.
 pub(crate) fn prepare(
     suite: &mut SuiteFile,
     room: &Path,
@@ -76,7 +77,7 @@ pub(crate) fn prepare(
             .map_err(|error| Error::new(Kind::Infrastructure, error.to_string()))?;
         scripts.requirements =
             SuiteRequirements::of(&scripts.directory, &settings, Wishes::default());
-        packer.pack(scripts)?;
+        packer.pack(scripts);
     }
     Ok(())
 }
@@ -118,30 +119,33 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    fn pack(&mut self, scripts: &mut SuiteScripts) -> Result<()> {
-        scripts.artifact = self.packed(&scripts.artifact, &scripts.charm)?;
+    fn pack(&mut self, scripts: &mut SuiteScripts) {
+        match self.packed(&scripts.artifact, &scripts.charm) {
+            Ok(artifact) => scripts.artifact = artifact,
+            Err(why) => scripts.unpacked = Some(why),
+        }
         for (name, target) in &mut scripts.chosen {
             let path = Path::new(target.as_str());
-            if path.is_absolute() {
-                *target = self.packed(path, name)?.display().to_string();
+            if !path.is_absolute() {
+                continue;
+            }
+            match self.packed(path, name) {
+                Ok(artifact) => *target = artifact.display().to_string(),
+                Err(why) => drop(scripts.unpackable.insert(name.clone(), why)),
             }
         }
-        Ok(())
     }
 
-    fn packed(&mut self, path: &Path, name: &str) -> Result<PathBuf> {
+    fn packed(&mut self, path: &Path, name: &str) -> Result<PathBuf, String> {
         let key = (path.to_owned(), name.to_owned());
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
         }
-        let failed = |why: String| {
-            Error::infrastructure(format!(
-                "cannot pack {name} for scripts that deploy it: {why}"
-            ))
-        };
+        let failed =
+            |why: &dyn Display| format!("cannot pack {name} for scripts that deploy it: {why}");
         let room = self.room.join(self.known.len().to_string());
-        fs::create_dir_all(&room).map_err(|error| failed(error.to_string()))?;
-        let packed = packed(path, name, &room).map_err(|error| failed(error.to_string()))?;
+        fs::create_dir_all(&room).map_err(|error| failed(&error))?;
+        let packed = packed(path, name, &room).map_err(|error| failed(&error.message()))?;
         self.known.insert(key, packed.clone());
         Ok(packed)
     }

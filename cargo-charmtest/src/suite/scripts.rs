@@ -78,6 +78,9 @@ pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
 
 /// Runs a script in the model of the running test.
 async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtest::Result {
+    if let Some(why) = &scripts.unpacked {
+        return Err(Failure::failed(why.clone()));
+    }
     if let Some(why) = &scripts.requirements.unmet {
         return Err(Failure::unmet(why.clone()));
     }
@@ -189,6 +192,7 @@ fn charms(scripts: &SuiteScripts, settings: &Settings, embedded: bool, has_store
     Charms {
         under_test: Some((scripts.charm.clone(), scripts.artifact.clone())),
         collection: scripts.collection.clone(),
+        unpackable: scripts.unpackable.clone(),
         chosen,
         has_stores,
         allow_store: settings.allow_store && !embedded,

@@ -2,7 +2,9 @@
 //!
 //! Scripts run in the best sandbox that the machine has, as they do by default; the report of each run says which.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -286,19 +288,28 @@ fn r13_bare_names_are_resolved() {
     let suite = Suite::new();
     write_charm(&suite.bed, "db", "status-set active");
     write_charm(&suite.bed, "other", "status-set active");
+    // One that cannot be packed, which is no matter for the others.
+    let broken = write_charm(&suite.bed, "broken", "status-set active");
+    let no_text = OsStr::from_bytes(b"bad\xff");
+    fs::write(broken.join(no_text), "").unwrap();
+    fs::create_dir(broken.join("tests")).unwrap();
+    executable(&broken.join("tests/own.test"), "#!/bin/sh\n");
     suite.script(
         "a.test",
         "set -e; mkdir wiki; juju deploy -n 1 wiki; juju deploy db --config x.yaml || juju deploy db\n\
          juju deploy chosen third; juju deploy ./ fourth\n\
          echo '{applications: {a: {charm: db, num_units: 1, channel: stable}, b: {charm: wiki, num_units: 1}}}' > bundle.yaml; juju deploy ./bundle.yaml\n\
          juju refresh third; juju refresh a\n\
-         juju deploy nosuch && exit 1; juju status --format json",
+         juju deploy nosuch && exit 1; juju deploy broken && exit 1; juju status --format json",
     );
     let chosen = suite.bed.path().join("other");
     let said = suite
         .command(&[
             "wiki",
             "db",
+            "broken",
+            "-k",
+            "wiki",
             "--charm",
             &format!("chosen={}", chosen.display()),
         ])
@@ -324,6 +335,15 @@ fn r13_bare_names_are_resolved() {
         output.contains("charm \"nosuch\" not found: tried the charm under test (wiki)"),
         "{output}"
     );
+    let why = "charm broken cannot be packed: ";
+    let told = output.lines().find(|line| line.contains(why));
+    let told = told.unwrap_or_else(|| panic!("{output}"));
+    assert!(told.contains("has a name that is not UTF-8"), "{told}");
+    let mut own = suite.command(&["broken", "wiki", "-k", "broken"]);
+    let own = Said::from(own.output().unwrap());
+    assert_eq!(own.code, Some(1), "{}", own.stderr);
+    assert!(own.stderr.contains(why), "{}", own.stderr);
+    assert!(own.stderr.contains("1 failed"), "{}", own.stderr);
     let transcript = fs::read_to_string(&suite.records("transcript.jsonl")[0]).unwrap();
     let first: serde_json::Value =
         serde_json::from_str(transcript.lines().next().unwrap()).unwrap();

@@ -27,6 +27,8 @@ pub struct Charms {
     pub under_test: Option<(String, PathBuf)>,
     /// Artefacts of the other charms of the run by name.
     pub collection: BTreeMap<String, PathBuf>,
+    /// Other charms that a name stands for and that could not be packed, by name, and why.
+    pub unpackable: BTreeMap<String, String>,
     /// What the user says that names stand for: an absolute path, or `ch:NAME`.
     pub chosen: BTreeMap<String, String>,
     /// Whether the embedded controller has charm stores of its own, which it asks for a name.
@@ -90,6 +92,9 @@ impl Charms {
             Some(Ok(path)) => return Resolved::Artefact(path),
             Some(Err(why)) => return Resolved::Unknown(why),
             None => {}
+        }
+        if let Some(why) = self.unpackable.get(name) {
+            return Resolved::Unknown(why.clone());
         }
         match self.chosen.get(name) {
             Some(reference) if reference.starts_with('/') => {
@@ -217,6 +222,10 @@ mod tests {
         }
         charms.allow_store = true;
         assert_eq!(charms.resolve("nginx"), Resolved::Store);
+        // A charm of the run that cannot be packed is not looked for elsewhere.
+        let why = "redis cannot be packed".to_owned();
+        charms.unpackable.insert("redis".into(), why.clone());
+        assert_eq!(charms.resolve("redis"), Resolved::Unknown(why));
         assert_eq!(charms.resolve("wiki"), Resolved::Artefact(path("own")));
     }
 
