@@ -74,7 +74,8 @@ impl Room {
             .permissions(fs::Permissions::from_mode(0o755))
             .tempdir_in(&own);
         let new = new.map_err(|error| failed(&error))?;
-        let path = packed(&directory, name, new.path()).map_err(|error| failed(&error))?;
+        let path =
+            packed(&directory, name, new.path()).map_err(|error| failed(&error.message()))?;
         if !path.starts_with(new.path()) {
             return Ok(path);
         }
@@ -134,6 +135,17 @@ pub(crate) struct Stored {
     /// The content of its last version that passed its tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Digest>,
+    /// Why it must not be deployed, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<String>,
+}
+
+impl Stored {
+    /// Returns what is said to who asks for a charm that must not be deployed.
+    fn refusal(&self, name: &str) -> Option<Result<PathBuf, String>> {
+        let why = self.refused.as_ref()?;
+        Some(Err(format!("charm {name} is refused: {why}")))
+    }
 }
 
 /// A shelf from which a script takes charms.
@@ -169,12 +181,17 @@ impl charmtest_scripts::broker::Shelf for Shelf {
 
     fn charm(&self, name: &str) -> Option<Result<PathBuf, String>> {
         let stored = self.charms.get(name)?;
-        Some(self.room.packed("charms", name, &stored.content))
+        let refused = stored.refusal(name);
+        refused.or_else(|| Some(self.room.packed("charms", name, &stored.content)))
     }
 
     fn previous(&self, name: &str) -> Option<Result<PathBuf, String>> {
-        let previous = self.charms.get(name)?.previous.as_ref()?;
-        Some(self.room.packed("previous", name, previous))
+        let stored = self.charms.get(name)?;
+        let refused = stored.refusal(name);
+        refused.or_else(|| {
+            let previous = stored.previous.as_ref()?;
+            Some(self.room.packed("previous", name, previous))
+        })
     }
 
     fn names(&self) -> Vec<String> {
@@ -229,6 +246,7 @@ mod tests {
         let stored = |previous: Option<&Digest>| Stored {
             content: content.clone(),
             previous: previous.cloned(),
+            refused: None,
         };
         let file = ShelfFile {
             state: state.root().to_owned(),
@@ -241,6 +259,14 @@ mod tests {
                     Stored {
                         content: Digest::of(b"lost"),
                         previous: None,
+                        refused: None,
+                    },
+                ),
+                (
+                    "refused".to_owned(),
+                    Stored {
+                        refused: Some("untrusted".to_owned()),
+                        ..stored(Some(&previous))
                     },
                 ),
             ]
@@ -260,7 +286,11 @@ mod tests {
         assert!(shelf.previous("b").is_none() && shelf.charm("c").is_none());
         let why = shelf.charm("lost").unwrap().unwrap_err();
         assert!(why.starts_with("cannot pack lost"), "{why}");
-        assert_eq!(shelf.names(), ["a", "b", "lost"]);
+        for refused in [shelf.charm("refused"), shelf.previous("refused")] {
+            let why = refused.unwrap().unwrap_err();
+            assert_eq!(why, "charm refused is refused: untrusted");
+        }
+        assert_eq!(shelf.names(), ["a", "b", "lost", "refused"]);
 
         // Two at the same time.
         fs::remove_dir_all(&room).unwrap();

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use charmtest::generic::{Generic, Require};
 use charmtest_collection::{
-    Digest, Entry, Error as WatchError, Job, Key, Kind as JobKind, Resolved, Result as WatchResult,
-    Work,
+    Digest, Entry, Error as WatchError, Job, Key, Kind as JobKind, Named, Resolved,
+    Result as WatchResult, Work,
 };
 use charmtest_sandbox::Request;
 
@@ -142,21 +142,6 @@ fn script_file(job: &Job) -> &str {
     job.test.strip_prefix("tests/").unwrap_or(&job.test)
 }
 
-/// Returns what charm names mean in the scripts of `entry`: the charms of its base, of its own branch if there is one.
-fn named<'a>(entry: &Entry, allowed: &[&'a Entry]) -> BTreeMap<&'a str, &'a Entry> {
-    let mut named: BTreeMap<&str, &Entry> = BTreeMap::new();
-    for other in allowed
-        .iter()
-        .filter(|other| other.key.base == entry.key.base)
-    {
-        let name = other.facts.name.as_str();
-        if other.key.branch == entry.key.branch || !named.contains_key(name) {
-            named.insert(name, other);
-        }
-    }
-    named
-}
-
 /// Where the charms of some work are written to.
 struct Places<'a> {
     work: &'a Work<'a>,
@@ -183,22 +168,26 @@ impl Places<'_> {
         if let Some((_, shelf)) = known.filter(|_| !self.contained) {
             return Ok(shelf.clone());
         }
-        let mut named = named(entry, self.work.allowed);
+        let mut named = self.work.named(entry);
         if self.contained {
             self.keep_mentioned(entry, &mut named)?;
         }
         let mut charms = BTreeMap::new();
-        for (name, other) in named {
-            let previous = self.work.previous.get(&other.key.to_string());
+        for (name, Named { entry, refused }) in named {
+            let previous = self.work.previous.get(&entry.key.to_string());
             let previous = previous.map(|previous| previous.content.clone());
-            if self.contained {
-                self.room.charm("charms", name, &other.content)?;
+            if self.contained && refused.is_none() {
+                self.room.charm("charms", name, &entry.content)?;
                 if let Some(content) = &previous {
                     self.room.charm("previous", name, content)?;
                 }
             }
-            let content = other.content.clone();
-            charms.insert(name.to_owned(), Stored { content, previous });
+            let stored = Stored {
+                content: entry.content.clone(),
+                previous,
+                refused: refused.map(str::to_owned),
+            };
+            charms.insert(name.to_owned(), stored);
         }
         let shelf = ShelfFile {
             state: self.work.store.state().to_owned(),
@@ -215,7 +204,11 @@ impl Places<'_> {
     }
 
     /// Leaves those names out that are in no file of a charm: its scripts cannot know them, and a collection may be large.
-    fn keep_mentioned(&self, entry: &Entry, named: &mut BTreeMap<&str, &Entry>) -> WatchResult<()> {
+    fn keep_mentioned(
+        &self,
+        entry: &Entry,
+        named: &mut BTreeMap<&str, Named<'_>>,
+    ) -> WatchResult<()> {
         let store = self.work.store;
         let mut texts = Vec::new();
         for file in store.tree(&entry.content)?.entries() {
@@ -283,9 +276,13 @@ pub(super) fn room(directory: &Path) -> std::io::Result<tempfile::TempDir> {
     let rooms = directory.join("work");
     match fs::remove_dir_all(&rooms) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => fs::create_dir_all(&rooms)?,
+        _ => fs::create_dir_all(directory)?,
     }
-    tempfile::tempdir_in(rooms)
+    // It goes as a whole, and leaves nothing.
+    tempfile::Builder::new()
+        .prefix("work")
+        .rand_bytes(0)
+        .tempdir_in(directory)
 }
 
 #[cfg(test)]
