@@ -98,6 +98,15 @@ impl State {
         &self.store
     }
 
+    /// Removes all contents: what was recorded of deltas stays, and cannot be tested again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they cannot be removed.
+    pub fn drop_contents(&self) -> Result<()> {
+        self.disk.remove(&self.root.join("cas"))
+    }
+
     /// Takes the right to write here.
     ///
     /// # Errors

@@ -545,9 +545,13 @@ fn r24_a_recorded_delta_is_tested_again_though_its_source_was_forced_and_deleted
     let room = Room::new();
     room.repository("repos/good", "status-set active");
     room.repository("repos/bad", "exit 3");
-    room.collection(&format!(
-        "{OFFICIAL}[[charm]]\ngit = 'repos/good'\n[[charm]]\ngit = 'repos/bad'\n"
-    ));
+    // It cannot be packed, which is no matter for the others.
+    room.repository("repos/odd", "true");
+    room.script("repos/odd", "a.test", "true");
+    std::os::unix::fs::symlink("/etc/passwd", room.path("repos/odd/abs")).unwrap();
+    room.commit("repos/odd");
+    let sources = ["good", "bad", "odd"].map(|name| format!("[[charm]]\ngit = 'repos/{name}'\n"));
+    room.collection(&format!("{OFFICIAL}{}", sources.concat()));
     let watched = room.watch("state");
     assert_eq!(watched.code, Some(1), "{}", watched.stderr);
     let id = text(&room.deltas("state")[0]["id"]);
@@ -555,7 +559,14 @@ fn r24_a_recorded_delta_is_tested_again_though_its_source_was_forced_and_deleted
     assert!(watched.stderr.contains(&again), "{}", watched.stderr);
     let recorded = room.verdicts("state", "last");
     assert_eq!(recorded["ubuntu@24.04:good:main/deploy"], "pass");
-    assert_eq!(recorded["ubuntu@24.04:bad:main/deploy"], "fail");
+    for job in ["bad:main/deploy", "odd:main/deploy", "odd:main/a.test"] {
+        assert_eq!(recorded[&format!("ubuntu@24.04:{job}")], "fail", "{job}");
+    }
+    let why = "cannot pack odd for scripts that deploy it";
+    assert!(watched.stderr.contains(why), "{}", watched.stderr);
+    let left = fs::read_dir(room.path("state/deltas")).unwrap().next();
+    let left = left.unwrap().unwrap().path().join("work");
+    assert!(!left.exists(), "{}", left.display());
 
     room.charm("repos/bad", "true");
     room.git(
@@ -566,8 +577,20 @@ fn r24_a_recorded_delta_is_tested_again_though_its_source_was_forced_and_deleted
     fs::remove_dir_all(room.path("state/git")).unwrap();
     let exported = room.run(&["watch", "export", "-o", "delta.tar", "--state", "state"]);
     assert_eq!(exported.code, Some(0), "{}", exported.stderr);
+    fs::create_dir(room.path("tmp")).unwrap();
+    let replay = |args: &[&str]| -> Said {
+        let mut command = room.command(&[&["replay"], args].concat());
+        command.env("TMPDIR", room.path("tmp"));
+        command.output().unwrap().into()
+    };
+    let unpacked = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(room.path("tmp")).unwrap().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let is_room = |path: &PathBuf| path.to_string_lossy().contains("/charmtest-replay-");
+        paths.filter(is_room).collect()
+    };
     let replayed = |args: &[&str]| {
-        let said = room.run(&[&["replay"], args].concat());
+        let said = replay(args);
         let line = said
             .stderr
             .lines()
@@ -598,6 +621,17 @@ fn r24_a_recorded_delta_is_tested_again_though_its_source_was_forced_and_deleted
         ["ubuntu@24.04:good:main/deploy"]
     );
     assert_eq!(room.verdicts("state", "last"), recorded);
+    // Of the file that was unpacked the results are left, and nothing of one that is refused.
+    let left = unpacked();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(!left[0].join("cas").exists(), "{left:?}");
+    let mut archive = fs::read(room.path("delta.tar")).unwrap();
+    let kernel = archive.windows(8).position(|part| part == b"\"kernel\"");
+    archive[kernel.unwrap() + 12] ^= 1;
+    fs::write(room.path("other.tar"), archive).unwrap();
+    let refused = replay(&["other.tar"]);
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert_eq!(unpacked(), left);
 
     // One byte of one object.
     let group = fs::read_dir(room.path("state/cas/sha256"))
@@ -666,9 +700,15 @@ fn r26_an_untrusted_charm_runs_only_at_the_tree_that_was_approved() {
     let room = Room::new();
     let canary = room.path("canary");
     room.repository("repos/a", &format!("touch {}", canary.display()));
-    room.collection("[[charm]]\ngit = 'repos/a'\n");
+    // The script of an official charm deploys it.
+    room.charm("charms/u", "true");
+    room.script("charms/u", "1.test", "juju deploy a");
+    let official = "[[charm]]\npath = 'charms/u'\ntrust = 'official'\n";
+    room.collection(&format!("[[charm]]\ngit = 'repos/a'\n{official}"));
     let refused = room.watch("state");
     assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    let told = "refused ubuntu@24.04:u:-/1.test: it deploys a, which is refused";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert!(
         refused.stderr.contains("watch approve"),
         "{}",
@@ -686,7 +726,7 @@ fn r26_an_untrusted_charm_runs_only_at_the_tree_that_was_approved() {
     let ran = room.watch("state");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("1 pass") && canary.exists(),
+        ran.stderr.contains("3 pass") && canary.exists(),
         "{}",
         ran.stderr
     );

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use charmtest::exit;
 use charmtest::generic::Generic;
+use charmtest::harness::Limit;
 use charmtest_collection::{
     Collection, Delta, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally,
     Tested, Variant, Verdict, Watcher, export, gc, import,
@@ -108,13 +109,14 @@ pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
     choose_color(args.suite.color);
     let sink = args.results.of_suite(&args.suite)?;
     let file = Path::new(&args.id);
-    let unpacked;
+    let mut unpacked = None;
     let (state, record, recorded) = if file.extension().is_some_and(|extension| extension == "tar")
     {
-        unpacked = tempfile::tempdir().map_err(Error::infrastructure)?;
-        // Kept, so that what is written about the replay can be looked at.
-        let directory = unpacked.keep();
-        let state = State::new(&directory);
+        let room = tempfile::Builder::new()
+            .prefix("charmtest-replay-")
+            .tempdir();
+        let room = room.map_err(Error::infrastructure)?;
+        let state = State::new(unpacked.insert(room).path());
         let record = import(&state, file).map_err(failed)?;
         (state, record, Recorded::file(file))
     } else {
@@ -140,6 +142,11 @@ pub(crate) fn replay(args: ReplayArgs) -> Result<u8> {
     let recording = sink.map(|sink| recording(sink, &replay, &bench, !args.only.is_empty()));
     let recording = recording.transpose()?;
     let (ended, outcomes, directory) = replay.run(&mut bench, &args.only).map_err(failed)?;
+    if let Some(room) = unpacked {
+        // What is written about the replay can be looked at; the charms are in the file.
+        state.drop_contents().map_err(failed)?;
+        let _ = room.keep();
+    }
     let tally = Tally::of(&outcomes);
     say(&format!(
         "replayed delta {}: {tally}; results in {}",
@@ -183,6 +190,7 @@ fn recording(mut sink: Sink, replay: &Replay<'_>, bench: &Bench, some: bool) -> 
 
 fn watch(args: WatchArgs) -> Result<u8> {
     choose_color(args.suite.color);
+    let interval = pause(args.interval)?;
     let state = state(&args.place)?;
     let _lock = state.lock().map_err(failed)?;
     let mut collection = read_collection(&args.place.collection, &args.inside)?;
@@ -194,7 +202,6 @@ fn watch(args: WatchArgs) -> Result<u8> {
     let (suite, inside) = (args.suite.clone(), args.inside.clone());
     let mut bench = Bench::new(suite, tests, inside, state.root(), stop)?;
     bench.recorded = Recorded::at(&args.place);
-    let interval = args.interval.duration().unwrap_or(Duration::from_secs(1));
     loop {
         let (tools, generic) = (bench.tools(), bench.generic_ids());
         let more = bench.settings();
@@ -236,6 +243,14 @@ fn watch(args: WatchArgs) -> Result<u8> {
             )),
         }
     }
+}
+
+/// Returns how long to wait between two looks.
+fn pause(interval: Limit) -> Result<Duration> {
+    interval.duration().ok_or_else(|| {
+        Error::new(Kind::Usage, "--interval 0 leaves no time between two looks")
+            .hint("--interval 1s looks every second, --once looks once")
+    })
 }
 
 /// Reads a collection and checks what only the runner knows.
@@ -482,6 +497,16 @@ fn all_causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_is_time_between_two_looks() {
+        let pause = |text: &str| pause(text.parse().unwrap());
+        assert_eq!(pause("200ms").unwrap(), Duration::from_millis(200));
+        for text in ["0", "0s"] {
+            let error = pause(text).unwrap_err();
+            assert_eq!(error.exit_code(), exit::USAGE, "{text}: {error}");
+        }
+    }
 
     #[test]
     fn exit_codes() {
