@@ -78,6 +78,14 @@ pub(crate) fn main(mut args: ScriptsArgs) -> Result<u8> {
         }
         read.push((name, source, packed));
     }
+    for name in previous.keys() {
+        let is_known = collection.contains_key(name) || unpackable.contains_key(name);
+        if !is_known && !chosen.contains_key(name) {
+            say(&format!(
+                "warning: --previous {name}: no charm of this run has this name: only a script that says `juju deploy-previous {name}` uses it"
+            ));
+        }
+    }
     for (charm, (name, source, packed)) in charms.iter_mut().zip(read) {
         let (artifact, unpacked) = match packed {
             Ok(artifact) => (artifact, None),

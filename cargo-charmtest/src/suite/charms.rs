@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use charmtest_charm::{Charm, Endpoint, Metadata, Role, Scope};
+use charmtest_charm::{Charm, Endpoint, Metadata, ReadError, Role, Scope};
 
 use super::file::SuiteCharm;
 use crate::error::{Error, Kind, Result};
@@ -18,9 +18,7 @@ use crate::error::{Error, Kind, Result};
 pub(crate) fn charms(paths: &[PathBuf]) -> Result<Vec<SuiteCharm>> {
     let mut read = Vec::new();
     for path in paths {
-        let charm = Charm::read(path).map_err(|error| {
-            Error::caused(Kind::Usage, &error).hint("charms are directories or `.charm` files")
-        })?;
+        let charm = Charm::read(path).map_err(|error| wrong(path, error))?;
         let path = std::path::absolute(path).map_err(Error::infrastructure)?;
         read.push((path, charm));
     }
@@ -44,6 +42,31 @@ pub(crate) fn charms(paths: &[PathBuf]) -> Result<Vec<SuiteCharm>> {
         });
     Ok(charms.collect())
 }
+
+/// Says which charm cannot be read, and why.
+fn wrong(path: &Path, error: ReadError) -> Error {
+    let is_charm = path.is_file()
+        || ["metadata.yaml", "charmcraft.yaml"]
+            .iter()
+            .any(|name| path.join(name).exists());
+    match error {
+        ReadError::File(mut wrong) => {
+            wrong.file = match path.is_dir() {
+                true => path.join(&wrong.file).display().to_string(),
+                false => format!("{}: {}", path.display(), wrong.file),
+            };
+            let error = Error::caused(Kind::Usage, &wrong);
+            match is_charm {
+                true => error,
+                false => error.hint(HINT),
+            }
+        }
+        other => Error::caused(Kind::Usage, &other).hint(HINT),
+    }
+}
+
+/// What can be tested.
+const HINT: &str = "charms are directories or `.charm` files";
 
 /// Returns the first base of a charm; empty if it names none.
 fn base(charm: &Charm) -> String {
@@ -105,6 +128,22 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_charm_is_said_with_its_place() {
+        let room = tempfile::tempdir().unwrap();
+        for (name, file) in [("bad", Some("name: x\n")), ("none", None)] {
+            let path = room.path().join(name);
+            fs::create_dir(&path).unwrap();
+            if let Some(text) = file {
+                fs::write(path.join("metadata.yaml"), text).unwrap();
+            }
+            let said = charms(std::slice::from_ref(&path)).unwrap_err().to_string();
+            let place = path.join("metadata.yaml").display().to_string();
+            assert!(said.contains(&place), "{said}");
+            assert_eq!(said.contains(HINT), file.is_none(), "{said}");
+        }
+    }
 
     #[test]
     fn charms_have_names_an_order_and_partners() {
