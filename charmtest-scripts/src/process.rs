@@ -143,29 +143,36 @@ fn processes_with(needle: &[u8]) -> (Vec<Pid>, bool) {
         let Ok(environment) = fs::read(entry.path().join("environ")) else {
             continue;
         };
-        unknown |= environment.is_empty() && is_becoming_a_program(&entry.path());
         if environment
             .windows(needle.len())
             .any(|window| window == needle)
         {
             found.extend(pid_of(id));
+        } else {
+            unknown |= !is_whole(&environment, &entry.path());
         }
     }
     (found, unknown)
 }
 
-/// Says whether a process whose environment was read as empty is, or just was, in the middle of `execve`: it has a program (threads of the
-/// kernel and zombies have none), and by the numbers of its memory its environment is not empty, or not there yet.
-fn is_becoming_a_program(process: &Path) -> bool {
+/// Says whether this is all of a process's environment: what is read while the process becomes another program is empty, or ends somewhere.
+fn is_whole(environment: &[u8], process: &Path) -> bool {
     let Ok(stat) = fs::read_to_string(process.join("stat")) else {
-        return false;
+        return true;
     };
-    // The name, in parentheses, may hold anything; `env_start` and `env_end` are the fields 50 and 51 of proc_pid_stat(5).
-    let mut after_name = stat.rsplit(')').next().unwrap_or_default().split(' ');
-    let start = after_name.nth(48);
-    let end = after_name.next();
-    let empty = start == end && end != Some("0");
-    !empty && fs::read_link(process.join("exe")).is_ok()
+    // The name, in parentheses, may hold anything. What follows begins with the third field of proc_pid_stat(5).
+    let after_name = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    let field = |number: usize| -> Option<usize> { fields.get(number - 3)?.parse().ok() };
+    let (end_of_code, environment_start, environment_end) = (field(27), field(50), field(51));
+    if end_of_code == Some(0) {
+        // A program that is not all there yet; threads of the kernel and zombies have none.
+        return fs::read_link(process.join("exe")).is_err();
+    }
+    match (environment_start, environment_end) {
+        (Some(start), Some(end)) => end.checked_sub(start) == Some(environment.len()),
+        _ => true,
+    }
 }
 
 #[cfg(test)]
