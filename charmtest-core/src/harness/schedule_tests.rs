@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::context::Context;
 use super::crash_dump_flags::CrashDumpSettings;
@@ -727,18 +727,13 @@ fn modules_run_side_by_side() {
     );
 }
 
+/// What they cost is measured by `cargo xtask bench empty`.
 #[test]
-fn many_empty_tests_cost_little() {
+fn each_of_many_empty_tests_is_told_of() {
     const COUNT: u32 = 1_000;
-    let run = || {
-        let tests = (0..COUNT).map(|line| entry("t::m", "empty", line, passes));
-        let started = Instant::now();
-        let story = tell(tests.collect(), settings(), FakeWorld::default());
-        assert_eq!(story.outcomes().len(), COUNT as usize);
-        started.elapsed()
-    };
-    // It takes a tenth of this; a machine that is busy with something else gets more than one chance.
-    assert!((0..10).any(|_| run() < Duration::from_millis(1) * COUNT));
+    let tests = (0..COUNT).map(|line| entry("t::m", "empty", line, passes));
+    let story = tell(tests.collect(), settings(), FakeWorld::default());
+    assert_eq!(story.outcomes().len(), COUNT as usize);
 }
 
 #[test]
