@@ -148,7 +148,9 @@ fn not_started() -> Result<(), Failed> {
 fn signal_is_handed_on() -> Result<(), Failed> {
     for level in levels() {
         let bed = Bed::new();
-        let script = "trap 'echo got' TERM; echo ready; read line; echo \"and $line\"; exit 3";
+        // The signal comes by way of the shim, and so later than what is written to the command.
+        let script = "trap 'echo got; got=1' TERM; echo ready; while [ -z \"$got\" ]; do sleep 0.02; done; \
+                      read line; echo \"and $line\"; exit 3";
         let mut child = bed
             .command(&sandbox(level), &bed.policy(), script)
             .stdin(Stdio::piped())
@@ -158,9 +160,8 @@ fn signal_is_handed_on() -> Result<(), Failed> {
         expect(lines.next(), "ready")?;
         let pid = Pid::from_raw(child.id().cast_signed()).ok_or("pid")?;
         kill_process(pid, Signal::TERM)?;
-        // bash runs a trap when what it waits for is over.
-        child.stdin.take().ok_or("stdin")?.write_all(b"end\n")?;
         expect(lines.next(), "got")?;
+        child.stdin.take().ok_or("stdin")?.write_all(b"end\n")?;
         expect(lines.next(), "and end")?;
         let status = child.wait()?;
         if status.code() != Some(3) {
