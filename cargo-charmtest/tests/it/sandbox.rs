@@ -139,7 +139,7 @@ fn said(output: &Output) -> String {
 }
 
 /// Says whether this machine has a level, or `network: nodes`, as `doctor` writes them.
-fn has(what: &str) -> bool {
+pub(crate) fn has(what: &str) -> bool {
     let output = Command::new(PROGRAM)
         .args(["charmtest", "doctor", "--sandbox"])
         .output()

@@ -11,6 +11,7 @@ use charmtest_sandbox::{Level, Network, Policy, Request, Sandbox};
 use serde_json::Value;
 
 use crate::bed::{PROGRAM, Said, executable};
+use crate::sandbox::has;
 use crate::watch::{OFFICIAL, Room, text};
 
 /// What must not be seen.
@@ -21,24 +22,6 @@ const LEVEL_3: &str = "3 (namespaces)";
 
 /// A level in which no namespaces can be made.
 const LEVEL_2: &str = "2 (seccomp)";
-
-/// Says whether this machine has a sandbox level, as `doctor` writes it.
-fn has(level: &str) -> bool {
-    let output = Command::new(PROGRAM)
-        .args(["charmtest", "doctor", "--sandbox"])
-        .output()
-        .unwrap();
-    let table = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut lines = table.lines().filter_map(|line| line.strip_prefix(level));
-    let found = lines.next().is_some_and(|rest| rest.trim() == "yes");
-    if !found {
-        #[expect(clippy::print_stderr, reason = "a test says what it did not try")]
-        {
-            eprintln!("not tried, for this machine has no {level}:\n{table}");
-        }
-    }
-    found
-}
 
 /// A watcher's user with secrets, beside the room that holds collection and record.
 struct User {

@@ -31,10 +31,12 @@ fn failed_hook(unit: &Unit) -> Option<String> {
 /// Describes a hook that failed by the log of its unit, the oldest line first.
 pub(super) fn describe_hook(unit: &str, hook: &str, log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
-    let how = exit_of(hook, &lines).map_or_else(String::new, |how| format!(": {how}"));
-    let (name, end) = hook.split_once(' ').unwrap_or((hook, ""));
-    let end = Some(end).filter(|end| !end.is_empty());
-    let end = end.map_or_else(String::new, |end| format!(" ({end})"));
+    // Juju logs the name of the hook alone.
+    let (name, end) = match hook.split_once(' ') {
+        Some((name, end)) => (name, format!(" ({end})")),
+        None => (hook, String::new()),
+    };
+    let how = exit_of(name, &lines).map_or_else(String::new, |how| format!(": {how}"));
     let mut text = format!("hook \"{name}\"{end} of {unit} failed{how}");
     let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
     if last.is_empty() {
@@ -50,9 +52,7 @@ pub(super) fn describe_hook(unit: &str, hook: &str, log: &str) -> String {
 }
 
 /// Returns how the hook ended, as the log says it: `exit status 1`.
-fn exit_of<'a>(hook: &str, lines: &[&'a str]) -> Option<&'a str> {
-    // Juju logs the name of the hook alone.
-    let name = hook.split(' ').next().unwrap_or(hook);
+fn exit_of<'a>(name: &str, lines: &[&'a str]) -> Option<&'a str> {
     let begin = format!("hook \"{name}\"");
     lines.iter().rev().find_map(|line| {
         let (_, rest) = line.split_once(&begin)?;
