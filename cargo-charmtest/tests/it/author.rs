@@ -495,10 +495,11 @@ fn an_interrupted_run_exits_with_130() {
 fn two_runs_at_once_share_the_controller() {
     let bed = Bed::bare();
     let dir = author(&bed, "author-twice");
+    let mut runs = [0, 1].map(|_| cargo_command(&bed, &dir, &["charmtest"]));
     let said: Vec<Said> = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..2)
-            .map(|_| scope.spawn(|| cargo(&bed, &dir, &["charmtest"])))
-            .collect();
+        let runs = runs
+            .each_mut()
+            .map(|run| scope.spawn(|| run.output().unwrap().into()));
         runs.into_iter().map(|run| run.join().unwrap()).collect()
     });
     for said in said {
