@@ -122,6 +122,7 @@ pub(crate) fn main(mut args: RunArgs) -> Result<u8> {
         recording,
         fail_on_skip: false,
         build: cargo.options("--cargo-profile").iter().map(quote).collect(),
+        of_units: None,
     };
     Ok(session.run()?.code)
 }

@@ -221,6 +221,11 @@ impl Report {
         self.line(&style::heading("Backend", why));
     }
 
+    /// Says where units run.
+    pub(crate) fn units(&mut self, text: &str) {
+        self.line(&style::heading("Units", text));
+    }
+
     /// Takes in an event of a process.
     pub(crate) fn event(&mut self, job: Job, event: Event) {
         let at = self.place(job, &event);

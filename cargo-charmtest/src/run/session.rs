@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) recording: Option<Recording>,
     /// Fail also when tests were skipped.
     pub(crate) fail_on_skip: bool,
+    /// What to say of the units if they run on this machine.
+    pub(crate) of_units: Option<&'static str>,
 }
 
 /// What came of a session.
@@ -76,6 +78,7 @@ impl Session {
             listener,
             recording,
             fail_on_skip,
+            of_units,
         } = self;
         let program = std::env::current_exe().map_err(Error::infrastructure)?;
         let selected = select_backend(BackendOptions {
@@ -151,6 +154,9 @@ impl Session {
             report.record_to(recorder);
         }
         report.backend(&backend.why);
+        if let Some(text) = of_units.filter(|_| backend.kind == BackendKind::Embedded) {
+            report.units(text);
+        }
         if common_version(&plan).is_none() {
             for line in versions(&plan) {
                 report.backend(&line);

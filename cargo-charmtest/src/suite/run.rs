@@ -9,7 +9,7 @@ use charmtest::harness::{Known, RunFlags};
 use charmtest_sandbox::Level;
 
 use super::SUITE_VARIABLE;
-use super::file::SuiteFile;
+use super::file::{SuiteCharm, SuiteFile};
 use super::scripts::script_name;
 use crate::cli::{SelectArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
@@ -134,8 +134,20 @@ fn run_with(
         listener,
         recording,
         fail_on_skip: args.fail_on_skip,
+        of_units: of_units(suite, sandbox::level()),
     };
     session.run()
+}
+
+/// Returns what to say of units beside scripts that are in a sandbox: the level that each script's verdict names is not that of its units.
+fn of_units(suite: &SuiteFile, around: Level) -> Option<&'static str> {
+    let in_sandbox = |charm: &SuiteCharm| {
+        let scripts = charm.scripts.as_ref();
+        scripts.is_some_and(|scripts| !scripts.names.is_empty() && scripts.sandbox != "off")
+    };
+    (around == Level::Plain && suite.charms.iter().any(in_sandbox)).then_some(
+        "on this machine, as you, in no sandbox, whatever that of a script is; --contain puts them in one",
+    )
 }
 
 /// Returns the sandbox level of each test: that around the whole run, or for scripts the better one that they ask for.

@@ -364,6 +364,8 @@ fn r17_scripts_with_network_nodes_reach_no_world_and_hostile_ones_no_user() {
             text.contains("network nodes") && !text.contains(CANARY),
             "{text}"
         );
+        let in_sandbox = more.contains(&"--contain");
+        assert_ne!(text.contains("in no sandbox"), in_sandbox, "{text}");
     }
     // With the host's network the script finds the world, and says so.
     let text = said(&run(&[]));

@@ -431,6 +431,9 @@ fn r16_credentials_and_juju_data_are_out_of_reach() {
     command.env("CANARY", "canary-of-the-environment");
     let said = Said::from(command.output().unwrap());
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    // The sandbox of the script is not that of its units.
+    let units = "Units on this machine, as you, in no sandbox";
+    assert!(said.stderr.contains(units), "{}", said.stderr);
     let output = suite.outputs();
     // Without a sandbox, a script of the same user reads what that user reads: docs/scripts.md says so.
     if !output.contains("level plain") {
