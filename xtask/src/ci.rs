@@ -17,6 +17,7 @@ pub(crate) fn run() -> Result {
             "--deny",
             "warnings",
         ],
+        &["doc", "--workspace", "--no-deps", "--lib"],
         &["test", "--workspace"],
         &["charmtest"],
         &["xtask", "conformance"],
@@ -35,7 +36,7 @@ pub(crate) fn run() -> Result {
         ],
     ] {
         let since = Instant::now();
-        cargo(step).run()?;
+        cargo(step).env("RUSTDOCFLAGS", "--deny warnings").run()?;
         say(&format!(
             "= cargo {} took {} s",
             step.join(" "),

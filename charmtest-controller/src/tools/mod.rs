@@ -1,7 +1,7 @@
 //! Hook tools: what a charm calls while its hook runs.
 //!
-//! A tool is a row of a table ([`tool::Tool`]) and a function that reads the hook's context and the model and changes nothing but
-//! the context. What has to happen at once (a status, a log line) the function only asks for ([`tool::Effect`]); everything else
+//! A tool is a row of a table (`tool::Tool`) and a function that reads the hook's context and the model and changes nothing but
+//! the context. What has to happen at once (a status, a log line) the function only asks for (`tool::Effect`); everything else
 //! waits in the context until the hook has succeeded and [`flush`] writes it. [`run`] is the edge around that: it reads `--file`,
 //! takes the context's lock, formats, and writes `--output`.
 

@@ -1,6 +1,6 @@
 //! The words of a `juju` command line: which are options, which take a value, which are positional.
 //!
-//! Kinds of options are those of Juju 2.9, 3.6 and 4.0. Most names are of one kind in all commands; the others are in [`EXCEPTIONS`].
+//! Kinds of options are those of Juju 2.9, 3.6 and 4.0. Most names are of one kind in all commands; the others are in the table `EXCEPTIONS`.
 
 /// Options with a value, whatever the command.
 const WITH_VALUE: &[&str] = &[
