@@ -18,7 +18,7 @@ use crate::cli::{InsideArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
 use crate::record;
 use crate::report::{heading, say};
-use crate::results::ResultsArgs;
+use crate::results::{CONTAINER, ResultsArgs, container};
 use crate::run::signals::{self, Interrupt};
 
 /// Says in a run that is in a sandbox, or in a network of its own, what is around it.
@@ -372,6 +372,8 @@ impl Inside<'_> {
         variables.extend(set.map(|(name, value)| ((*name).into(), value.clone())));
         variables.insert("XDG_STATE_HOME".into(), room.join("state").into());
         variables.insert(INSIDE.into(), what.into());
+        // Its marks are out of sight in there.
+        variables.insert(CONTAINER.into(), container().into());
         // A real Juju is not in here, and its units are not either.
         variables.insert("CHARMTEST_BACKEND".into(), "embedded".into());
         if level != Level::Plain {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub(crate) fn tools() -> BTreeMap<String, String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     [
         ("charmtest", env!("CARGO_PKG_VERSION").to_owned()),
+        ("container", container()),
         ("host", host()),
         ("kernel", kernel.trim().to_owned()),
         ("machine", std::env::consts::ARCH.to_owned()),
@@ -35,6 +37,49 @@ fn host() -> String {
         .to_owned()
 }
 
+/// Returns in what kind of container this program runs, such as `docker`; `chroot` in a root directory that is not the system's, and
+/// `none` on the system itself.
+///
+/// Who started a sandbox says in the variable [`CONTAINER`] what is around it.
+pub(crate) fn container() -> String {
+    let file = |path: &str| fs::read_to_string(path).ok();
+    // Only root may look at the first process, and only root can change its root directory.
+    let root = |path: &str| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    container_of(&Marks {
+        variable: std::env::var(CONTAINER).ok(),
+        manager: file("/run/systemd/container"),
+        podman: Path::new("/run/.containerenv").exists(),
+        docker: Path::new("/.dockerenv").exists(),
+        other_root: root("/proc/1/root").is_some_and(|first| Some(first) != root("/")),
+    })
+}
+
+/// The variable by which a container manager says what it is (systemd's "Container Interface").
+pub(crate) const CONTAINER: &str = "container";
+
+/// What container managers leave where their containers see it.
+#[derive(Debug, Default)]
+struct Marks {
+    variable: Option<String>,
+    manager: Option<String>,
+    podman: bool,
+    docker: bool,
+    other_root: bool,
+}
+
+fn container_of(marks: &Marks) -> String {
+    let named = [&marks.variable, &marks.manager];
+    let mut named = named.into_iter().flatten().map(|name| name.trim());
+    let word = match named.find(|name| !name.is_empty()) {
+        Some(name) => name,
+        None if marks.podman => "podman",
+        None if marks.docker => "docker",
+        None if marks.other_root => "chroot",
+        None => "none",
+    };
+    word.to_owned()
+}
+
 /// Returns the name of this machine in its network.
 pub(crate) fn node() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -49,4 +94,65 @@ pub(crate) fn commit(directory: &Path) -> Option<String> {
     let output = process::output(git, GIT_LIMIT).ok()?;
     let commit = output.stdout.trim();
     (output.status.success() && !commit.is_empty()).then(|| commit.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_known_by_their_marks() {
+        let named = |name: &str| Some(name.to_owned());
+        for (marks, expected) in [
+            (Marks::default(), "none"),
+            (
+                Marks {
+                    docker: true,
+                    other_root: true,
+                    ..Marks::default()
+                },
+                "docker",
+            ),
+            (
+                Marks {
+                    podman: true,
+                    docker: true,
+                    ..Marks::default()
+                },
+                "podman",
+            ),
+            (
+                Marks {
+                    manager: named("systemd-nspawn\n"),
+                    ..Marks::default()
+                },
+                "systemd-nspawn",
+            ),
+            (
+                Marks {
+                    variable: named(""),
+                    manager: named("lxc"),
+                    ..Marks::default()
+                },
+                "lxc",
+            ),
+            (
+                Marks {
+                    variable: named("wsl"),
+                    docker: true,
+                    ..Marks::default()
+                },
+                "wsl",
+            ),
+            (
+                Marks {
+                    other_root: true,
+                    ..Marks::default()
+                },
+                "chroot",
+            ),
+        ] {
+            assert_eq!(container_of(&marks), expected, "{marks:?}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ mod sink;
 use jiff::Timestamp;
 
 pub(crate) use args::{ResultsArgs, VARIABLES};
-pub(crate) use host::{commit, node, tools};
+pub(crate) use host::{CONTAINER, commit, container, node, tools};
 pub(crate) use read::{Part, Read, read};
 pub(crate) use record::{CHARMS, FORM, Header, TestRecord, is_of_charms, modules_of};
 pub(crate) use recorder::{Attempt, Recorder, Recording, planned};

@@ -754,7 +754,14 @@ fn r27_each_result_says_what_it_was_had_with_and_a_matrix_gives_a_result_set_eac
     let mut sets: Vec<String> = results
         .iter()
         .map(|result| {
-            for key in ["charmtest", "host", "kernel", "backend", "juju"] {
+            for key in [
+                "charmtest",
+                "host",
+                "container",
+                "kernel",
+                "backend",
+                "juju",
+            ] {
                 assert_ne!(text(&result["tools"][key]), "", "{key} in {result}");
             }
             assert_eq!(result["backend"], "embedded");
