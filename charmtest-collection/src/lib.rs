@@ -8,6 +8,7 @@
 //! pure; what touches the disk goes through one type, so that every moment at which a watcher can die is tested.
 
 mod bisect;
+mod bounds;
 mod collection;
 mod delta;
 mod digest;

@@ -1,16 +1,27 @@
 //! A charm's files, as a list that has a digest.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, open, openat, readlinkat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{Bounds, LARGEST_FILE, too_large};
 use crate::digest::Digest;
 
 /// How many links are followed for one path, as in Linux.
 const MOST_LINKS: usize = 40;
+
+/// How many bytes a name may have, as in Linux.
+const LONGEST_NAME: usize = 255;
+
+/// How many bytes a path may have: with the directory in which it is written it must be one that Linux takes.
+const LONGEST_PATH: usize = 2048;
 
 /// What a path of a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +67,9 @@ impl Tree {
             let path = entry.path.as_str();
             let wrong =
                 |part: &str| matches!(part, "" | "." | ".." | ".git") || part.contains('\0');
-            if path.split('/').any(wrong) {
+            // What cannot be written must not be recorded: a charm that no run can read would end them all.
+            let long = |part: &str| part.len() > LONGEST_NAME;
+            if path.split('/').any(|part| wrong(part) || long(part)) || path.len() > LONGEST_PATH {
                 return Err(format!("`{}` is no path of a charm", path.escape_debug()));
             }
             if !paths.insert(path) {
@@ -190,61 +203,130 @@ impl Tree {
     /// Fails when something cannot be read, is neither file, directory nor link, or has a name that is not UTF-8.
     pub fn read(directory: &Path, keep: Keep<'_>) -> Result<Self, String> {
         let mut entries = Vec::new();
-        read_into(directory, "", keep, &mut entries)?;
+        // The directory itself may be a link: its user named it.
+        let flags = OPEN.difference(OFlags::NOFOLLOW) | OFlags::DIRECTORY;
+        let opened = open(directory, flags, Mode::empty());
+        let opened =
+            opened.map_err(|error| format!("cannot read {}: {error}", directory.display()))?;
+        let mut bounds = Bounds::default();
+        read_into(&opened, directory, "", &mut bounds, keep, &mut entries)?;
         Self::new(entries)
     }
 }
 
+/// Opens what is neither followed, if it is a link, nor waited for, if it is a pipe.
+const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
+/// Reads what is in a directory. It is read by its handle: whoever exchanges a part of its path meanwhile leads nowhere else.
 fn read_into(
-    directory: &Path,
+    directory: &OwnedFd,
+    place: &Path,
     prefix: &str,
+    bounds: &mut Bounds,
     keep: Keep<'_>,
     entries: &mut Vec<TreeEntry>,
 ) -> Result<(), String> {
-    let unread =
-        |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    for item in fs::read_dir(directory).map_err(|error| unread(directory, error))? {
-        let item = item.map_err(|error| unread(directory, error))?;
-        let file = item.path();
-        let Some(name) = item.file_name().to_str().map(str::to_owned) else {
+    bounds.enter().map_err(|why| of_place(place, &why))?;
+    let unread = |path: &Path, error: io::Error| format!("cannot read {}: {error}", path.display());
+    let listed = Dir::read_from(directory).map_err(|error| unread(place, error.into()))?;
+    // All names first: a handle for each directory on the way is enough.
+    let mut names = Vec::new();
+    for item in listed {
+        let item = item.map_err(|error| unread(place, error.into()))?;
+        let name = item.file_name().to_bytes();
+        if ![b".".as_slice(), b"..", b".git"].contains(&name) {
+            bounds.name().map_err(|why| of_place(place, &why))?;
+            names.push((OsStr::from_bytes(name).to_owned(), item.file_type()));
+        }
+    }
+    for (name, kind) in names {
+        let file = place.join(&name);
+        let Some(text) = name.to_str() else {
             return Err(format!("the name of {} is not UTF-8", file.display()));
         };
-        if name == ".git" {
-            continue;
-        }
-        let path = format!("{prefix}{name}");
-        let kind = item.file_type().map_err(|error| unread(&file, error))?;
-        if kind.is_dir() {
-            read_into(&file, &format!("{path}/"), keep, entries)?;
-            continue;
-        }
-        let (kind, bytes) = if kind.is_symlink() {
-            let target = fs::read_link(&file).map_err(|error| unread(&file, error))?;
-            (FileKind::Link, target.as_os_str().as_bytes().to_vec())
-        } else if kind.is_file() {
-            let about = item.metadata().map_err(|error| unread(&file, error))?;
-            // As git does: what its owner may execute.
-            let kind = match about.permissions().mode() & 0o100 {
-                0 => FileKind::File,
-                _ => FileKind::Executable,
-            };
-            (kind, fs::read(&file).map_err(|error| unread(&file, error))?)
-        } else {
-            return Err(format!(
+        let path = format!("{prefix}{text}");
+        let unread = |error: io::Error| unread(&file, error);
+        let is_plain = |kind: FileType| {
+            matches!(
+                kind,
+                FileType::RegularFile | FileType::Directory | FileType::Symlink | FileType::Unknown
+            )
+        };
+        let other = || {
+            format!(
                 "{} is neither a file nor a directory nor a link",
                 file.display()
-            ));
+            )
         };
+        if !is_plain(kind) {
+            return Err(other());
+        }
+        let opened = match kind {
+            FileType::Symlink => Err(Errno::LOOP),
+            _ => openat(directory, &name, OPEN, Mode::empty()),
+        };
+        let (kind, bytes) = match opened {
+            Err(Errno::LOOP) => {
+                let target = readlinkat(directory, &name, Vec::new());
+                let target = target.map_err(|error| unread(error.into()))?.into_bytes();
+                (FileKind::Link, target)
+            }
+            Err(error) => return Err(unread(error.into())),
+            Ok(opened) => {
+                let about = fstat(&opened).map_err(|error| unread(error.into()))?;
+                match FileType::from_raw_mode(about.st_mode) {
+                    FileType::Directory => {
+                        let below = format!("{path}/");
+                        read_into(&opened, &file, &below, bounds, keep, entries)?;
+                        continue;
+                    }
+                    FileType::RegularFile => {}
+                    _ => return Err(other()),
+                }
+                // As git does: what its owner may execute.
+                let kind = match about.st_mode & 0o100 {
+                    0 => FileKind::File,
+                    _ => FileKind::Executable,
+                };
+                let large = || too_large(&file.display().to_string());
+                if u64::try_from(about.st_size).map_or(true, |size| size > LARGEST_FILE) {
+                    return Err(large());
+                }
+                // It may grow meanwhile.
+                let mut bytes = Vec::new();
+                let mut limited = File::from(opened).take(LARGEST_FILE + 1);
+                limited.read_to_end(&mut bytes).map_err(unread)?;
+                if bytes.len() as u64 > LARGEST_FILE {
+                    return Err(large());
+                }
+                (kind, bytes)
+            }
+        };
+        bounds
+            .bytes(bytes.len())
+            .map_err(|why| of_place(place, &why))?;
         let sha256 = Digest::of(&bytes);
         keep(&sha256, &bytes)?;
         entries.push(TreeEntry { path, kind, sha256 });
     }
+    bounds.leave();
     Ok(())
+}
+
+/// Says of which directory something is said.
+fn of_place(place: &Path, why: &str) -> String {
+    format!("{}: {why}", place.display())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 

@@ -1002,3 +1002,6 @@ fn an_interrupted_delta_goes_on_where_it_was() {
         ["ubuntu@24.04:a:-/1.test", "ubuntu@24.04:a:-/2.test"]
     );
 }
+
+#[path = "hostile_tests.rs"]
+mod hostile;

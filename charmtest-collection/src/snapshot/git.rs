@@ -78,6 +78,7 @@ impl Git {
                 ("GIT_OPTIONAL_LOCKS", "0"),
                 ("GIT_LITERAL_PATHSPECS", "1"),
                 ("GIT_NO_REPLACE_OBJECTS", "1"),
+                ("GIT_NO_LAZY_FETCH", "1"),
                 ("GIT_ASKPASS", "true"),
                 ("SSH_ASKPASS", "true"),
                 ("GIT_SSH_COMMAND", "ssh -oBatchMode=yes"),

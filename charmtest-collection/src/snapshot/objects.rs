@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::git::{Git, Watchdog};
+use crate::bounds::{Bounds, LARGEST_FILE, check_target, too_large};
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -25,6 +26,8 @@ pub(super) struct Object {
     pub(super) id: String,
     kind: String,
     bytes: Vec<u8>,
+    /// Whether it has more bytes than are read; `bytes` has none of them.
+    is_too_large: bool,
 }
 
 /// Who made a commit, and what it says.
@@ -81,16 +84,26 @@ impl Objects {
             }
             return Ok(None);
         };
-        let Ok(size) = size.parse::<usize>() else {
+        let Ok(size) = size.parse::<u64>() else {
             return Ok(None);
         };
-        let mut bytes = vec![0; size + 1];
-        self.stdout.read_exact(&mut bytes)?;
+        let is_too_large = size > LARGEST_FILE;
+        let mut bytes = Vec::new();
+        // With the new line that follows it. What is too large to be kept must be read all the same, or the next answer is not found.
+        let mut content = (&mut self.stdout).take(size.saturating_add(1));
+        let read = match is_too_large {
+            true => std::io::copy(&mut content, &mut std::io::sink())?,
+            false => content.read_to_end(&mut bytes)? as u64,
+        };
+        if read <= size {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         bytes.pop();
         Ok(Some(Object {
             id: (*id).to_owned(),
             kind: (*kind).to_owned(),
             bytes,
+            is_too_large,
         }))
     }
 
@@ -140,8 +153,8 @@ impl Objects {
             let author = author.and_then(|author| author.rsplitn(3, ' ').nth(2));
             CommitInfo {
                 id: object.id,
-                author: author.unwrap_or_default().to_owned(),
-                subject: message.lines().next().unwrap_or_default().to_owned(),
+                author: plain(author.unwrap_or_default()),
+                subject: plain(message.lines().next().unwrap_or_default()),
             }
         }))
     }
@@ -149,7 +162,8 @@ impl Objects {
     /// Puts a whole tree into the store.
     pub(super) fn import(&mut self, tree: &str, store: &Store) -> Result<Digest> {
         let mut entries = Vec::new();
-        self.import_into(tree, "", store, &mut entries)?;
+        let mut bounds = Bounds::default();
+        self.import_into(tree, "", store, &mut bounds, &mut entries)?;
         let tree = Tree::new(entries).map_err(Error::Git)?;
         store.put_tree(&tree)
     }
@@ -159,19 +173,23 @@ impl Objects {
         tree: &str,
         prefix: &str,
         store: &Store,
+        bounds: &mut Bounds,
         entries: &mut Vec<TreeEntry>,
     ) -> Result<()> {
+        // Trees cost their author nothing: a few of them may name themselves a thousand times.
+        bounds.enter().map_err(Error::Git)?;
         let missing = |id: &str| Error::Git(format!("the git object {id} is not there"));
         let object = self.get(tree)?.ok_or_else(|| missing(tree))?;
         let lines =
             parse_tree(&object.bytes, tree.len() / 2).ok_or_else(|| not_understood(tree))?;
         for line in lines {
+            bounds.name().map_err(Error::Git)?;
             let name = String::from_utf8(line.name).map_err(|_| not_understood(tree))?;
             let path = format!("{prefix}{name}");
             let id = line.id;
             let kind = match line.mode.as_str() {
                 TREE => {
-                    self.import_into(&id, &format!("{path}/"), store, entries)?;
+                    self.import_into(&id, &format!("{path}/"), store, bounds, entries)?;
                     continue;
                 }
                 "100755" => FileKind::Executable,
@@ -184,11 +202,28 @@ impl Objects {
                 _ => FileKind::File,
             };
             let object = self.get(&id)?.ok_or_else(|| missing(&id))?;
+            if object.is_too_large {
+                return Err(Error::Git(too_large(&path)));
+            }
+            if kind == FileKind::Link {
+                check_target(&path, &object.bytes).map_err(Error::Git)?;
+            }
+            bounds.bytes(object.bytes.len()).map_err(Error::Git)?;
             let sha256 = store.put(&object.bytes)?;
             entries.push(TreeEntry { path, kind, sha256 });
         }
+        bounds.leave();
         Ok(())
     }
+}
+
+/// How much is kept of what a commit says.
+const LONGEST_TEXT: usize = 500;
+
+/// Returns a text without what a terminal obeys, and not too much of it: whoever made the commit wrote it.
+fn plain(text: &str) -> String {
+    let kept = text.chars().filter(|letter| !letter.is_control());
+    kept.take(LONGEST_TEXT).collect()
 }
 
 /// The mode of a directory.

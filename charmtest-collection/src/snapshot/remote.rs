@@ -39,8 +39,9 @@ fn ls_remote(git: &Git, url: &str) -> Result<BTreeMap<String, String>> {
     let branches = text.lines().filter_map(|line| {
         let (commit, name) = line.split_once('\t')?;
         let branch = name.strip_prefix("refs/heads/")?;
-        Some((branch.to_owned(), commit.to_owned()))
+        Some((branch.to_owned(), refs::commit(commit)?))
     });
+    let branches = branches.filter(|(branch, _)| refs::is_branch(branch));
     Ok(branches.collect())
 }
 

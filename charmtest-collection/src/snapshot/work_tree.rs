@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::OFlags;
+
 use super::git::Git;
 use super::objects::{CommitInfo, Objects};
+use super::refs::is_branch;
+use crate::bounds::LARGEST_FILE;
 use crate::error::{Context, Error, Result};
 
 /// The state of a work tree, with its uncommitted changes and without ignored files.
@@ -24,33 +30,40 @@ pub(super) struct WorkTree {
 
 impl WorkTree {
     /// Reads the work tree at `root`, of which only `directories` are looked at.
+    ///
+    /// Whoever wrote the charm may have written the repository, too, and its settings can name programs and other directories. So it is
+    /// asked where its files are, and they are read by a repository of our own, which has none of its settings but harmless ones.
     pub(super) fn read(git: &Git, root: &Path, directories: &[&Path]) -> Result<Self> {
         let mut command = git.command(root);
         command.args(["rev-parse", "--path-format=absolute", "--git-path", "index"]);
-        command.args(["--git-path", "objects"]);
+        command.args(["--git-path", "objects", "--git-path", "info/exclude"]);
+        command.args(["--show-object-format", "--revs-only", "HEAD"]);
         let answer = text(git.run(command, None)?);
-        let mut lines = answer.lines().map(PathBuf::from);
-        let (Some(index), Some(objects)) = (lines.next(), lines.next()) else {
+        let mut lines = answer.lines();
+        let (Some(index), Some(objects), Some(exclude), Some(format)) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
             return Err(Error::Git(format!(
                 "git does not say where the index of {} is",
                 root.display()
             )));
         };
+        let head = lines.next().map(str::to_owned);
+        let settings = settings(git, root);
         let directory = tempfile::tempdir().context("make a directory for", root)?;
+        let own = directory.path();
+        write_own(own, format).context("make a repository in", own)?;
         // The user's repository stays as it is: a copy of its index (which knows the times of its files), and objects of our own.
-        let own_index = directory.path().join("index");
-        match copy_index(&index, &own_index) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            result => result.context("read", &index)?,
-        }
-        let own_objects = directory.path().join("objects");
-        fs::create_dir(&own_objects).context("make directory", &own_objects)?;
+        let (index, exclude) = (Path::new(index), Path::new(exclude));
+        copy_index(index, own).context("read", index)?;
+        copy(exclude, &own.join("info/exclude")).context("read", exclude)?;
         let command = || -> Command {
             let mut command = git.command(root);
             command
-                .env("GIT_INDEX_FILE", &own_index)
-                .env("GIT_OBJECT_DIRECTORY", &own_objects)
-                .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&objects));
+                .env("GIT_DIR", own)
+                .env("GIT_WORK_TREE", root)
+                .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(objects))
+                .envs(variables(&settings));
             command
         };
         let mut add = command();
@@ -65,7 +78,7 @@ impl WorkTree {
         write.arg("write-tree");
         let tree = text(git.run(write, None)?);
         let mut objects = Objects::open(git, command())?;
-        let commit = objects.commit("HEAD")?;
+        let commit = head.map_or(Ok(None), |head| objects.commit(&head))?;
         Ok(Self {
             branch: branch(root).unwrap_or_else(|| "-".to_owned()),
             commit,
@@ -86,12 +99,89 @@ impl WorkTree {
     }
 }
 
-/// Copies an index with its time: what changed in the moment in which an index was written has the times that it knows, and git looks into
-/// such files itself.
-fn copy_index(from: &Path, to: &Path) -> std::io::Result<()> {
-    let written = fs::metadata(from)?.modified()?;
-    fs::copy(from, to)?;
-    File::options().write(true).open(to)?.set_modified(written)
+/// Settings of a repository that say how its files are to be understood. No other one counts.
+const SETTINGS: &str = "^core\\.(filemode|symlinks|ignorecase|precomposeunicode|autocrlf|eol|trustctime|checkstat|excludesfile)$";
+
+/// Returns the harmless settings of a repository, with their values.
+fn settings(git: &Git, root: &Path) -> Vec<(String, String)> {
+    let mut command = git.command(root);
+    command.args(["config", "--local", "--null", "--get-regexp", SETTINGS]);
+    // It fails when there are none.
+    let answer = git.run(command, None).map(text).unwrap_or_default();
+    let settings = answer.split_terminator('\0').filter_map(|setting| {
+        let (name, value) = setting.split_once('\n')?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    settings.collect()
+}
+
+/// Returns the variables by which git gets settings.
+fn variables(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let mut variables = vec![("GIT_CONFIG_COUNT".to_owned(), settings.len().to_string())];
+    for (number, (name, value)) in settings.iter().enumerate() {
+        variables.push((format!("GIT_CONFIG_KEY_{number}"), name.clone()));
+        variables.push((format!("GIT_CONFIG_VALUE_{number}"), value.clone()));
+    }
+    variables
+}
+
+/// Makes a repository without a commit, in which no filter of a file runs, whoever set it up: a file counts as it is.
+fn write_own(own: &Path, format: &str) -> io::Result<()> {
+    for name in ["objects", "refs", "info"] {
+        fs::create_dir(own.join(name))?;
+    }
+    let mut config = "[core]\n\trepositoryformatversion = 1\n\tbare = false\n".to_owned();
+    if format == "sha256" {
+        config.push_str("[extensions]\n\tobjectformat = sha256\n");
+    }
+    fs::write(own.join("config"), config)?;
+    fs::write(own.join("HEAD"), "ref: refs/heads/none\n")?;
+    fs::write(own.join("info/attributes"), "* -filter\n")
+}
+
+/// Copies an index, with what it shares with others. It keeps its time: what changed in the moment in which an index was written has the
+/// times that it knows, and git looks into such files itself.
+fn copy_index(from: &Path, own: &Path) -> io::Result<()> {
+    let to = own.join("index");
+    copy(from, &to)?;
+    let Ok(written) = fs::metadata(from).and_then(|about| about.modified()) else {
+        return Ok(());
+    };
+    File::options()
+        .write(true)
+        .open(&to)?
+        .set_modified(written)?;
+    for item in from
+        .parent()
+        .map(fs::read_dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let item = item?;
+        if item
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(b"sharedindex.")
+        {
+            copy(&item.path(), &own.join(item.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file, if there is one. What is no file is not waited for.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let opened = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(from);
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(opened) if !opened.metadata()?.is_file() => Err(io::Error::other("it is no file")),
+        Ok(opened) => io::copy(&mut opened.take(LARGEST_FILE), &mut File::create(to)?).map(drop),
+    }
 }
 
 /// Returns the paths to look at. Git compares each with each file, so many become the directories that hold them.
@@ -117,11 +207,8 @@ fn pathspecs(root: &Path, directories: &[&Path]) -> Vec<u8> {
 }
 
 /// Returns a path as `GIT_ALTERNATE_OBJECT_DIRECTORIES` takes it, in which colons separate.
-fn quoted(path: &Path) -> String {
-    let text = path
-        .to_string_lossy()
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"");
+fn quoted(path: &str) -> String {
+    let text = path.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"")
 }
 
@@ -134,7 +221,7 @@ fn branch(root: &Path) -> Option<String> {
     }
     let head = fs::read_to_string(git.join("HEAD")).ok()?;
     let branch = head.trim_end().strip_prefix("ref: refs/heads/")?;
-    Some(branch.to_owned())
+    is_branch(branch).then(|| branch.to_owned())
 }
 
 fn text(bytes: Vec<u8>) -> String {
