@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::job::{Job, Kind, Variant};
 use crate::json::canonical;
 use crate::previous::Previous;
-use crate::snapshot::{Entry, Key, Snapshot};
+use crate::snapshot::{Entry, Key, Snapshot, is_branch};
 
 /// The form of `delta.json`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -254,6 +254,42 @@ impl Delta {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }
 
+    /// Checks the names in it. They become parts of paths and of lines, and somebody else may have written the delta.
+    ///
+    /// # Errors
+    ///
+    /// Says which name nothing can have.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let changed = self.changes.iter();
+        let entries = changed
+            .clone()
+            .flat_map(|change| [&change.from, &change.to])
+            .flatten()
+            .chain(self.snapshot.entries());
+        let names = entries.clone().map(|entry| &entry.facts.name);
+        let keys = entries.clone().map(|entry| &entry.key);
+        let keys = keys.chain(changed.map(|change| &change.key));
+        let keys = keys.chain(self.plan.iter().map(|planned| &planned.key));
+        let names = names.chain(keys.clone().flat_map(|key| [&key.charm, &key.base]));
+        let names = names.chain(self.resolve.keys());
+        if let Some(name) = names.into_iter().find(|name| !is_part(name)) {
+            return Err(no_name(name));
+        }
+        let mut branches = keys.map(|key| &key.branch);
+        if let Some(branch) = branches.find(|branch| *branch != "-" && !is_branch(branch)) {
+            return Err(no_name(branch));
+        }
+        let planned = self.plan.iter().flat_map(|planned| &planned.tests.tests);
+        let planned = planned.map(|script| &script.path);
+        let mut scripts = entries
+            .flat_map(|entry| &entry.facts.scripts)
+            .chain(planned);
+        match scripts.find(|path| !path.split('/').all(is_part)) {
+            Some(path) => Err(no_name(path)),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the name of its directory, `0007-3f2a6b11c0de`.
     #[must_use]
     pub fn directory_name(&self) -> String {
@@ -322,6 +358,16 @@ impl Delta {
         }
         (trees, files)
     }
+}
+
+/// Says whether a name can be one part of a path, and of a line.
+fn is_part(name: &str) -> bool {
+    let bad = |letter: char| letter.is_control() || letter == '/';
+    !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(bad)
+}
+
+fn no_name(name: &str) -> String {
+    format!("`{}` is no name that there can be", name.escape_debug())
 }
 
 /// Returns what differs between two snapshots, in the order of the keys. What has the same content is the same, whatever its commit.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path};
 
+use crate::bounds::LARGEST_FILE;
 use crate::disk::{Durability, read_if_there};
 use crate::error::{Context, Error, Result};
 use crate::gc::objects_of;
@@ -78,6 +79,12 @@ pub fn import(state: &State, file: &Path) -> Result<DeltaRecord> {
                 _ => None,
             })
             .collect();
+        // Of a file with holes a few bytes are as many as its author likes.
+        let is_file = entry.header().entry_type().is_file();
+        if !is_file || entry.size() > LARGEST_FILE {
+            let path = path.display();
+            return Err(wrong(format!("{path} is no file, or too large a one")));
+        }
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).context("read", file)?;
         match parts.as_deref() {

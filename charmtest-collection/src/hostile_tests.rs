@@ -144,7 +144,7 @@ fn a_tree_that_is_no_charm_is_told_and_harms_no_other() {
     };
     let wide: Make = |place, metadata| {
         let mut id = tree(place, &format!("100644 blob {metadata}\tx\n"));
-        for _ in 0..6 {
+        for _ in 0..4 {
             let lines = (0..10).map(|at| format!("040000 tree {id}\td{at}\n"));
             id = tree(place, &lines.collect::<String>());
         }
@@ -164,7 +164,7 @@ fn a_tree_that_is_no_charm_is_told_and_harms_no_other() {
     };
     for (make, wanted) in [
         (deep, "64 deep"),
-        (wide, "100000 files"),
+        (wide, "2000 files"),
         (long, "is no path of a charm"),
         (link, "can be no path"),
         (empty_link, "can be no path"),
@@ -223,7 +223,7 @@ fn a_directory_that_is_no_charm_is_told_and_harms_no_other() {
     for (make, wanted) in [
         (pipe, "neither a file nor a directory nor a link"),
         (deep, "64 deep"),
-        (sparse, "512 MiB"),
+        (sparse, "1 GiB"),
         (name, "not UTF-8"),
     ] {
         let place = Place::new();
@@ -252,4 +252,80 @@ fn branches_of_a_hostile_repository_lead_nowhere() {
         place.collection("[[charm]]\ngit = 'repos/evil'\nbranches = ['main', 'release/*']\n");
     let pass = place.pass(&collection);
     assert_eq!(pass.tally.to_string(), "1 pass", "{:?}", pass.problems);
+}
+
+/// Writes a tar archive as `watch export` does, of a delta in which a text is another one.
+fn forged(place: &Place, old: &str, new: &str) -> PathBuf {
+    let (record, _) = place.last();
+    let state = place.state();
+    let text = fs::read_to_string(record.file()).unwrap();
+    let content = &text[..text.rfind(",\"sha256\":").unwrap()];
+    let changed = format!("{content}}}").replace(old, new);
+    assert_ne!(changed, format!("{content}}}"), "{content}");
+    let mut delta: crate::Delta = serde_json::from_str(&changed).unwrap();
+    delta.id = delta.computed_id().unwrap();
+    let path = place.path("forged");
+    let (record, store) = (state.record(&delta, "").unwrap(), state.store());
+    let mut archive = tar::Builder::new(fs::File::create(&path).unwrap());
+    let mut add = |name: String, bytes: Vec<u8>| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, name, &*bytes).unwrap();
+    };
+    for object in store.objects().unwrap() {
+        let (group, rest) = object.as_str().split_at(2);
+        add(
+            format!("cas/sha256/{group}/{rest}"),
+            store.get(&object).unwrap(),
+        );
+    }
+    let name = format!("deltas/{}/delta.json", delta.directory_name());
+    add(name, fs::read(record.file()).unwrap());
+    archive.finish().unwrap();
+    path
+}
+
+#[test]
+fn a_delta_of_somebody_else_has_names_that_lead_nowhere() {
+    for (old, new) in [
+        ("\"charm\":\"a\"", "\"charm\":\"../../../a\""),
+        ("\"name\":\"a\"", "\"name\":\"/a\""),
+        ("\"branch\":\"-\"", "\"branch\":\"..\""),
+        ("ubuntu@24.04", "u\\u001b[2J"),
+        ("\"tests/1.test\"", "\"tests/../../1.test\""),
+        ("\"resolve\":{", "\"resolve\":{\"../x\":{\"store\":\"x\"}"),
+    ] {
+        let place = Place::new();
+        place.charm("charms/a", &[("1", "pass")]);
+        place.pass(&place.collection("[[charm]]\npath = 'charms/a'\n"));
+        let elsewhere = State::new(&place.path("elsewhere"));
+        let good = forged(&place, "\"created\":\"", "\"created\":\"x");
+        crate::import(&elsewhere, &good).unwrap();
+        let elsewhere = State::new(&place.path("another"));
+        let error = crate::import(&elsewhere, &forged(&place, old, new)).unwrap_err();
+        assert!(
+            error.to_string().contains("is no name that there can be"),
+            "{new}: {error}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_with_holes_is_not_unpacked() {
+    let place = Place::new();
+    let path = place.path("delta.tar");
+    let mut archive = tar::Builder::new(fs::File::create(&path).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_size(0);
+    let gnu = header.as_gnu_mut().unwrap();
+    gnu.set_real_size(1 << 32);
+    gnu.sparse[0].offset = *b"40000000000\0";
+    gnu.sparse[0].numbytes = *b"00000000000\0";
+    let name = format!("cas/sha256/00/{}", "0".repeat(62));
+    archive.append_data(&mut header, name, &b""[..]).unwrap();
+    archive.finish().unwrap();
+    let state = State::new(&place.path("state"));
+    let error = crate::import(&state, &path).unwrap_err().to_string();
+    assert!(error.contains("is no file"), "{error}");
 }

@@ -233,6 +233,9 @@ impl State {
             let message = format!("it is delta {} with the id {id}", delta.seq);
             return Err(Error::Corrupt { path, message });
         }
+        if let Err(message) = delta.check() {
+            return Err(Error::Corrupt { path, message });
+        }
         Ok(delta)
     }
 

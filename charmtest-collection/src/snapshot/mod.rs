@@ -22,6 +22,7 @@ use crate::tree::{FileKind, Tree};
 use crate::world::Files;
 
 pub use git::Git;
+pub(crate) use refs::is_branch;
 pub use take::Problem;
 pub(crate) use take::{Taken, Taker};
 

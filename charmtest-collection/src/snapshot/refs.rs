@@ -89,7 +89,7 @@ const MOST: usize = 100_000;
 const LONGEST: usize = 250;
 
 /// Says whether a branch can have this name. Git makes no other ones; who answers for a repository, or writes one, may.
-pub(super) fn is_branch(name: &str) -> bool {
+pub(crate) fn is_branch(name: &str) -> bool {
     let bad =
         |letter: char| letter.is_control() || letter.is_whitespace() || "~^:?*[\\".contains(letter);
     let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");

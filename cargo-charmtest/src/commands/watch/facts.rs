@@ -49,6 +49,13 @@ pub(super) fn facts(files: &dyn Files) -> Result<Option<Facts>, String> {
     let settings = Settings::read(directory.path()).map_err(|error| error.to_string())?;
     let found = discover(directory.path(), &settings.tests)
         .map_err(|error| format!("cannot look for scripts: {error}"))?;
+    let is_wild = |name: &&String| name.contains(char::is_control);
+    if let Some(name) = found.scripts.iter().find(is_wild) {
+        let name = name.escape_debug();
+        return Err(format!(
+            "tests/{name}: the name of a script cannot have such letters"
+        ));
+    }
     let endpoints = charm.metadata.endpoints.iter();
     let interfaces: BTreeSet<String> = endpoints
         .map(|endpoint| endpoint.interface.clone())
