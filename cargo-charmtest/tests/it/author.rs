@@ -76,17 +76,9 @@ charmtest::main!();
 /// Writes the crate and returns its directory. All tests share one target directory, so that the library is built once.
 pub(crate) fn author(bed: &Bed, name: &str) -> PathBuf {
     let dir = bed.path().join(name);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    fs::create_dir_all(dir.join("tests/integration")).unwrap();
+    let features = "[features]\nbad = []\nhang = []\n";
+    write_crate(&dir, name, features, &[("integration/main.rs", TESTS)]);
     fs::create_dir_all(dir.join("charm")).unwrap();
-    let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\nbad = []\nhang = []\n[dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n\
-         [[test]]\nname = \"integration\"\npath = \"tests/integration/main.rs\"\nharness = false\n[workspace]\n",
-        root.join("charmtest-core")
-    );
-    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
-    fs::write(dir.join("tests/integration/main.rs"), TESTS).unwrap();
     fs::write(
         dir.join("charm/metadata.yaml"),
         "name: app\nsummary: s\ndescription: d\n",
@@ -104,6 +96,27 @@ pub(crate) fn author(bed: &Bed, name: &str) -> PathBuf {
     .unwrap();
     crate::bed::executable(&dir.join("charm/dispatch"), CHARM);
     dir
+}
+
+/// Writes a test author's crate into `dir`: `more` of its manifest comes after its dependency on charmtest, and each of `tests`, a file
+/// below `tests/` and its text, is a target.
+pub(crate) fn write_crate(dir: &Path, name: &str, more: &str, tests: &[(&str, &str)]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut manifest = format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n{more}\n[workspace]\n",
+        root.join("charmtest-core")
+    );
+    for (file, text) in tests {
+        let target = file.split(['/', '.']).next().unwrap();
+        manifest +=
+            &format!("[[test]]\nname = \"{target}\"\npath = \"tests/{file}\"\nharness = false\n");
+        let path = dir.join("tests").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
 }
 
 /// Makes a command of cargo in the author's crate, with `cargo-charmtest` installed.

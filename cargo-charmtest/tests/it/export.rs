@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use charmtest_charm::yaml;
 use serde_json::Value;
 
-use crate::author::{cargo, cargo_command};
+use crate::author::{cargo, cargo_command, write_crate};
 use crate::bed::{Bed, Said};
 use crate::results::{essence, junit, lines};
 use crate::watch::{Room, text};
@@ -87,21 +87,9 @@ const MODULES: [&str; 4] = ["crate", "relates", "relates::late", "second relates
 fn project(bed: &Bed, name: &str) -> (PathBuf, PathBuf) {
     let project = bed.path().join(name);
     let dir = project.join("charms/web");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    fs::create_dir_all(dir.join("tests")).unwrap();
+    let tests = [("first-ones.rs", FIRST), ("second.rs", SECOND)];
+    write_crate(&dir, name, "", &tests);
     fs::create_dir_all(dir.join(".config")).unwrap();
-    let target = |name: &str| format!("[[test]]\nname = \"{name}\"\nharness = false\n");
-    let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-         [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n{}{}[workspace]\n",
-        root.join("charmtest-core"),
-        target("first-ones"),
-        target("second"),
-    );
-    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
-    fs::write(dir.join("tests/first-ones.rs"), FIRST).unwrap();
-    fs::write(dir.join("tests/second.rs"), SECOND).unwrap();
     fs::write(
         dir.join(".config/charmtest.toml"),
         "[profile.default]\ntags = \"not slow\"\n",

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::author::{assert_no_models, author, cargo_command};
+use crate::author::{assert_no_models, author, cargo_command, write_crate};
 use crate::bed::{Bed, PROGRAM, Said};
 
 /// What happens is appended to the file `LOG`, with the process in which it does. `BREAK` names what fails.
@@ -131,17 +131,8 @@ impl Suite {
     fn new(name: &str) -> Self {
         let bed = Bed::bare();
         let dir = bed.path().join(name);
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        fs::create_dir_all(dir.join("tests")).unwrap();
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-             [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\ntokio = {{ version = \"1\", features = [\"time\"] }}\n\
-             [[test]]\nname = \"suite\"\nharness = false\n[workspace]\n",
-            root.join("charmtest-core"),
-        );
-        fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-        fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
-        fs::write(dir.join("tests/suite.rs"), SUITE).unwrap();
+        let tokio = "tokio = { version = \"1\", features = [\"time\"] }";
+        write_crate(&dir, name, tokio, &[("suite.rs", SUITE)]);
         Self { bed, dir }
     }
 

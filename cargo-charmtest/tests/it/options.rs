@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::author::cargo_command;
+use crate::author::{cargo_command, write_crate};
 use crate::bed::{Bed, Said};
 
 /// `BREAK` names the tests that fail.
@@ -82,20 +82,9 @@ charmtest::main!();
 
 fn suite(bed: &Bed, name: &str) -> PathBuf {
     let dir = bed.path().join(name);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    fs::create_dir_all(dir.join("tests")).unwrap();
-    let target = |name: &str| format!("[[test]]\nname = \"{name}\"\nharness = false\n");
-    let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-         [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\ntokio = {{ version = \"1\", features = [\"time\"] }}\n{}{}[workspace]\n",
-        root.join("charmtest-core"),
-        target("first-ones"),
-        target("second"),
-    );
-    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
-    fs::write(dir.join("tests/first-ones.rs"), FIRST).unwrap();
-    fs::write(dir.join("tests/second.rs"), SECOND).unwrap();
+    let tokio = "tokio = { version = \"1\", features = [\"time\"] }";
+    let tests = [("first-ones.rs", FIRST), ("second.rs", SECOND)];
+    write_crate(&dir, name, tokio, &tests);
     dir
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::author::{cargo, cargo_command};
+use crate::author::{cargo, cargo_command, write_crate};
 use crate::bed::{Bed, PROGRAM, Said, executable};
 
 const TESTS: &str = r#"
@@ -66,17 +66,7 @@ charmtest::main!();
 /// Writes a crate with these tests and returns its directory.
 fn suite(bed: &Bed, name: &str) -> PathBuf {
     let dir = bed.path().join(name);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    fs::create_dir_all(dir.join("tests")).unwrap();
-    let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-         [dev-dependencies]\ncharmtest-core = {{ path = {:?} }}\n\
-         [[test]]\nname = \"it\"\nharness = false\n[workspace]\n",
-        root.join("charmtest-core"),
-    );
-    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
-    fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
-    fs::write(dir.join("tests/it.rs"), TESTS).unwrap();
+    write_crate(&dir, name, "", &[("it.rs", TESTS)]);
     dir
 }
 
