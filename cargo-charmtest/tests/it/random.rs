@@ -139,9 +139,13 @@ impl Expected {
                 let Some(name) = self.name(*which) else {
                     return;
                 };
-                self.applications.remove(&name);
+                let removed = self.applications.remove(&name);
                 self.relations
                     .retain(|(server, client)| *server != name && *client != name);
+                // A unit in error would hold its application for ever, as it does in Juju.
+                if !force && removed.is_some_and(|application| application.fails) {
+                    bed.juju(&["config", &name, "fail="]);
+                }
                 let force = force.then_some("--force");
                 let args = ["remove-application", "--no-prompt", &name];
                 bed.juju(&args.into_iter().chain(force).collect::<Vec<_>>());
