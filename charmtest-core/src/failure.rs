@@ -158,6 +158,26 @@ impl Failure {
         }
     }
 
+    /// Puts remarks behind the text.
+    pub(crate) fn with_notes(self, notes: &[String]) -> Self {
+        if notes.is_empty() {
+            return self;
+        }
+        let notes: String = notes.iter().map(|note| format!("\nnote: {note}")).collect();
+        Self {
+            error: format!("{}{notes}", self.full_text()).into(),
+            ..self
+        }
+    }
+
+    /// Forgets the place, which says nothing to who reads the failure; reports then name the test itself.
+    pub(crate) fn without_place(self) -> Self {
+        Self {
+            location: None,
+            ..self
+        }
+    }
+
     /// Forgets the place if it is this one; reports then name the test itself.
     pub(crate) fn unless_at(self, place: &'static Location<'static>) -> Self {
         let location = self.location.filter(|location| *location != place);

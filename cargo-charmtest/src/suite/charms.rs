@@ -34,6 +34,7 @@ pub(crate) fn charms(paths: &[PathBuf]) -> Result<Vec<SuiteCharm>> {
         .map(|((path, charm), partners)| SuiteCharm {
             module: module(charm, &mut modules),
             path: path.clone(),
+            place: None,
             previous: None,
             partners,
             generic: Vec::new(),

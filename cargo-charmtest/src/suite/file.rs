@@ -33,6 +33,9 @@ pub(crate) struct SuiteCharm {
     pub(crate) module: String,
     /// The charm: a `.charm` file, or a directory that is packed first. Absolute.
     pub(crate) path: PathBuf,
+    /// What the user calls the charm, if its path is one that they do not know and that is gone after the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     /// An earlier artefact of the charm, which was good; the `upgrade` test begins with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<PathBuf>,
@@ -102,6 +105,23 @@ pub(crate) enum SuiteShell {
     Instead,
 }
 
+impl SuiteCharm {
+    /// Returns where the charm is, or a script of it, as reports of failures say it.
+    pub(crate) fn place(&self, script: Option<&str>) -> String {
+        let own_path = self.path.display().to_string();
+        let charm = self.place.clone().unwrap_or(own_path);
+        let Some(script) = script else {
+            return charm;
+        };
+        let file = Path::new("tests").join(script);
+        // That of a `.charm` file is unpacked for the run.
+        match self.place.is_none() && self.path.is_dir() {
+            true => self.path.join(file).display().to_string(),
+            false => format!("{} of {charm}", file.display()),
+        }
+    }
+}
+
 impl SuiteFile {
     /// Makes a suite of `charms`; `name` stands for the name of a test target.
     pub(crate) fn new(name: &str, charms: Vec<SuiteCharm>) -> Self {
@@ -140,5 +160,38 @@ impl SuiteFile {
             return Err(fail(&format!("it has form {version}, not {SUITE_VERSION}")));
         }
         Ok(suite)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_name_what_the_user_knows() {
+        let room = tempfile::tempdir().unwrap();
+        let mut charm = SuiteCharm {
+            module: "web".to_owned(),
+            path: room.path().to_owned(),
+            place: None,
+            previous: None,
+            partners: Vec::new(),
+            generic: Vec::new(),
+            require: Require::default(),
+            scripts: None,
+        };
+        let directory = room.path().display().to_string();
+        assert_eq!(charm.place(None), directory);
+        let script = format!("{directory}/tests/10.test");
+        assert_eq!(charm.place(Some("10.test")), script);
+        charm.path = "/there/web.charm".into();
+        assert_eq!(charm.place(None), "/there/web.charm");
+        let script = "tests/10.test of /there/web.charm";
+        assert_eq!(charm.place(Some("10.test")), script);
+        charm.path = room.path().to_owned();
+        charm.place = Some("ubuntu@24.04:web:main".to_owned());
+        assert_eq!(charm.place(None), "ubuntu@24.04:web:main");
+        let script = "tests/10.test of ubuntu@24.04:web:main";
+        assert_eq!(charm.place(Some("10.test")), script);
     }
 }

@@ -56,16 +56,11 @@ pub(super) fn script_tests(charm: &SuiteCharm) -> Vec<SuiteTest> {
     let shared = Arc::new(scripts.clone());
     let test = |name: &String| {
         let (shared, name) = (Arc::clone(&shared), name.clone());
-        let place = scripts.directory.join("tests").join(&name);
-        let test = SuiteTest::new(
-            &charm.module,
-            script_name(&name),
-            place.display().to_string(),
-            move |cx| {
-                let (scripts, name) = (Arc::clone(&shared), name.clone());
-                Box::pin(async move { run(scripts, name, cx).await })
-            },
-        )
+        let place = charm.place(Some(&name));
+        let test = SuiteTest::new(&charm.module, script_name(&name), place, move |cx| {
+            let (scripts, name) = (Arc::clone(&shared), name.clone());
+            Box::pin(async move { run(scripts, name, cx).await })
+        })
         .tag("script");
         match (scripts.limit_s, scripts.shell) {
             // Who looks around in a shell is not hurried.

@@ -54,8 +54,7 @@ fn generic_tests(charm: &SuiteCharm) -> impl Iterator<Item = SuiteTest> {
     let subject = Arc::new(charm.partners.iter().fold(subject, Subject::partner));
     charm.generic.iter().map(move |&generic| {
         let subject = Arc::clone(&subject);
-        let place = charm.path.display().to_string();
-        SuiteTest::new(&charm.module, generic.id(), place, move |cx| {
+        SuiteTest::new(&charm.module, generic.id(), charm.place(None), move |cx| {
             let subject = Arc::clone(&subject);
             Box::pin(async move { generic.run(&subject, cx).await })
         })

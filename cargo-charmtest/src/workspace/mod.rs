@@ -139,6 +139,16 @@ pub(crate) fn root(cargo: &CargoArgs) -> Result<PathBuf> {
     Ok(targets::metadata(cargo)?.workspace_root.into_std_path_buf())
 }
 
+/// Checks that the packages and targets that are selected are there and may hold charm tests, without building anything.
+///
+/// # Errors
+///
+/// Fails when there is no workspace, when a package or target is not in it, and when none may hold charm tests.
+pub(crate) fn check_selection(cargo: &CargoArgs) -> Result<()> {
+    let metadata = targets::metadata(cargo)?;
+    targets::candidates(&metadata, cargo).map(drop)
+}
+
 /// Builds the charm test targets that `args` selects and asks each for the tests that are selected in it.
 ///
 /// # Errors

@@ -501,3 +501,31 @@ fn the_jobs_of_a_workflow_run_every_module_once() {
     assert_eq!(write(&forced).code, Some(0));
     assert_eq!(fs::read_to_string(&file).unwrap(), printed);
 }
+
+#[test]
+fn a_workflow_is_made_for_what_there_is() {
+    let bed = Bed::bare();
+    let (_, dir) = project(&bed, "export-names");
+    for (line, code, what) in [
+        ("--package export-names --profile default", 0, ""),
+        (
+            "--package export-nams",
+            2,
+            "package `export-nams` is not in the workspace",
+        ),
+        (
+            "--workspace --exclude other",
+            2,
+            "package `other` is not in the workspace",
+        ),
+        ("--test frist", 2, "no charm test target is called `frist`"),
+        ("--profile ci", 2, "`ci`"),
+    ] {
+        let args = ["charmtest", "export", "github"].into_iter();
+        let args: Vec<&str> = args.chain(line.split(' ')).collect();
+        let said = cargo(&bed, &dir, &args);
+        assert_eq!(said.code, Some(code), "{line}: {said:?}");
+        assert!(said.stderr.contains(what), "{line}: {said:?}");
+        assert_eq!(said.stdout.is_empty(), code != 0, "{line}: {said:?}");
+    }
+}

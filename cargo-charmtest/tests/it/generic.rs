@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::bed::{Bed, PATIENCE, PROGRAM, Said};
 
 /// A charm that is active once it has started; `more` are further cases of its hooks.
-fn toy(bed: &Bed, name: &str, metadata: &str, more: &str) -> String {
+pub(crate) fn toy(bed: &Bed, name: &str, metadata: &str, more: &str) -> String {
     let script = format!(
         "case $JUJU_DISPATCH_PATH in\n{more}\nhooks/start) status-set active ;;\nesac\nexit 0"
     );
@@ -15,7 +15,7 @@ fn toy(bed: &Bed, name: &str, metadata: &str, more: &str) -> String {
 }
 
 /// Runs `cargo charmtest generic` on the embedded controller of a bed; what it reports is on standard error.
-fn generic(bed: &Bed, args: &[&str]) -> Said {
+pub(crate) fn generic(bed: &Bed, args: &[&str]) -> Said {
     let mut command = Command::new(PROGRAM);
     for name in [
         "CHARMTEST_MODEL",
@@ -38,7 +38,7 @@ fn generic(bed: &Bed, args: &[&str]) -> Said {
 }
 
 /// Returns the word of the report for each test: `PASS web::deploy`, with the note or reason if there is one.
-fn verdicts(said: &Said) -> Vec<String> {
+pub(crate) fn verdicts(said: &Said) -> Vec<String> {
     let (before, _) = said.stderr.split_once("────").unwrap_or((&said.stderr, ""));
     let words = ["PASS", "FAIL", "SKIP", "TIMEOUT", "ERROR"];
     let mut verdicts: Vec<String> = before

@@ -17,6 +17,7 @@ mod durability;
 mod export;
 mod fixtures;
 mod generic;
+mod generic_failures;
 mod hooks;
 mod life_cycle;
 mod lint;

@@ -1,15 +1,20 @@
 //! The bench on which a charm is tested: deploying it, waiting until it has settled, and finding out what went wrong.
 
+use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
 use super::Subject;
-use super::failures::{LOG_LINES, describe_hook, failed_hooks, weigh};
+use super::failures::{
+    KILLED_MODULE, Kill, LOG_LINES, describe_hook, describe_kill, failed_hooks, killed_hooks, weigh,
+};
 use super::stand_in::StandIn;
-use crate::failure::{Failure, Result, skip};
-use crate::harness::Context;
+use crate::failure::{Failure, FailureKind, Result, skip};
+use crate::harness::{Context, Either, race};
 use crate::juju::{JujuError, Status};
 use crate::ops_test::{
     CharmEndpoint, CharmInfo, EndpointRole, EndpointScope, Model, OpsTest, ResourceKind,
@@ -21,6 +26,9 @@ const STORAGE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long to wait between two looks at it.
 const STORAGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait between two looks at whether hooks were killed; most waits are over before the first.
+const KILLED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What Juju says when a model cannot take a charm at all, however good the charm is.
 const CANNOT_TAKE: [&str; 3] = [
@@ -40,6 +48,9 @@ pub(super) struct Bench<'a> {
     pub(super) info: CharmInfo,
     /// The name of its application.
     pub(super) app: String,
+    notes: Mutex<Vec<String>>,
+    /// How many hooks had been killed before the waits that are to come.
+    killed: AtomicUsize,
 }
 
 impl<'a> Bench<'a> {
@@ -75,12 +86,28 @@ impl<'a> Bench<'a> {
             charm,
             info,
             app,
+            notes: Mutex::default(),
+            killed: AtomicUsize::new(0),
         })
     }
 
     /// Adds a note to the test.
     pub(super) fn note(&self, note: impl Into<String>) {
-        self.cx.note(note);
+        let note = note.into();
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notes.contains(&note) {
+            notes.push(note.clone());
+            self.cx.note(note);
+        }
+    }
+
+    /// Puts the notes behind a failure: reports show those of tests that pass only.
+    pub(super) fn annotated(&self, failure: Failure) -> Failure {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure.kind() {
+            FailureKind::Failed => failure.with_notes(&notes),
+            _ => failure,
+        }
     }
 
     /// Deploys the charm under test and waits until it has settled; a subordinate with a principal.
@@ -106,10 +133,42 @@ impl<'a> Bench<'a> {
         self.settle().await
     }
 
-    /// Deploys a charm under a name, with stand-ins for the files that it wants; skips what this model cannot take.
+    /// Deploys a charm under a name, with stand-ins for the files that it wants.
+    ///
+    /// # Errors
+    ///
+    /// Fails when Juju does; skips what this model cannot take, and then nothing is deployed.
     pub(super) async fn deploy_as(&self, app: &str, charm: &Path, info: &CharmInfo) -> Result {
         let mut deploy = self.model.deploy(charm).name(app);
+        for (name, value) in self.resources(app, info, &[])? {
+            deploy = deploy.resource(&name, value);
+        }
+        match deploy.await {
+            Ok(()) => Ok(()),
+            Err(error) => match cannot_take(&error) {
+                Some(why) => Err(skip(why))?,
+                None => Err(error)?,
+            },
+        }
+    }
+
+    /// Returns the resources of a charm but for those that are `there`, with what stands in for each: an empty file, or the image that the
+    /// charm names.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a file cannot be written; skips when an image is not known.
+    pub(super) fn resources(
+        &self,
+        app: &str,
+        info: &CharmInfo,
+        there: &[String],
+    ) -> Result<Vec<(String, PathBuf)>> {
+        let mut values = Vec::new();
         for (name, resource) in &info.resources {
+            if there.contains(name) {
+                continue;
+            }
             let value = match (resource.kind, &resource.upstream_source) {
                 (ResourceKind::OciImage, Some(image)) => PathBuf::from(image),
                 (ResourceKind::OciImage, None) => {
@@ -123,15 +182,9 @@ impl<'a> Bench<'a> {
                     self.empty_file(resource.filename.as_deref().unwrap_or(name))?
                 }
             };
-            deploy = deploy.resource(name, value);
+            values.push((name.clone(), value));
         }
-        match deploy.await {
-            Ok(()) => Ok(()),
-            Err(error) => match cannot_take(&error) {
-                Some(why) => Err(skip(why))?,
-                None => Err(error)?,
-            },
-        }
+        Ok(values)
     }
 
     fn empty_file(&self, name: &str) -> Result<PathBuf> {
@@ -202,20 +255,17 @@ impl<'a> Bench<'a> {
 
     async fn wait_idle(&self, applications: Vec<String>) -> Result<Status> {
         let wait = self.model.wait_for_idle().apps(applications.clone());
-        match wait.without_limit().await {
-            Ok(status) => Ok(status),
-            Err(error) => Err(self.explain(error, &applications).await),
-        }
+        self.unless_killed(wait.without_limit(), &applications)
+            .await
     }
 
     /// Waits until the charm under test has so many units, all settled.
     pub(super) async fn wait_for_units(&self, count: usize) -> Result {
         let apps = [self.app.clone()];
         let wait = self.model.wait_for_idle().apps(apps.clone());
-        match wait.wait_for_exact_units(count).without_limit().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.explain(error, &apps).await),
-        }
+        let wait = wait.wait_for_exact_units(count).without_limit();
+        self.unless_killed(wait, &apps).await?;
+        Ok(())
     }
 
     /// Waits until an application is gone; fails if one of its hooks does.
@@ -225,16 +275,73 @@ impl<'a> Bench<'a> {
             units.iter().any(|(_, unit)| unit.is_error())
         };
         let wait = self.gone(app).error(in_error);
-        match wait.await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.explain(error, &[app.to_owned()]).await),
-        }
+        self.unless_killed(wait, &[app.to_owned()]).await?;
+        Ok(())
     }
 
     /// Waits until an application is gone, also if its hooks fail on the way.
     pub(super) async fn wait_gone_whatever_happens(&self, app: &str) -> Result {
         self.gone(app).await?;
+        // The units of the next deployment may have the same names.
+        let killed = self.kills().await.map_or(0, |kills| kills.len());
+        self.killed.store(killed, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Waits, and fails as soon as a hook of the applications fails or is killed: Juju runs one that was killed again and again.
+    async fn unless_killed<W>(&self, wait: W, applications: &[String]) -> Result<Status>
+    where
+        W: IntoFuture<Output = std::result::Result<Status, WaitError>>,
+    {
+        let began = Instant::now();
+        match race(wait.into_future(), self.hook_killed(applications)).await {
+            // A hook may have been killed, run again, and done its work, before anybody looked.
+            Either::First(Ok(status)) if began.elapsed() > KILLED_PAUSE => {
+                match self.first_kill(applications).await {
+                    Some(failure) => Err(failure),
+                    None => Ok(status),
+                }
+            }
+            Either::First(Ok(status)) => Ok(status),
+            Either::First(Err(error)) => Err(self.explain(error, applications).await),
+            Either::Second(failure) => Err(failure),
+        }
+    }
+
+    /// Waits until a hook of the applications has been killed.
+    ///
+    /// The status tells nothing of it. Juju's agent logs it when it is about to run the hook again, and not when the hook was killed because
+    /// the agent itself went down.
+    async fn hook_killed(&self, applications: &[String]) -> Failure {
+        loop {
+            sleep(KILLED_PAUSE).await;
+            if let Some(failure) = self.first_kill(applications).await {
+                return failure;
+            }
+        }
+    }
+
+    /// Returns what is to be said of the first hook of the applications that was killed, if there is one.
+    async fn first_kill(&self, applications: &[String]) -> Option<Failure> {
+        // The wait that this belongs to tells of commands that fail.
+        let kills = self.kills().await.unwrap_or_default();
+        let earlier = self.killed.load(Ordering::Relaxed);
+        let mut kills = kills.into_iter().skip(earlier);
+        let kill = kills.find(|kill| applications.iter().any(|app| kill.is_of(app)))?;
+        let log = self.log_of(&kill.unit).await;
+        Some(Failure::failed(describe_kill(&kill, &log)))
+    }
+
+    /// Returns the hooks of the model that have been killed so far, the oldest first.
+    async fn kills(&self) -> std::result::Result<Vec<Kill>, JujuError> {
+        let log = self.model.debug_log().module(KILLED_MODULE).await?;
+        Ok(killed_hooks(&log))
+    }
+
+    /// Returns the end of a unit's log.
+    async fn log_of(&self, unit: &str) -> String {
+        let log = self.model.debug_log().lines(LOG_LINES).include(unit);
+        log.await.unwrap_or_default()
     }
 
     fn gone<'w>(&self, app: &'w str) -> Wait<'w> {
@@ -282,8 +389,7 @@ impl<'a> Bench<'a> {
         };
         let mut texts = Vec::new();
         for (unit, hook) in failed_hooks(&status, applications) {
-            let log = self.model.debug_log().lines(LOG_LINES).include(&unit);
-            let log = log.await.unwrap_or_default();
+            let log = self.log_of(&unit).await;
             texts.push(describe_hook(&unit, &hook, &log));
         }
         if texts.is_empty() {

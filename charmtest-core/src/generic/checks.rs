@@ -1,12 +1,12 @@
 //! The generic tests themselves.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::bench::{Bench, artefact, home};
-use crate::failure::{Result, skip};
+use crate::failure::{Failure, FailureKind, Result, skip};
 use crate::juju::Status;
 use crate::ops_test::{CharmEndpoint, CharmInfo, EndpointRole, EndpointScope, OptionType};
 
@@ -119,33 +119,60 @@ struct Partner {
     info: CharmInfo,
 }
 
+/// Returns the other charms that can be at the other end of an endpoint; a note names those that cannot, which says nothing of the charm
+/// under test.
+///
+/// # Errors
+///
+/// Fails when one is not there at all.
 async fn partners(bench: &Bench<'_>) -> Result<Vec<Partner>> {
     let mut partners = Vec::new();
-    for charm in &bench.subject.partners {
-        let charm = artefact(bench.ops, charm).await?;
-        let info = bench.ops.charm_info(&charm).await?;
-        partners.push(Partner { charm, info });
+    for path in &bench.subject.partners {
+        let shown = path.display();
+        if !bench.ops.package_dir().join(path).exists() {
+            Err(format!("there is no charm {shown} to relate it with"))?;
+        }
+        let found = match artefact(bench.ops, path).await {
+            Ok(charm) => match bench.ops.charm_info(&charm).await {
+                Ok(info) => Ok(Partner { charm, info }),
+                Err(error) => Err(error.into()),
+            },
+            Err(failure) => Err(failure),
+        };
+        let failure: Failure = match found {
+            Ok(partner) => {
+                partners.push(partner);
+                continue;
+            }
+            Err(failure) => failure,
+        };
+        bench.note(format!(
+            "not related with {shown}: {}",
+            first_line(&failure)
+        ));
+    }
+    let info = &bench.info;
+    let fits = |partner: &Partner| {
+        let mut endpoints = info.endpoints.iter();
+        endpoints.any(|endpoint| other_end(info, endpoint, &partner.info).is_some())
+    };
+    for partner in partners.iter().filter(|partner| !fits(partner)) {
+        let name = &partner.info.name;
+        bench.note(format!(
+            "not related with {name}: it has no endpoint that fits"
+        ));
     }
     Ok(partners)
 }
 
+fn first_line(failure: &Failure) -> String {
+    let text = failure.message();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 async fn relate_one(bench: &Bench<'_>, endpoint: &CharmEndpoint, partners: &[Partner]) -> Result {
-    let found = partners.iter().find_map(|partner| {
-        let end = other_end(&bench.info, endpoint, &partner.info)?;
-        Some((partner, end))
-    });
-    let (other, end, is_subordinate) = match found {
-        Some((partner, end)) => {
-            let name = match partner.info.name == bench.app {
-                true => format!("other-{}", bench.app),
-                false => partner.info.name.clone(),
-            };
-            bench
-                .deploy_as(&name, &partner.charm, &partner.info)
-                .await?;
-            let end = format!("{name}:{}", end.name);
-            (name, end, partner.info.subordinate)
-        }
+    let (other, end, is_subordinate) = match deploy_partner(bench, endpoint, partners).await? {
+        Some(partner) => partner,
         None => {
             let (name, end) = bench.deploy_stand_in(endpoint).await?;
             let within = endpoint.scope == EndpointScope::Container;
@@ -166,6 +193,37 @@ async fn relate_one(bench: &Bench<'_>, endpoint: &CharmEndpoint, partners: &[Par
         .destroy_storage()
         .await?;
     bench.wait_gone(&other).await
+}
+
+/// Deploys the first of the other charms that fits an endpoint and that the model takes; returns its application, its end of the relation,
+/// and whether it is a subordinate.
+async fn deploy_partner(
+    bench: &Bench<'_>,
+    endpoint: &CharmEndpoint,
+    partners: &[Partner],
+) -> Result<Option<(String, String, bool)>> {
+    for Partner { charm, info } in partners {
+        let Some(end) = other_end(&bench.info, endpoint, info) else {
+            continue;
+        };
+        let name = match info.name == bench.app {
+            true => format!("other-{}", bench.app),
+            false => info.name.clone(),
+        };
+        match bench.deploy_as(&name, charm, info).await {
+            Ok(()) => {
+                let end = format!("{name}:{}", end.name);
+                return Ok(Some((name, end, info.subordinate)));
+            }
+            // What keeps another charm out of the model is no reason to leave this one untested.
+            Err(failure) if failure.kind() == FailureKind::Skipped => {
+                let why = first_line(&failure);
+                bench.note(format!("not related with {}: {why}", info.name));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the endpoint of another charm that fits one of the charm under test.
@@ -195,20 +253,33 @@ fn other_end<'a>(
 
 /// The charm is upgraded, from the previous artefact or from itself.
 pub(super) async fn upgrade(bench: &Bench<'_>) -> Result {
-    match &bench.subject.previous {
-        Some(previous) => {
-            let previous = artefact(bench.ops, previous).await?;
-            let info = bench.ops.charm_info(&previous).await?;
-            bench.deploy_from(&previous, &info).await?;
-        }
+    let before = match &bench.subject.previous {
+        Some(previous) => deploy_previous(bench, previous)
+            .await
+            .map_err(|failure| failure.under("the previous version"))?,
         None => {
             bench.note("upgraded from itself: no previous version is known");
             bench.deploy().await?;
+            bench.info.clone()
         }
+    };
+    let mut refresh = bench.model.refresh(&bench.app).path(&bench.charm);
+    // What was given to the previous version stays.
+    let there: Vec<String> = before.resources.into_keys().collect();
+    for (name, value) in bench.resources(&bench.app, &bench.info, &there)? {
+        refresh = refresh.resource(&name, value);
     }
-    bench.model.refresh(&bench.app).path(&bench.charm).await?;
+    refresh.await?;
     bench.settle().await?;
     Ok(())
+}
+
+/// Deploys the previous version of the charm, and returns what it says about itself.
+async fn deploy_previous(bench: &Bench<'_>, previous: &Path) -> Result<CharmInfo> {
+    let previous = artefact(bench.ops, previous).await?;
+    let info = bench.ops.charm_info(&previous).await?;
+    bench.deploy_from(&previous, &info).await?;
+    Ok(info)
 }
 
 /// The application is removed with its storage, and no trace of it is left in the status.
@@ -296,14 +367,19 @@ fn other_values(info: &CharmInfo) -> Vec<(String, String)> {
         .filter_map(|(name, option)| {
             let default = option.default.as_ref();
             let value = match option.kind {
-                OptionType::String => "charmtest".to_owned(),
-                OptionType::Int => (default
-                    .and_then(Value::as_i64)
-                    .unwrap_or(0)
-                    .saturating_add(1))
-                .to_string(),
+                OptionType::String => match default.and_then(Value::as_str) {
+                    Some("charmtest") => "charmtest-2".to_owned(),
+                    _ => "charmtest".to_owned(),
+                },
+                OptionType::Int => {
+                    let default = default.and_then(Value::as_i64).unwrap_or(0);
+                    default.checked_add(1).unwrap_or(default - 1).to_string()
+                }
                 OptionType::Float => {
-                    (default.and_then(Value::as_f64).unwrap_or(0.0) + 0.5).to_string()
+                    let default = default.and_then(Value::as_f64).unwrap_or(0.0);
+                    // A large number swallows a half.
+                    let other = Some(default + 0.5).filter(|other| *other != default);
+                    other.unwrap_or(default / 2.0).to_string()
                 }
                 OptionType::Boolean => {
                     (!default.and_then(Value::as_bool).unwrap_or(false)).to_string()
@@ -346,6 +422,9 @@ mod tests {
             "c": {"type": "float"},
             "d": {"type": "boolean", "default": true},
             "e": {"type": "secret"},
+            "f": {"type": "string", "default": "charmtest"},
+            "g": {"type": "int", "default": i64::MAX},
+            "h": {"type": "float", "default": 1e18},
         }}));
         let values = other_values(&info);
         let values: Vec<_> = values
@@ -354,7 +433,15 @@ mod tests {
             .collect();
         assert_eq!(
             values,
-            [("a", "charmtest"), ("b", "8"), ("c", "0.5"), ("d", "false")]
+            [
+                ("a", "charmtest"),
+                ("b", "8"),
+                ("c", "0.5"),
+                ("d", "false"),
+                ("f", "charmtest-2"),
+                ("g", "9223372036854775806"),
+                ("h", "500000000000000000"),
+            ]
         );
     }
 

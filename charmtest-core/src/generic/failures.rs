@@ -32,12 +32,77 @@ fn failed_hook(unit: &Unit) -> Option<String> {
 pub(super) fn describe_hook(unit: &str, hook: &str, log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     // Juju logs the name of the hook alone.
-    let (name, end) = match hook.split_once(' ') {
+    let (kind, end) = match hook.split_once(' ') {
         Some((name, end)) => (name, format!(" ({end})")),
         None => (hook, String::new()),
     };
-    let how = exit_of(name, &lines).map_or_else(String::new, |how| format!(": {how}"));
-    let mut text = format!("hook \"{name}\"{end} of {unit} failed{how}");
+    let (name, how) = match exit_of(kind, &lines) {
+        Some((name, how)) => (name, format!(": {how}")),
+        None => (kind, String::new()),
+    };
+    with_log(
+        format!("hook \"{name}\"{end} of {unit} failed{how}"),
+        unit,
+        &lines,
+    )
+}
+
+/// A hook that was killed, as Juju's agent tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kill {
+    /// The unit.
+    pub(super) unit: String,
+    /// The kind of the hook: its name, but for those of relations and storage.
+    kind: String,
+}
+
+impl Kill {
+    /// Says whether the hook was one of this application's.
+    pub(super) fn is_of(&self, application: &str) -> bool {
+        let app = self.unit.rsplit_once('/').map(|(app, _)| app);
+        app == Some(application)
+    }
+}
+
+/// The part of Juju that tells of hooks that were killed.
+pub(super) const KILLED_MODULE: &str = "juju.worker.uniter.resolver";
+
+/// What it says behind the kind of the hook, if nobody but the hook was.
+const KILLED: &str = "\" hook was killed, but agent still alive";
+
+/// Returns the hooks that were killed, by what [`KILLED_MODULE`] logged: `unit-web-0: 12:00:00 WARNING
+/// juju.worker.uniter.resolver last "install" hook was killed, but agent still alive`.
+pub(super) fn killed_hooks(log: &str) -> Vec<Kill> {
+    let killed = |line: &str| {
+        let (begin, kind) = line.strip_suffix(KILLED)?.split_once(" last \"")?;
+        let (tag, _) = begin.strip_prefix("unit-")?.split_once(": ")?;
+        let (app, number) = tag.rsplit_once('-')?;
+        Some(Kill {
+            unit: format!("{app}/{number}"),
+            kind: kind.to_owned(),
+        })
+    };
+    log.lines().filter_map(killed).collect()
+}
+
+/// Describes a hook that was killed by the log of its unit, the oldest line first.
+pub(super) fn describe_kill(kill: &Kill, log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let Kill { unit, kind } = kill;
+    let mut names = lines.iter().rev().filter_map(|line| {
+        let line = line.strip_suffix("\" was terminated")?;
+        let (_, name) = line.split_once(" hook \"")?;
+        is_of_kind(name, kind).then_some(name)
+    });
+    let name = names.next().unwrap_or(kind);
+    let what = format!(
+        "hook \"{name}\" of {unit} died of SIGTERM or SIGKILL; Juju does not call that a failure and only runs it again and again"
+    );
+    with_log(what, unit, &lines)
+}
+
+/// Puts the end of a unit's log behind what is said of it.
+fn with_log(mut text: String, unit: &str, lines: &[&str]) -> String {
     let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
     if last.is_empty() {
         text.push_str("; its log is empty");
@@ -51,14 +116,21 @@ pub(super) fn describe_hook(unit: &str, hook: &str, log: &str) -> String {
     text
 }
 
-/// Returns how the hook ended, as the log says it: `exit status 1`.
-fn exit_of<'a>(name: &str, lines: &[&'a str]) -> Option<&'a str> {
-    let begin = format!("hook \"{name}\"");
+/// Returns the whole name of a hook and how it ended, as the log says it: `exit status 1`.
+fn exit_of<'a>(kind: &str, lines: &[&'a str]) -> Option<(&'a str, &'a str)> {
     lines.iter().rev().find_map(|line| {
-        let (_, rest) = line.split_once(&begin)?;
+        let (_, rest) = line.split_once(" hook \"")?;
+        let (name, rest) = rest.split_once('"')?;
         let (_, how) = rest.split_once(" failed: ")?;
-        Some(how.trim())
+        is_of_kind(name, kind).then_some((name, how.trim()))
     })
+}
+
+/// Says whether a status or a log that names `kind` may mean the hook `name`: of storage and containers Juju tells the kind alone,
+/// `storage-attached` of `data-storage-attached`.
+fn is_of_kind(name: &str, kind: &str) -> bool {
+    let whose = name.strip_suffix(kind);
+    whose.is_some_and(|whose| whose.is_empty() || whose.ends_with('-'))
 }
 
 /// Returns what is to be said of units that are settled: what keeps a test from passing, else a note for each.
@@ -127,6 +199,54 @@ mod tests {
         let text = describe_hook("db/0", joined, log);
         let begin = "hook \"web-relation-joined\" (for web:db) of db/0 failed: exit status 3\n";
         assert!(text.starts_with(begin), "{text}");
+    }
+
+    #[test]
+    fn a_hook_of_storage_is_named_by_the_log() {
+        let log = "unit-db-0: 12:00:00 ERROR juju.worker.uniter.operation hook \"data-storage-detaching\" (via hook dispatching script: \
+                   dispatch) failed: exit status 6\n";
+        let text = describe_hook("db/0", "storage-detaching", log);
+        let begin = "hook \"data-storage-detaching\" of db/0 failed: exit status 6\n";
+        assert!(text.starts_with(begin), "{text}");
+        let text = describe_hook("db/0", "detaching-not", log);
+        assert!(
+            text.starts_with("hook \"detaching-not\" of db/0 failed\n"),
+            "{text}"
+        );
+        for (name, kind, is) in [
+            ("start", "start", true),
+            ("data-storage-attached", "storage-attached", true),
+            ("restart", "start", false),
+            ("start", "restart", false),
+        ] {
+            assert_eq!(is_of_kind(name, kind), is, "{name} {kind}");
+        }
+    }
+
+    #[test]
+    fn a_hook_that_was_killed_is_known_by_the_log() {
+        let log = "unit-my-web-10: 12:00:00 WARNING juju.worker.uniter.resolver last \"relation-joined\" hook was killed, but agent still alive\n\
+                   unit-my-web-10: 12:00:01 INFO juju.worker.uniter.resolver something else\n\
+                   unit-db-0: 12:00:02 WARNING juju.worker.uniter.resolver last \"stop\" hook was killed, but agent still alive\n\
+                   machine-0: 12:00:02 WARNING x.y last \"stop\" hook was killed, but agent still alive\n";
+        let killed = killed_hooks(log);
+        let units: Vec<&str> = killed.iter().map(|kill| kill.unit.as_str()).collect();
+        assert_eq!(units, ["my-web/10", "db/0"]);
+        assert!(killed[0].is_of("my-web") && !killed[0].is_of("web"));
+        let log = "unit-my-web-10: 11:59:57 WARNING unit.my-web/10.db-relation-joined out of memory\n\
+                   unit-my-web-10: 11:59:57 WARNING juju.worker.uniter.operation hook \"db-relation-joined\" was terminated\n";
+        let text = describe_kill(&killed[0], log);
+        let begin = "hook \"db-relation-joined\" of my-web/10 died of SIGTERM or SIGKILL; ";
+        assert!(text.starts_with(begin), "{text}");
+        assert!(
+            text.contains("\n  unit-my-web-10: 11:59:57 WARNING unit.my-web/10.db"),
+            "{text}"
+        );
+        let text = describe_kill(&killed[0], "");
+        assert!(
+            text.starts_with("hook \"relation-joined\" of my-web/10 died"),
+            "{text}"
+        );
     }
 
     #[test]

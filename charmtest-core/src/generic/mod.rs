@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::harness::Context;
 use bench::Bench;
 
@@ -76,8 +76,9 @@ impl Generic {
     ///
     /// Fails when the charm does; the test is skipped when the model cannot take the charm at all, with the reason.
     pub async fn run(self, subject: &Subject, cx: &Context) -> Result {
-        let bench = Bench::set_up(subject, cx).await?;
-        match self {
+        let bench = Bench::set_up(subject, cx).await;
+        let bench = bench.map_err(Failure::without_place)?;
+        let ended = match self {
             Self::Deploy => checks::deploy(&bench).await,
             Self::ConfigDefaults => checks::config_defaults(&bench).await,
             Self::Reconfigure => checks::reconfigure(&bench).await,
@@ -86,7 +87,9 @@ impl Generic {
             Self::Upgrade => checks::upgrade(&bench).await,
             Self::Remove => checks::remove(&bench).await,
             Self::Redeploy => checks::redeploy(&bench).await,
-        }
+        };
+        // Lines of this program are nothing to the author of a charm.
+        ended.map_err(|failure| bench.annotated(failure).without_place())
     }
 }
 

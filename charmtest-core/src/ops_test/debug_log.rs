@@ -44,6 +44,12 @@ impl DebugLog {
         self
     }
 
+    /// Fetches only the lines of a part of Juju, by the name of its logger; may be repeated.
+    pub(crate) fn module(mut self, name: &str) -> Self {
+        self.call = self.call.arg("--include-module").arg(name);
+        self
+    }
+
     async fn run(self) -> Result<String, JujuError> {
         // `--limit` begins at the oldest line with `--replay` and at the newest without; `--lines` cannot be said together
         // with `--no-tail`.

@@ -56,6 +56,9 @@ pub(crate) fn main(command: &ExportCommand) -> Result<u8> {
 }
 
 fn to_github(args: &GithubArgs) -> Result<u8> {
+    // Nothing is built for it; what is not there would be found by every job otherwise.
+    workspace::check_selection(&args.cargo)?;
+    profile::read(args.profile.as_deref(), args.cargo.manifest_path.as_deref())?;
     let options = selection(&args.cargo) + &options(&args.cargo, args.profile.as_deref());
     let text = github::workflow(&options, args.parts, &args.setup);
     match &args.output {

@@ -89,6 +89,7 @@ pub(super) fn suite(
             .map(|partner| places.charm("charms", &partner.key, &partner.content));
         charms.push(SuiteCharm {
             module,
+            place: Some(key.to_string()),
             previous: previous.transpose()?,
             partners: partners.collect::<WatchResult<Vec<_>>>()?,
             generic: generic.collect(),
