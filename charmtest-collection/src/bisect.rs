@@ -9,6 +9,17 @@ pub enum Finding {
     Guilty(Vec<usize>),
     /// It is red without any of the changes.
     RedBefore,
+    /// It was red, and with all changes it is not any more: it does not come to the same each time.
+    NotAgain,
+}
+
+/// What came of looking for the changes that made some jobs red.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blame {
+    /// The names of the jobs, in their order.
+    pub jobs: Vec<String>,
+    /// What makes them red.
+    pub finding: Finding,
 }
 
 /// Looks for the fewest changes that make something red, given that all of them together do (delta debugging).
@@ -37,6 +48,14 @@ impl Bisect {
             trying: None,
             red_before: false,
             begun: false,
+        }
+    }
+
+    /// Begins with `count` changes without which it is known to be green.
+    pub(crate) fn green_before(count: usize) -> Self {
+        Self {
+            begun: true,
+            ..Self::new(count)
         }
     }
 

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::job::{Job, Kind, Variant};
 use crate::json::canonical;
 use crate::previous::Previous;
+use crate::seal::{self, sealed};
 use crate::snapshot::{Entry, Key, Snapshot, is_branch};
 
 /// The form of `delta.json`.
@@ -197,11 +198,11 @@ pub enum Resolved {
     },
 }
 
-/// What stands between the content of `delta.json` and the SHA-256 of all bytes before it, which is its last value.
-const SEAL: &str = ",\"sha256\":\"";
-
-/// What stands after it.
-const END: &str = "\"}";
+/// What of a delta says how to read the rest.
+#[derive(Deserialize)]
+struct Form {
+    schema: u32,
+}
 
 /// What keeps to the moment and the machine, and so is no part of a delta's identity.
 const VOLATILE: [&str; 5] = ["id", "seq", "created", "trigger", "tools"];
@@ -228,12 +229,7 @@ impl Delta {
     ///
     /// Fails when it cannot be written as JSON.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut bytes = serde_json::to_vec(self)?;
-        // The brace at the end, which follows the digest.
-        bytes.pop();
-        let digest = Digest::of(&bytes);
-        bytes.extend_from_slice(format!("{SEAL}{digest}{END}").as_bytes());
-        Ok(bytes)
+        serde_json::to_vec(self).map(sealed)
     }
 
     /// Reads the bytes of `delta.json`.
@@ -242,13 +238,12 @@ impl Delta {
     ///
     /// Fails when one of them differs from what was written.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let length = SEAL.len() + Digest::of(b"").as_str().len() + END.len();
-        let split = bytes.len().checked_sub(length);
-        let (content, seal) = bytes.split_at(split.unwrap_or_default());
-        let digest = Digest::of(content);
-        if seal != format!("{SEAL}{digest}{END}").as_bytes() {
+        seal::check(bytes)?;
+        let form: Form = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if form.schema != SCHEMA {
             return Err(format!(
-                "its content has the sha256 {digest}, which is not what it ends with"
+                "it has the form {}, and this charmtest knows the form {SCHEMA} alone; use the charmtest that recorded it, or a newer one",
+                form.schema
             ));
         }
         serde_json::from_slice(bytes).map_err(|error| error.to_string())

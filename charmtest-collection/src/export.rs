@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Component, Path};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::bounds::LARGEST_FILE;
+use crate::digest::hex;
 use crate::disk::{Durability, read_if_there};
 use crate::error::{Context, Error, Result};
 use crate::gc::objects_of;
@@ -28,7 +31,7 @@ pub fn export(state: &State, record: &DeltaRecord, file: &Path) -> Result<()> {
         _ => Path::new("."),
     };
     let temporary = tempfile::NamedTempFile::new_in(parent).context("write a file in", parent)?;
-    let mut archive = tar::Builder::new(BufWriter::new(temporary.as_file()));
+    let mut archive = tar::Builder::new(Sealing::new(BufWriter::new(temporary.as_file())));
     let mut add = |name: String, bytes: &[u8]| {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
@@ -47,13 +50,97 @@ pub fn export(state: &State, record: &DeltaRecord, file: &Path) -> Result<()> {
         let (group, rest) = object.as_str().split_at(2);
         add(format!("cas/sha256/{group}/{rest}"), &bytes)?;
     }
-    let written = archive.into_inner().and_then(|mut writer| writer.flush());
+    let written = archive.into_inner().and_then(Sealing::end);
     written.context("write", file)?;
     temporary
         .persist(file)
         .map_err(|error| error.error)
         .context("write", file)?;
     Ok(())
+}
+
+/// How long the seal after the archive is: a block, as all that is in it. Other programs do not look behind the end of an archive.
+const SEAL: usize = 512;
+
+/// What the seal begins with; the SHA-256 of all bytes before it follows.
+const SEAL_WORD: &str = "charmtest sha256 ";
+
+/// Writes, and a seal in the end: so no byte can differ unnoticed, whatever it is that tar makes of it.
+struct Sealing<W> {
+    to: W,
+    sha256: Sha256,
+}
+
+impl<W: Write> Sealing<W> {
+    fn new(to: W) -> Self {
+        let sha256 = Sha256::new();
+        Self { to, sha256 }
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.to.write_all(&seal(self.sha256))?;
+        self.to.flush()
+    }
+}
+
+impl<W: Write> Write for Sealing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.sha256.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+fn seal(sha256: Sha256) -> Vec<u8> {
+    let mut seal = format!("{SEAL_WORD}{}\n", hex(&sha256.finalize())).into_bytes();
+    seal.resize(SEAL, 0);
+    seal
+}
+
+/// Seals an archive that a test made, as somebody who means harm would.
+#[cfg(test)]
+pub(crate) fn forge_seal(file: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes.extend(seal(Sha256::new_with_prefix(&bytes)));
+    std::fs::write(file, bytes).unwrap();
+}
+
+/// Checks the seal of an archive, and goes back to its beginning; in the result is what is wrong with it.
+fn check_seal(file: &mut File) -> io::Result<std::result::Result<(), String>> {
+    let length = file.metadata()?.len();
+    let Some(content) = length.checked_sub(SEAL as u64) else {
+        return Ok(Err("it is not what `watch export` writes".to_owned()));
+    };
+    let mut sha256 = Sha256::new();
+    let mut reader = BufReader::with_capacity(1 << 16, &mut *file);
+    let mut left = content;
+    while left > 0 {
+        let piece = reader.fill_buf()?;
+        let length = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if length == 0 {
+            return Ok(Err("it became shorter meanwhile".to_owned()));
+        }
+        sha256.update(&piece[..length]);
+        reader.consume(length);
+        left -= length as u64;
+    }
+    let mut found = Vec::new();
+    reader.read_to_end(&mut found)?;
+    file.rewind()?;
+    if found == seal(sha256) {
+        return Ok(Ok(()));
+    }
+    Ok(Err(match found.starts_with(SEAL_WORD.as_bytes()) {
+        true => "its content is not what was exported: the SHA-256 in the end is another one",
+        false => {
+            "it does not end as `watch export` ends a file: it was cut off, changed or packed again"
+        }
+    }
+    .to_owned()))
 }
 
 /// Unpacks an exported delta into a state directory and returns it.
@@ -66,7 +153,10 @@ pub fn import(state: &State, file: &Path) -> Result<DeltaRecord> {
         path: file.to_owned(),
         message,
     };
-    let opened = File::open(file).context("open", file)?;
+    let mut opened = File::open(file).context("open", file)?;
+    check_seal(&mut opened)
+        .context("read", file)?
+        .map_err(wrong)?;
     let mut archive = tar::Archive::new(BufReader::new(opened));
     let mut records: BTreeSet<String> = BTreeSet::new();
     for entry in archive.entries().context("read", file)? {

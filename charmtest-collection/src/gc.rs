@@ -67,18 +67,17 @@ pub fn collect(state: &State, keep: usize) -> Result<Dropped> {
     // Also those of charms that are gone: a branch may come back.
     let previous = state.all_previous()?.into_iter();
     trees.extend(previous.map(|previous| previous.content));
+    // Before anything goes: what cannot be read may be needed with all that it names.
+    let mut kept = files;
+    for tree in trees {
+        let entries = state.store().tree(&tree)?;
+        kept.extend(entries.entries().iter().map(|entry| entry.sha256.clone()));
+        kept.insert(tree);
+    }
     for record in &gone {
         // First the file that makes it a delta: what is left of a directory afterwards is no delta.
         state.disk.remove(&record.file())?;
         state.disk.remove(&record.path)?;
-    }
-    let mut kept = files;
-    for tree in trees {
-        // A damaged tree is kept as it is; reading it says so.
-        if let Ok(tree) = state.store().tree(&tree) {
-            kept.extend(tree.entries().iter().map(|entry| entry.sha256.clone()));
-        }
-        kept.insert(tree);
     }
     let mut objects = 0;
     for object in state.store().objects()? {

@@ -281,7 +281,8 @@ fn forged(place: &Place, old: &str, new: &str) -> PathBuf {
     }
     let name = format!("deltas/{}/delta.json", delta.directory_name());
     add(name, fs::read(record.file()).unwrap());
-    archive.finish().unwrap();
+    archive.into_inner().unwrap();
+    crate::export::forge_seal(&path);
     path
 }
 
@@ -324,7 +325,8 @@ fn an_archive_with_holes_is_not_unpacked() {
     gnu.sparse[0].numbytes = *b"00000000000\0";
     let name = format!("cas/sha256/00/{}", "0".repeat(62));
     archive.append_data(&mut header, name, &b""[..]).unwrap();
-    archive.finish().unwrap();
+    archive.into_inner().unwrap();
+    crate::export::forge_seal(&path);
     let state = State::new(&place.path("state"));
     let error = crate::import(&state, &path).unwrap_err().to_string();
     assert!(error.contains("is no file"), "{error}");

@@ -26,6 +26,7 @@ mod replay;
 mod results;
 mod reviews;
 mod run;
+mod seal;
 mod snapshot;
 mod state;
 mod store;
@@ -33,7 +34,7 @@ mod tree;
 mod watcher;
 mod world;
 
-pub use bisect::{Bisect, Finding};
+pub use bisect::{Bisect, Blame, Finding};
 pub use collection::{Collection, Location, Scope, Source, Trust};
 pub use delta::{
     Change, ChangeKind, Delta, Origin, Planned, PlannedTests, Resolved, Script, Settings, Trigger,

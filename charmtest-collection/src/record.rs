@@ -91,7 +91,7 @@ impl State {
     }
 
     pub(crate) fn write_head(&self, head: &Head) -> Result<()> {
-        self.write_json(&self.root().join("head.json"), head)
+        self.write_sealed(&self.head_file(), head)
     }
 
     /// Makes up for what a watcher that was killed between the two steps of recording did not do.

@@ -1,15 +1,16 @@
 //! Testing a recorded delta again, or parts of its changes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use crate::bisect::{Bisect, Finding};
+use crate::bisect::{Bisect, Blame, Finding};
 use crate::delta::{Delta, Trigger};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::gc::objects_of;
 use crate::job::Job;
 use crate::record::DeltaRecord;
-use crate::results::{Outcome, latest};
+use crate::results::{Outcome, Verdict, latest};
 use crate::run::{Ended, Run};
 use crate::snapshot::{Entry, Key, Snapshot};
 use crate::state::State;
@@ -97,8 +98,7 @@ impl<'a> Replay<'a> {
         }
         jobs.retain(|job| wanted.is_empty() || wanted.iter().any(|name| is_meant(name, job)));
         let replays = self.record.path.join("replays");
-        let number = (1..).find(|number| !replays.join(format!("{number:04}")).exists());
-        let directory = replays.join(format!("{:04}", number.unwrap_or(1)));
+        let directory = next_directory(&replays)?;
         let run = Run {
             state: self.state,
             delta: &self.delta,
@@ -114,12 +114,13 @@ impl<'a> Replay<'a> {
         Ok((ended, outcomes, directory))
     }
 
-    /// Looks for the changes that made jobs red.
+    /// Looks for the changes that made jobs red. Jobs that other changes made red are looked at by themselves.
     ///
     /// # Errors
     ///
-    /// Fails when nothing of the delta is red, and as [`World::run`]; [`Error::Interrupted`] when somebody wants it to end.
-    pub fn bisect(&self, world: &mut dyn World) -> Result<Finding> {
+    /// Fails when nothing of the delta is red, when jobs cannot be run with some of the changes, and as [`World::run`];
+    /// [`Error::Interrupted`] when somebody wants it to end.
+    pub fn bisect(&self, world: &mut dyn World) -> Result<Vec<Blame>> {
         let outcomes = self.state.outcomes(&self.record)?;
         let latest = latest(&outcomes);
         let is_red = |job: &Job| {
@@ -127,41 +128,93 @@ impl<'a> Replay<'a> {
                 .get(job.id().as_str())
                 .is_some_and(|outcome| outcome.verdict.is_red())
         };
-        let red: Vec<Job> = self.delta.jobs().into_iter().filter(is_red).collect();
-        if red.is_empty() {
+        let recorded: Vec<Job> = self.delta.jobs().into_iter().filter(is_red).collect();
+        if recorded.is_empty() {
             return Err(Error::Usage(format!(
                 "no test of delta {} failed",
                 self.delta.id
             )));
         }
-        let mut bisect = Bisect::new(self.delta.changes.len());
-        loop {
-            let changes = match bisect.candidate() {
-                Ok(changes) => changes,
-                Err(finding) => return Ok(finding),
+        let mut blames = Vec::new();
+        let (before, left) = self.split(recorded, &[], world)?;
+        blame(&mut blames, &before, Finding::RedBefore);
+        let all: Vec<usize> = (0..self.delta.changes.len()).collect();
+        let (mut left, not_again) = match left.is_empty() {
+            true => (left, Vec::new()),
+            false => self.split(left, &all, world)?,
+        };
+        while !left.is_empty() {
+            let mut bisect = Bisect::green_before(all.len());
+            // Those that are red with the fewest changes so far.
+            let mut explained = left.clone();
+            let finding = loop {
+                match bisect.candidate() {
+                    Err(finding) => break finding,
+                    Ok(changes) => {
+                        let (red, _) = self.split(left.clone(), &changes, world)?;
+                        bisect.answer(!red.is_empty());
+                        if !red.is_empty() {
+                            explained = red;
+                        }
+                    }
+                }
             };
-            let names: Vec<String> = changes
-                .iter()
-                .map(|index| self.delta.changes[*index].key.to_string())
-                .collect();
-            let text = if names.is_empty() {
-                "none of the changes".to_owned()
-            } else {
-                names.join(", ")
-            };
-            world.say(&format!("trying with {text}"));
-            let outcomes = self.run_with(world, &changes, &red)?;
-            bisect.answer(outcomes.iter().any(|outcome| outcome.verdict.is_red()));
+            blame(&mut blames, &explained, finding);
+            left.retain(|job| !explained.contains(job));
         }
+        blame(&mut blames, &not_again, Finding::NotAgain);
+        Ok(blames)
     }
 
-    /// Runs red jobs with only some of the changes.
+    /// Runs jobs with only some of the changes, and returns those that are red, and the others.
+    fn split(
+        &self,
+        jobs: Vec<Job>,
+        changes: &[usize],
+        world: &mut dyn World,
+    ) -> Result<(Vec<Job>, Vec<Job>)> {
+        let names: Vec<String> = changes
+            .iter()
+            .map(|index| self.delta.changes[*index].key.to_string())
+            .collect();
+        let text = match names.as_slice() {
+            [] => "none of the changes".to_owned(),
+            names => names.join(", "),
+        };
+        world.say(&format!("trying with {text}"));
+        let (outcomes, directory) = self.run_with(world, changes, &jobs)?;
+        let latest = latest(&outcomes);
+        let verdict = |job: &Job| Some(latest.get(job.id().as_str())?.verdict);
+        for job in &jobs {
+            let Some(outcome) = latest.get(job.id().as_str()) else {
+                continue;
+            };
+            if matches!(
+                outcome.verdict,
+                Verdict::Infra | Verdict::Refused | Verdict::Unmet
+            ) {
+                // The next bisection asks again.
+                self.state.disk.remove(&directory)?;
+                return Err(Error::Runner(format!(
+                    "with {text}, {} came to `{}`, so nothing can be said of the changes: {}",
+                    outcome.job,
+                    outcome.verdict,
+                    outcome.reason.as_deref().unwrap_or_default()
+                )));
+            }
+        }
+        Ok(jobs
+            .into_iter()
+            .partition(|job| verdict(job).is_some_and(Verdict::is_red)))
+    }
+
+    /// Runs red jobs with only some of the changes; returns all outcomes that there are with these changes, and where.
     fn run_with(
         &self,
         world: &mut dyn World,
         changes: &[usize],
         red: &[Job],
-    ) -> Result<Vec<Outcome>> {
+    ) -> Result<(Vec<Outcome>, PathBuf)> {
         let mut delta = self.delta.clone();
         delta.trigger = Trigger::Bisect;
         delta.snapshot = with_changes(&self.delta, changes);
@@ -203,9 +256,34 @@ impl<'a> Replay<'a> {
             jobs,
         };
         match run.to_end(world)? {
-            Ended::Completed => self.state.outcomes_in(&directory),
+            Ended::Completed => Ok((self.state.outcomes_in(&directory)?, directory)),
             Ended::Interrupted => Err(Error::Interrupted),
         }
+    }
+}
+
+/// Makes the next directory `0001`, `0002` and so on: each replay has one of its own, also of two at a time.
+fn next_directory(parent: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(parent).context("make directory", parent)?;
+    let mut number = 1;
+    loop {
+        let directory = parent.join(format!("{number:04}"));
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            made => {
+                break made
+                    .context("make directory", &directory)
+                    .map(|()| directory);
+            }
+        }
+    }
+}
+
+/// Adds what came of jobs, if there are any.
+fn blame(blames: &mut Vec<Blame>, jobs: &[Job], finding: Finding) {
+    if !jobs.is_empty() {
+        let jobs = jobs.iter().map(Job::id).collect();
+        blames.push(Blame { jobs, finding });
     }
 }
 

@@ -12,10 +12,11 @@ use crate::delta::Delta;
 use crate::disk::{Disk, Durability, read_if_there};
 use crate::error::{Context, Error, Result};
 use crate::lock::Lock;
-use crate::previous::Previous;
+use crate::previous::{Previous, promoted};
 use crate::record::{DeltaRecord, Head};
-use crate::results::{Outcome, Tally, Verdict, parse};
+use crate::results::{self, Outcome, Tally, Verdict, parse};
 use crate::reviews::{Review, Reviews};
+use crate::seal::{sealed, unsealed};
 use crate::snapshot::{Key, Snapshot};
 use crate::store::Store;
 
@@ -53,14 +54,70 @@ pub struct Standing {
     pub key: Key,
     /// The delta in which its tests ran last.
     pub delta: String,
+    /// The number of that delta.
+    #[serde(default)]
+    pub seq: u64,
     /// What came of them.
     pub tally: Tally,
     /// The last delta in which it was good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub green: Option<String>,
+    /// The number of that delta; 0 without one.
+    #[serde(default)]
+    pub green_seq: u64,
     /// The names that its tests deployed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deployed: BTreeSet<String>,
+}
+
+impl Index {
+    /// Enters what came of a delta: `outcomes`, and the charms of which it has a good version.
+    ///
+    /// What a charm came to in a later delta stays: jobs that were refused may run after it.
+    pub(crate) fn enter(&mut self, delta: &Delta, outcomes: &[Outcome], good: &BTreeSet<&Key>) {
+        let mut of_charm: BTreeMap<&Key, Vec<Outcome>> = BTreeMap::new();
+        for outcome in outcomes {
+            let own = of_charm.entry(&outcome.key).or_default();
+            own.push(outcome.clone());
+        }
+        for key in delta.plan.iter().map(|planned| &planned.key) {
+            let own = of_charm.remove(key).unwrap_or_default();
+            let text = key.to_string();
+            let mut standing = self.charms.remove(&text).unwrap_or_else(|| Standing {
+                key: key.clone(),
+                delta: String::new(),
+                seq: 0,
+                tally: Tally::default(),
+                green: None,
+                green_seq: 0,
+                deployed: BTreeSet::new(),
+            });
+            if good.contains(key) && standing.green_seq <= delta.seq {
+                standing.green = Some(delta.id.clone());
+                standing.green_seq = delta.seq;
+            }
+            if standing.seq <= delta.seq {
+                standing.delta.clone_from(&delta.id);
+                standing.seq = delta.seq;
+                standing.tally = Tally::of(&own);
+                standing.deployed = results::deployed(&own, standing.deployed);
+            }
+            self.charms.insert(text, standing);
+        }
+    }
+}
+
+/// Says of a damaged file what to do.
+fn made_again(error: Error) -> Error {
+    match error {
+        Error::Corrupt { path, message } => {
+            let message = format!(
+                "{message}; the next `cargo charmtest watch` makes it again from the deltas"
+            );
+            Error::Corrupt { path, message }
+        }
+        error => error,
+    }
 }
 
 impl Standing {
@@ -122,7 +179,7 @@ impl State {
     ///
     /// Fails when it is damaged.
     pub fn head(&self) -> Result<Head> {
-        let head = self.json(&self.root.join("head.json"))?;
+        let head = self.recorded_head().map_err(made_again)?;
         Ok(head.unwrap_or_else(|| Head {
             seq: 0,
             delta: None,
@@ -137,9 +194,77 @@ impl State {
     ///
     /// Fails when the index is damaged.
     pub fn index(&self) -> Result<Index> {
-        Ok(self
-            .json(&self.root.join("index.json"))?
-            .unwrap_or_default())
+        let index = self.json(&self.index_file()).map_err(made_again)?;
+        Ok(index.unwrap_or_default())
+    }
+
+    fn recorded_head(&self) -> Result<Option<Head>> {
+        self.json(&self.head_file())
+    }
+
+    pub(crate) fn head_file(&self) -> PathBuf {
+        self.root.join("head.json")
+    }
+
+    pub(crate) fn index_file(&self) -> PathBuf {
+        self.root.join("index.json")
+    }
+
+    /// Makes `head.json` and `index.json` again from the deltas where they are damaged or lost; says which were.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no delta is left to make them of, and when they cannot be written.
+    pub(crate) fn mend(&self) -> Result<Vec<String>> {
+        let mut said = Vec::new();
+        let lost = match self.recorded_head() {
+            Ok(Some(_)) => None,
+            // One delta without a head is one that was cut off.
+            Ok(None) if self.deltas()?.len() < 2 => None,
+            Ok(None) => Some(format!("{} is not there", self.head_file().display())),
+            Err(error @ Error::Corrupt { .. }) => Some(error.to_string()),
+            Err(error) => return Err(error),
+        };
+        if let Some(why) = lost {
+            let none = || Error::Missing(format!("{why}, and there is no delta to make it of"));
+            let record = self.deltas()?.pop().ok_or_else(none)?;
+            let delta = self.delta(&record)?;
+            said.push(format!("{why}; it is made again from delta {}", delta.id));
+            self.write_head(&Head {
+                seq: delta.seq,
+                delta: Some(delta.id),
+                // What the charms tell of themselves is asked again.
+                facts_version: String::new(),
+                snapshot: delta.snapshot,
+            })?;
+        }
+        let index = self.json::<Index>(&self.index_file());
+        if let Err(error @ Error::Corrupt { .. }) = index {
+            said.push(format!("{error}; it is made again from the results"));
+            self.write_sealed(&self.index_file(), &self.index_of_results()?)?;
+        }
+        Ok(said)
+    }
+
+    /// Makes the index of what came of the deltas that are there.
+    fn index_of_results(&self) -> Result<Index> {
+        let mut index = Index::default();
+        let records = self.deltas()?;
+        for record in records.iter().filter(|record| record.is_done()) {
+            let delta = match self.delta(record) {
+                Err(Error::Corrupt { .. }) => continue,
+                delta => delta?,
+            };
+            let outcomes = self.outcomes(record)?;
+            let good = promoted(&delta, &outcomes);
+            let good: BTreeSet<&Key> = good.iter().map(|(key, _)| key).collect();
+            index.enter(&delta, &outcomes, &good);
+        }
+        let now = self.head()?.snapshot;
+        index
+            .charms
+            .retain(|_, standing| now.get(&standing.key).is_some());
+        Ok(index)
     }
 
     /// Returns the approvals.
@@ -248,6 +373,17 @@ impl State {
         self.outcomes_in(&record.path)
     }
 
+    /// Says what came of a delta's jobs when all of them had been run, if that is not what its results say now: then these are damaged.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the results cannot be read.
+    pub fn lost_results(&self, record: &DeltaRecord) -> Result<Option<Tally>> {
+        let told = self.json::<Tally>(&record.path.join("done.json"));
+        let now = Tally::of(&self.outcomes(record)?);
+        Ok(told.ok().flatten().filter(|told| *told != now))
+    }
+
     pub(crate) fn outcomes_in(&self, directory: &Path) -> Result<Vec<Outcome>> {
         let bytes = read_if_there(&directory.join("results.jsonl"))?;
         Ok(parse(&bytes.unwrap_or_default()))
@@ -259,7 +395,16 @@ impl State {
     ///
     /// Fails when its record is damaged.
     pub fn previous(&self, key: &Key) -> Result<Option<Previous>> {
-        self.json(&crate::previous::file(&self.root, key))
+        let previous = self.json(&crate::previous::file(&self.root, key));
+        previous.map_err(|error| match error {
+            Error::Corrupt { path, message } => {
+                let message = format!(
+                    "{message}; remove it, and {key} has no earlier version until it passes again"
+                );
+                Error::Corrupt { path, message }
+            }
+            error => error,
+        })
     }
 
     /// Returns the last good versions of all charms, also of those that are not in the collection any more.
@@ -290,12 +435,20 @@ impl State {
         let Some(bytes) = read_if_there(path)? else {
             return Ok(None);
         };
-        serde_json::from_slice(&bytes)
+        let wrong = |message: String| Error::Corrupt {
+            path: path.to_owned(),
+            message,
+        };
+        let object = unsealed(&bytes).map_err(wrong)?;
+        serde_json::from_slice(&object)
             .map(Some)
-            .map_err(|error| Error::Corrupt {
-                path: path.to_owned(),
-                message: error.to_string(),
-            })
+            .map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Writes an object so that a byte that differs later is seen.
+    pub(crate) fn write_sealed<T: Serialize>(&self, path: &Path, value: &T) -> Result<()> {
+        let text = serde_json::to_vec(value).map_err(|error| Error::Usage(error.to_string()))?;
+        self.disk.write(path, &sealed(text), Durability::Synced)
     }
 
     pub(crate) fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<()> {

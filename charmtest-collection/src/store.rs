@@ -72,10 +72,22 @@ impl Store {
         if found != *digest {
             return Err(Error::Corrupt {
                 path,
-                message: format!("its content has the sha256 {}", found.as_str()),
+                message: format!(
+                    "its content has the sha256 {}; remove it, and the next look reads it again if its source still has it",
+                    found.as_str()
+                ),
             });
         }
         Ok(bytes)
+    }
+
+    /// Says whether a tree is here with all its files, which are not read.
+    pub(crate) fn has(&self, content: &Digest) -> bool {
+        let Ok(tree) = self.tree(content) else {
+            return false;
+        };
+        let mut entries = tree.entries().iter();
+        entries.all(|entry| self.path(&entry.sha256).is_file())
     }
 
     /// Keeps the manifest of a tree, whose files are kept already.

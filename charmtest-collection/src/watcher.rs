@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::junit::junit;
 use crate::previous::{self, Previous, promoted};
 use crate::record::{DeltaRecord, Head};
-use crate::results::{self, Outcome, Tally};
+use crate::results::{Outcome, Tally};
 use crate::reviews::Gate;
 use crate::run::{Ended, Run};
 use crate::snapshot::{Entry, Git, Key, Problem, Snapshot, Taken, Taker};
@@ -68,22 +68,31 @@ impl Watcher<'_> {
     pub fn pass(&mut self, collection: &Collection) -> Result<Pass> {
         let version = self.world.facts_version();
         let mut pass = Pass::default();
+        for line in self.state.mend()? {
+            self.world.say(&format!("warning: {line}"));
+        }
         let mut head = self.state.adopt(&version)?;
+        let git = self.git.clone();
+        let taker = Taker {
+            git: &git,
+            store: self.state.store(),
+            state: self.state.root(),
+            disk: &self.state.disk,
+        };
         if let Some(unfinished) = self.unfinished(&head)? {
             self.world
                 .say(&format!("going on with delta {}", unfinished.id));
             let delta = self.state.delta(&unfinished)?;
+            let store = self.state.store();
+            if !delta.contents().0.iter().all(|content| store.has(content)) {
+                // A look reads again what was lost of charms that are still as they were; what it finds is looked at afterwards.
+                taker.take(collection, &head.snapshot, false, self.world)?;
+            }
             self.test(unfinished, delta, collection, &head.snapshot, &mut pass)?;
             if pass.interrupted {
                 return Ok(pass);
             }
         }
-        let taker = Taker {
-            git: &self.git,
-            store: self.state.store(),
-            state: self.state.root(),
-            disk: &self.state.disk,
-        };
         let fresh = head.facts_version != version;
         let Taken { snapshot, problems } =
             taker.take(collection, &head.snapshot, fresh, self.world)?;
@@ -140,7 +149,9 @@ impl Watcher<'_> {
             let trusted = with_trust_of(&delta.snapshot, &head.snapshot);
             let reviews = self.state.reviews()?;
             let run = self.run(&record, &delta, collection, &trusted);
-            if run.open(&reviews, &*self.world)?.jobs.is_empty() {
+            let none = run.open(&reviews, &*self.world)?.jobs.is_empty();
+            // A watcher may have been killed after the last of them, before it wrote what follows from that.
+            if none && self.is_remembered(&record)? {
                 continue;
             }
             self.test(record, delta, collection, &head.snapshot, pass)?;
@@ -300,6 +311,13 @@ impl Watcher<'_> {
         Ok(())
     }
 
+    /// Says whether what follows from a delta's results has been written; what cannot be read is written again.
+    fn is_remembered(&self, record: &DeltaRecord) -> Result<bool> {
+        let told = self.state.json::<Tally>(&record.path.join("done.json"));
+        let outcomes = self.state.outcomes(record)?;
+        Ok(told.ok().flatten() == Some(Tally::of(&outcomes)))
+    }
+
     /// Writes what follows from a delta's results. Everything here may be done twice.
     fn remember(
         &self,
@@ -323,7 +341,7 @@ impl Watcher<'_> {
                 .previous(key)?
                 .is_none_or(|there| there.seq <= good.seq);
             if is_newer {
-                state.write_json(&previous::file(state.root(), key), &good)?;
+                state.write_sealed(&previous::file(state.root(), key), &good)?;
             }
         }
         let xml = junit(&delta.jobs(), outcomes);
@@ -334,35 +352,12 @@ impl Watcher<'_> {
         )?;
         let mut index = state.index()?;
         let good: BTreeSet<&Key> = good.iter().map(|(key, _)| key).collect();
-        let mut of_charm: BTreeMap<&Key, Vec<Outcome>> = BTreeMap::new();
-        for outcome in outcomes {
-            let own = of_charm.entry(&outcome.key).or_default();
-            own.push(outcome.clone());
-        }
-        for planned in &delta.plan {
-            let own = of_charm.remove(&planned.key).unwrap_or_default();
-            let text = planned.key.to_string();
-            let before = index.charms.remove(&text);
-            let (before, known) = match before {
-                Some(standing) => (standing.green, standing.deployed),
-                None => (None, BTreeSet::new()),
-            };
-            let standing = Standing {
-                key: planned.key.clone(),
-                delta: delta.id.clone(),
-                tally: Tally::of(&own),
-                green: if good.contains(&planned.key) {
-                    Some(delta.id.clone())
-                } else {
-                    before
-                },
-                deployed: results::deployed(&own, known),
-            };
-            index.charms.insert(text, standing);
-        }
-        let present = |standing: &Standing| delta.snapshot.get(&standing.key).is_some();
+        index.enter(delta, outcomes, &good);
+        // Not what this delta holds: jobs that were refused may run after later deltas.
+        let now = state.head()?.snapshot;
+        let present = |standing: &Standing| now.get(&standing.key).is_some();
         index.charms.retain(|_, standing| present(standing));
-        state.write_json(&state.root().join("index.json"), &index)?;
+        state.write_sealed(&state.index_file(), &index)?;
         state.write_json(&record.path.join("done.json"), &Tally::of(outcomes))
     }
 }

@@ -111,7 +111,7 @@ impl Taker<'_> {
             before.entry(place).or_default().push(entry);
         }
         let mut unread = Vec::new();
-        let mut sites = self.directories(collection, &mut unread, &mut problems);
+        let mut sites = self.directories(collection, &before, &mut unread, &mut problems);
         let found = self.local(&mut sites, &before, collection, &mut problems)?;
         let mut all: Vec<(Site<'_>, Found)> = sites.into_iter().zip(found).collect();
         all.extend(self.remote(collection, &before, &mut problems)?);
@@ -138,7 +138,7 @@ impl Taker<'_> {
                 (Found::Same, None) => continue,
                 (Found::Nothing, _) => {
                     found_of.insert(line);
-                    kept.extend(old.iter().copied().cloned());
+                    kept.extend(site.kept(old));
                     continue;
                 }
             };
@@ -154,7 +154,7 @@ impl Taker<'_> {
                     Err(message) => {
                         problems.push(site.problem(message));
                         found_of.insert(line);
-                        kept.extend(old.iter().copied().cloned());
+                        kept.extend(site.kept(old));
                         continue;
                     }
                 },
@@ -232,6 +232,7 @@ impl Taker<'_> {
     fn directories<'c>(
         &self,
         collection: &'c Collection,
+        before: &HashMap<Place, Vec<&Entry>>,
         unread: &mut Vec<PathBuf>,
         problems: &mut Vec<Problem>,
     ) -> Vec<Site<'c>> {
@@ -274,13 +275,19 @@ impl Taker<'_> {
                 }
                 // With `subdir` joined a path may end in `/`.
                 let path: PathBuf = path.components().collect();
-                sites.push(Site {
+                let site = Site {
                     source,
                     location: path.to_string_lossy().into_owned(),
                     branch: "-".to_owned(),
                     by_pattern,
                     kept: false,
-                });
+                };
+                // What a pattern finds beside charms may be large, change all the time, or hold what cannot be read.
+                let names = ["charmcraft.yaml", "metadata.yaml"];
+                let is_charm = names.iter().any(|name| path.join(name).is_file());
+                if is_charm || !by_pattern || before.contains_key(&site.place()) {
+                    sites.push(site);
+                }
             }
         }
         sites
@@ -305,6 +312,7 @@ impl Taker<'_> {
                     let same = old.is_some_and(|old| {
                         old[0].tree == read.tree
                             && (!read.versioned || old[0].key.branch == read.branch)
+                            && self.store.has(&old[0].content)
                     });
                     sites[index].branch = read.branch;
                     if !same {
@@ -499,6 +507,14 @@ impl Taker<'_> {
                     });
                 }
                 for branch in branches {
+                    // What git said is not what it would have to be asked for.
+                    if branch.contains('\u{fffd}') {
+                        problems.push(Problem {
+                            place: format!("{url} ({branch})"),
+                            message: "the name of the branch is not UTF-8".to_owned(),
+                        });
+                        continue;
+                    }
                     let site = Site {
                         source,
                         location: url.to_owned(),
@@ -510,7 +526,9 @@ impl Taker<'_> {
                     let known = seen.0.get(&site.seen());
                     match (old, known) {
                         (Some(old), Some((commit, tree)))
-                            if *commit == heads[branch] && *tree == old[0].tree =>
+                            if *commit == heads[branch]
+                                && *tree == old[0].tree
+                                && self.store.has(&old[0].content) =>
                         {
                             all.push((site, Found::Same));
                         }
@@ -561,7 +579,7 @@ impl Taker<'_> {
                     };
                     seen.0
                         .insert(site.seen(), (commit.id.clone(), tree.clone()));
-                    if old.is_some_and(|old| old.tree == tree) {
+                    if old.is_some_and(|old| old.tree == tree && self.store.has(&old.content)) {
                         return Ok(Found::Same);
                     }
                     let content = objects.import(&tree, self.store)?;
@@ -608,7 +626,7 @@ fn empty_patterns(collection: &Collection, found: &BTreeSet<usize>) -> Vec<Probl
     problems
 }
 
-/// Returns the sites of a repository that does not answer: those that it had.
+/// Returns the sites of a repository that does not answer: those that it had and that the collection still names.
 fn unreachable<'c>(
     url: &str,
     sources: &[(&'c Source, &[String])],
@@ -616,7 +634,10 @@ fn unreachable<'c>(
 ) -> Vec<(Site<'c>, Found)> {
     let mut sites = Vec::new();
     for (place, _) in before.iter().filter(|(place, _)| place.0 == url) {
-        let source = sources.iter().find(|(source, _)| source.subdir == place.1);
+        let source = sources.iter().find(|(source, patterns)| {
+            let is_named = |pattern: &String| branch_matches(pattern, &place.2);
+            source.subdir == place.1 && patterns.iter().any(is_named)
+        });
         sites.extend(source.map(|(source, _)| {
             let site = Site {
                 source,
@@ -653,6 +674,15 @@ impl Site<'_> {
         } else {
             (self.location.clone(), String::new(), String::new())
         }
+    }
+
+    /// Returns what was there before, which cannot be looked at now. Trust is what the collection says of it now.
+    fn kept(&self, old: &[&Entry]) -> Vec<Entry> {
+        let entry = |old: &&Entry| Entry {
+            trust: self.source.trust,
+            ..(*old).clone()
+        };
+        old.iter().map(entry).collect()
     }
 
     fn seen(&self) -> String {

@@ -12,6 +12,7 @@ mod tell;
 mod world;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +21,8 @@ use charmtest::exit;
 use charmtest::generic::Generic;
 use charmtest::harness::Limit;
 use charmtest_collection::{
-    Collection, Delta, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State, Tally,
-    Tested, Variant, Verdict, Watcher, export, gc, import,
+    Blame, Collection, Delta, Digest, Ended, Finding, Git, Outcome, Pass, Replay, Review, State,
+    Tally, Tested, Variant, Verdict, Watcher, export, gc, import,
 };
 
 use args::{DeltaArgs, Format, WatchCommand, WatchInsideArgs, WatchTestsArgs};
@@ -51,9 +52,12 @@ pub(crate) fn main(args: WatchArgs) -> Result<u8> {
             Ok(exit::SUCCESS)
         }
         Some(WatchCommand::Log { place, format }) => {
-            let text = tell::log(&state(&place)?, format.format == Format::Json)?;
+            let (text, all_read) = tell::log(&state(&place)?, format.format == Format::Json)?;
             print(&text);
-            Ok(exit::SUCCESS)
+            Ok(match all_read {
+                true => exit::SUCCESS,
+                false => exit::INFRASTRUCTURE,
+            })
         }
         Some(WatchCommand::Show { delta, format }) => {
             let state = state(&delta.place)?;
@@ -75,12 +79,12 @@ pub(crate) fn main(args: WatchArgs) -> Result<u8> {
             let stop = Stop::on_signals()?;
             let tests = tests_of(replay.delta())?;
             let mut bench = Bench::new(*suite, tests, inside, state.root(), stop)?;
-            bench.recorded = Recorded::at(&delta.place);
-            let finding = match replay.bisect(&mut bench) {
+            bench.recorded = Recorded::at(&delta.place).of_bisect(&replay.delta().id);
+            let blames = match replay.bisect(&mut bench) {
                 Err(charmtest_collection::Error::Interrupted) => return Ok(bench.interrupted()),
-                finding => finding.map_err(failed)?,
+                blames => blames.map_err(failed)?,
             };
-            print(&guilty(&replay, &finding));
+            print(&guilty(replay.delta(), &blames));
             Ok(exit::SUCCESS)
         }
         Some(WatchCommand::Gc { place, keep }) => {
@@ -229,8 +233,13 @@ fn watch(args: WatchArgs) -> Result<u8> {
                 return Ok(bench.interrupted());
             }
             Ok(pass) => tell_pass(&pass),
-            // A collection that two charms of one name make unclear may be put right while we wait.
-            Err(error @ charmtest_collection::Error::Usage(_)) => say(&format!("warning: {error}")),
+            // A collection that two charms of one name make unclear may be put right while we wait, and a full disk be emptied.
+            Err(
+                error @ (charmtest_collection::Error::Usage(_)
+                | charmtest_collection::Error::Io { .. }),
+            ) => {
+                say(&format!("warning: {error}; looking again later"));
+            }
             Err(error) => return Err(failed(error)),
         }
         if bench.wait(interval) {
@@ -419,30 +428,32 @@ fn approve(state: &State, charm: &str, who: Option<String>, note: Option<String>
     Ok(exit::SUCCESS)
 }
 
-fn guilty(replay: &Replay<'_>, finding: &Finding) -> String {
-    match finding {
-        Finding::RedBefore => {
-            "the tests fail without any of the changes: something else is the cause\n".to_owned()
+/// Tells which changes are guilty of which jobs; the jobs are named where there is more than one answer.
+fn guilty(delta: &Delta, blames: &[Blame]) -> String {
+    let mut text = String::new();
+    for Blame { jobs, finding } in blames {
+        if blames.len() > 1 {
+            let _ = writeln!(text, "{}:", jobs.join(", "));
         }
-        Finding::Guilty(changes) => {
-            let changes = changes.iter().map(|index| &replay.delta().changes[*index]);
-            let lines = changes.map(|change| {
-                let origin = change
-                    .to
-                    .as_ref()
-                    .or(change.from.as_ref())
-                    .map(|entry| &entry.origin);
-                let commit = origin
-                    .and_then(|origin| origin.commit.as_deref())
-                    .unwrap_or_default();
-                format!("guilty: {} {} {commit}", change.kind, change.key)
-                    .trim_end()
-                    .to_owned()
-                    + "\n"
-            });
-            lines.collect()
+        match finding {
+            Finding::RedBefore => text.push_str(
+                "the tests fail without any of the changes: something else is the cause\n",
+            ),
+            Finding::NotAgain => text.push_str(
+                "the tests passed with all of the changes now: they do not fail each time, so none of the changes is blamed\n",
+            ),
+            Finding::Guilty(changes) => {
+                for change in changes.iter().map(|index| &delta.changes[*index]) {
+                    let entry = change.to.as_ref().or(change.from.as_ref());
+                    let commit = entry.and_then(|entry| entry.origin.commit.as_deref());
+                    let commit = commit.unwrap_or_default();
+                    let line = format!("guilty: {} {} {commit}", change.kind, change.key);
+                    let _ = writeln!(text, "{}", line.trim_end());
+                }
+            }
         }
     }
+    text
 }
 
 /// Returns the state directory of a collection.

@@ -14,6 +14,8 @@ use super::args::PlaceArgs;
 pub(super) struct Recorded {
     /// An exported delta, which stands for itself.
     file: Option<String>,
+    /// The recorded delta of which parts are tested: nobody can name those.
+    bisected: Option<String>,
     /// The options that lead to the record.
     options: String,
     /// The packages that each charm's scripts ran with.
@@ -44,6 +46,12 @@ impl Recorded {
         }
     }
 
+    /// Makes it that of parts of a recorded delta.
+    pub(super) fn of_bisect(mut self, id: &str) -> Self {
+        self.bisected = Some(id.to_owned());
+        self
+    }
+
     /// Adds what the results of a delta say.
     pub(super) fn with(mut self, outcomes: &[Outcome]) -> Self {
         for outcome in outcomes
@@ -58,6 +66,9 @@ impl Recorded {
 
     /// Returns the command that tests a delta again.
     pub(super) fn replay(&self, id: &str) -> String {
+        if let Some(bisected) = &self.bisected {
+            return format!("cargo charmtest watch bisect {bisected}{}", self.options);
+        }
         let what = self.file.as_deref().unwrap_or(id);
         format!("cargo charmtest replay {what}{}", self.options)
     }
@@ -97,6 +108,10 @@ mod tests {
             (
                 Recorded::at(&place("all/charms.toml", Some("state"))),
                 "cargo charmtest replay 3f2a --state state",
+            ),
+            (
+                Recorded::at(&place("charms.toml", Some("state"))).of_bisect("77aa"),
+                "cargo charmtest watch bisect 77aa --state state",
             ),
             (
                 Recorded::file(Path::new("delta.tar")),

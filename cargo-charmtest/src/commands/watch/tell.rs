@@ -36,12 +36,23 @@ pub(super) fn status(state: &State, json: bool) -> Result<String> {
     Ok(text)
 }
 
-/// Lists the deltas, the newest first.
-pub(super) fn log(state: &State, json: bool) -> Result<String> {
+/// Lists the deltas, the newest first; says whether all of them could be read.
+pub(super) fn log(state: &State, json: bool) -> Result<(String, bool)> {
     let mut text = String::new();
     let mut values = Vec::new();
+    let mut all_read = true;
     for record in state.deltas().map_err(failed)?.into_iter().rev() {
-        let delta = state.delta(&record).map_err(failed)?;
+        let delta = match state.delta(&record) {
+            Ok(delta) => delta,
+            Err(error @ charmtest_collection::Error::Corrupt { .. }) => {
+                all_read = false;
+                let (seq, id, error) = (record.seq, &record.id, error.to_string());
+                values.push(json!({"seq": seq, "id": id, "error": error}));
+                let _ = writeln!(text, "{seq:>4} {id} {error}");
+                continue;
+            }
+            Err(error) => return Err(failed(error)),
+        };
         let tally = Tally::of(&state.outcomes(&record).map_err(failed)?);
         if json {
             values.push(json!({
@@ -57,20 +68,21 @@ pub(super) fn log(state: &State, json: bool) -> Result<String> {
         };
         let _ = writeln!(
             text,
-            "{:>4} {} {} {}: {tally}{unfinished}",
+            "{:>4} {} {} {}: {tally}{unfinished}{}",
             delta.seq,
             delta.id,
             delta.created,
-            changes(&delta)
+            changes(&delta),
+            lost(state, &record)?
         );
     }
     if json {
-        return Ok(format!("{}\n", Value::Array(values)));
+        return Ok((format!("{}\n", Value::Array(values)), all_read));
     }
     if text.is_empty() {
         let _ = writeln!(text, "no delta is recorded in {}", state.root().display());
     }
-    Ok(text)
+    Ok((text, all_read))
 }
 
 /// Shows a delta: its changes, and the outcomes of its jobs in their order.
@@ -102,7 +114,12 @@ pub(super) fn show(state: &State, record: &DeltaRecord, json: bool) -> Result<St
         }
         text.push('\n');
     }
-    let _ = writeln!(text, "results: {}", Tally::of(&outcomes));
+    let _ = writeln!(
+        text,
+        "results: {}{}",
+        Tally::of(&outcomes),
+        lost(state, record)?
+    );
     for job in delta.jobs() {
         let id = job.id();
         let last = outcomes.iter().rfind(|outcome| outcome.job == id);
@@ -111,6 +128,18 @@ pub(super) fn show(state: &State, record: &DeltaRecord, json: bool) -> Result<St
     }
     let _ = writeln!(text, "files: {}", record.path.display());
     Ok(text)
+}
+
+/// Says that results are damaged, if they are.
+fn lost(state: &State, record: &DeltaRecord) -> Result<String> {
+    let lost = state.lost_results(record).map_err(failed)?;
+    Ok(lost.map_or_else(String::new, |before| {
+        let file = record.path.join("results.jsonl");
+        format!(
+            " ({} is damaged: when the delta was done, it said {before})",
+            file.display()
+        )
+    }))
 }
 
 /// Tells an outcome in a line.
