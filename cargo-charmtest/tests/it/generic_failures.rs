@@ -141,3 +141,18 @@ fn r04_an_upgrade_has_what_the_new_version_wants_and_tells_what_ails_the_old_one
     let text = "the previous version: hook \"install\" of web/0 failed: exit status 3";
     assert!(said.stderr.contains(text), "{said:?}");
 }
+
+#[test]
+fn r01_what_a_leader_says_of_its_application_is_told() {
+    let bed = Bed::bare();
+    let says = "hooks/start) status-set active; status-set --application blocked 'no quorum' ;;";
+    let charm = toy(&bed, "web", "", says);
+    let said = generic(&bed, &[&charm, "--generic", "deploy"]);
+    let note = "PASS web::deploy (the application web is blocked: no quorum)";
+    assert_eq!(verdicts(&said), [note], "{said:?}");
+    let said = generic(
+        &bed,
+        &[&charm, "--generic", "deploy", "--require", "active"],
+    );
+    assert_eq!(verdicts(&said), ["FAIL web::deploy"], "{said:?}");
+}

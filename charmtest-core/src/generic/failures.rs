@@ -2,7 +2,7 @@
 
 use super::Require;
 use crate::juju::Status;
-use crate::juju::status::Unit;
+use crate::juju::status::{StatusInfo, Unit};
 
 /// How many of the last lines of a unit's log are shown.
 pub(super) const LOG_LINES: usize = 50;
@@ -139,9 +139,24 @@ pub(super) fn weigh(
     application: &str,
     require: Require,
 ) -> Result<Vec<String>, String> {
+    let units = status.units_of(application).into_iter();
+    let mut said: Vec<(String, &StatusInfo)> = units
+        .map(|(name, unit)| (name.to_owned(), &unit.workload))
+        .collect();
+    // Juju shows the worst of the units for an application whose leader says nothing of it.
+    let own = status.app(application).map(|app| &app.status);
+    let own = own.filter(|own| !matches!(own.current.as_str(), "" | "unset" | "unknown"));
+    let is_own = |own: &&StatusInfo| said.iter().all(|(_, unit)| unit.current != own.current);
+    let own = own.filter(is_own);
+    said.extend(own.map(|own| (format!("the application {application}"), own)));
     let mut notes = Vec::new();
-    for (name, unit) in status.units_of(application) {
-        let (current, message) = (&unit.workload.current, &unit.workload.message);
+    for (
+        name,
+        StatusInfo {
+            current, message, ..
+        },
+    ) in said
+    {
         let said = match message.is_empty() {
             true => format!("{name} is {current}"),
             false => format!("{name} is {current}: {message}"),
@@ -286,6 +301,35 @@ mod tests {
                 .map(|notes| notes.into_iter().map(str::to_owned).collect::<Vec<_>>())
                 .map_err(str::to_owned);
             assert_eq!(said, expected, "{current} {require}");
+        }
+    }
+
+    #[test]
+    fn what_a_leader_says_of_the_application_counts_as_well() {
+        for (of_app, of_unit, notes) in [
+            (
+                "blocked",
+                "active",
+                vec!["the application web is blocked: no quorum"],
+            ),
+            ("active", "blocked", vec!["web/0 is blocked"]),
+            ("active", "active", vec![]),
+            // As of an application of which nothing is said.
+            ("blocked", "blocked", vec!["web/0 is blocked"]),
+            ("unset", "active", vec![]),
+        ] {
+            let json = serde_json::json!({"applications": {"web": {
+                "application-status": {"current": of_app, "message": "no quorum"},
+                "units": {"web/0": {"workload-status": {"current": of_unit}}},
+            }}});
+            let status = Status::from_json(&json.to_string()).unwrap();
+            assert_eq!(
+                weigh(&status, "web", Require::Settled).unwrap(),
+                notes,
+                "{of_app} {of_unit}"
+            );
+            let all_active = weigh(&status, "web", Require::Active);
+            assert_eq!(all_active.is_ok(), notes.is_empty(), "{of_app} {of_unit}");
         }
     }
 }
