@@ -25,7 +25,7 @@ fn r02_a_hook_that_is_killed_fails_the_test_though_juju_only_runs_it_again() {
     let mut args: Vec<&str> = charms.iter().map(String::as_str).collect();
     // Who waits for the time limit is told so.
     let wanted = "always::deploy or once::relate";
-    args.extend(["-k", wanted, "-j", "2", "--test-timeout", "60s"]);
+    args.extend(["-k", wanted, "-j", "2", "--test-timeout", "5m"]);
     let said = generic(&bed, &args);
     assert_eq!(
         verdicts(&said),
