@@ -3,7 +3,8 @@
 use charmtest_charm::yaml;
 use serde_json::Value;
 
-use super::resolve::{Charms, Resolved, is_bare};
+use super::policy::{Models, foreign_offer};
+use super::resolve::{Charms, Resolved, is_bare, is_image};
 
 /// Says where a copy of a file is that a bundle names, relative to the bundle's directory.
 pub type Stage<'a> = &'a mut dyn FnMut(&str) -> std::io::Result<String>;
@@ -20,18 +21,37 @@ pub struct Rewritten {
 }
 
 /// Resolves the charm names of a bundle, overlays in the same file included, and has every file that it names staged: charms, resources,
-/// `include-file://` and `include-base64://`.
+/// `include-file://` and `include-base64://`. What it consumes must be offered by the test's models.
 ///
 /// # Errors
 ///
 /// Says what is wrong: a text that is no YAML (Juju might read it otherwise than we do), a name that stands for nothing, a file that
-/// cannot be had.
-pub fn rewrite(text: &str, charms: &Charms, stage: Stage<'_>) -> Result<Rewritten, String> {
+/// cannot be had, an offer of another model.
+pub fn rewrite(
+    text: &str,
+    charms: &Charms,
+    models: &Models,
+    stage: Stage<'_>,
+) -> Result<Rewritten, String> {
     let mut documents: Vec<Value> =
         yaml::parse_documents(text).map_err(|error| format!("cannot read the bundle: {error}"))?;
     let mut rewritten = Rewritten::default();
     let mut changed = false;
     for document in &mut documents {
+        for (name, remote) in document
+            .get("saas")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let url = remote
+                .get("url")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if let Some(why) = foreign_offer(url, models) {
+                return Err(format!("saas {name:?} of the bundle: {why}"));
+            }
+        }
         for key in ["applications", "services"] {
             let Some(Value::Object(applications)) = document.get_mut(key) else {
                 continue;
@@ -109,7 +129,7 @@ fn resources(application: &mut Value, stage: Stage<'_>) -> Result<bool, String> 
             continue;
         };
         // As Juju: a text with a colon is an image.
-        if text.contains(':') && !text.starts_with(['.', '/']) {
+        if is_image(text) {
             continue;
         }
         *resource = Value::String(staged(text, stage)?);
@@ -158,7 +178,9 @@ mod tests {
     }
 
     fn rewritten(text: &str) -> Result<Rewritten, String> {
-        rewrite(text, &charms(), &mut |path| {
+        let mut models = Models::new("ctl", "m", "admin");
+        models.made.insert("m2".into());
+        rewrite(text, &charms(), &models, &mut |path| {
             Ok(format!("/staged/{}", path.trim_start_matches("./")))
         })
     }
@@ -196,6 +218,19 @@ mod tests {
         );
         assert_eq!(bundle.deployed, [("db".to_owned(), "mysql".to_owned())]);
         assert_eq!(bundle.notes.len(), 1);
+    }
+
+    #[test]
+    fn a_bundle_reaches_no_other_model_and_no_file_by_a_colon() {
+        let of = |url: &str| rewritten(&format!("saas: {{db: {{url: '{url}'}}}}\n"));
+        for url in ["m2.db", "admin/m2.db", "ctl:admin/m.db"] {
+            assert_eq!(of(url), Ok(Rewritten::default()), "{url}");
+        }
+        for url in ["other.db", "admin/other.db", "c2:admin/m.db", "bob/m.db"] {
+            assert!(of(url).unwrap_err().contains(url), "{url}");
+        }
+        let up = "applications: {a: {charm: 'ch:x', resources: {r: 'x:y/../../z'}}}\n";
+        assert!(rewritten(up).unwrap().text.unwrap().contains("/staged/x:y"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use super::wire::{Entry, Kind, PIECE};
+use super::wire::{Entry, Fetched, Kind, PIECE};
 
 /// How many bytes the files of one command may have together.
 const MAX_BYTES: u64 = 4 << 30;
@@ -34,7 +34,7 @@ pub struct Receiver<'a> {
     /// Relative to the root.
     at: PathBuf,
     open: Option<File>,
-    /// Made when everything else is there, so that nothing is written through one.
+    /// Made when everything else is there, so that nothing is written through one; relative to the root.
     links: Vec<(PathBuf, String)>,
     /// Set when everything else is there.
     modes: Vec<(PathBuf, u32)>,
@@ -114,6 +114,16 @@ impl Work {
             links: Vec::new(),
             modes: Vec::new(),
         })
+    }
+
+    /// Says what is at a path relative to the root: that counts, and not what the client says that it sent.
+    #[must_use]
+    pub fn found(&self, at: &Path) -> Fetched {
+        match fs::metadata(self.root.join(at)) {
+            Ok(found) if found.is_dir() => Fetched::Directory,
+            Ok(_) => Fetched::File,
+            Err(_) => Fetched::Missing,
+        }
     }
 
     /// Replaces the content of a file that the client sent.
@@ -205,13 +215,13 @@ impl Receiver<'_> {
                 self.modes.push((path, mode & 0o777 | 0o600));
             }
             Kind::Symlink(target) => {
-                if !stays_inside(inside, target) {
+                if entry.path.is_empty() || !stays_inside(inside, target) {
                     return Err(io::Error::other(format!(
                         "{}: a symlink to {target}, which leads out of the directory",
                         entry.path
                     )));
                 }
-                self.links.push((path, target.clone()));
+                self.links.push((at, target.clone()));
             }
         }
         Ok(())
@@ -250,8 +260,12 @@ impl Receiver<'_> {
         for (path, mode) in self.modes.iter().rev() {
             fs::set_permissions(path, Permissions::from_mode(*mode))?;
         }
-        for (path, target) in &self.links {
-            symlink(target, path)?;
+        for (at, target) in &self.links {
+            // Behind another symlink it would be elsewhere, where its target can lead out.
+            if let Some(parent) = at.parent() {
+                self.work.make_directory(parent)?;
+            }
+            symlink(target, self.work.root.join(at))?;
         }
         Ok(())
     }
@@ -432,6 +446,23 @@ mod tests {
         assert!(work.make_directory(Path::new("u/d/e")).is_err());
         let mut again = work.receive(Path::new("u")).unwrap();
         assert!(again.entry(&entry("d/e", Kind::File(0o644))).is_err());
+        // One that is made behind another one would have less above it than its name says.
+        let secret = room.path().join("secret");
+        fs::write(&secret, "s").unwrap();
+        for order in [["d", "d/d/l"], ["d/d/l", "d"]] {
+            let top = format!("v{}", order[0].len());
+            let mut receiver = work.receive(Path::new(&top)).unwrap();
+            receiver.entry(&entry("", Kind::Directory(0o755))).unwrap();
+            for path in order {
+                let target = if path == "d" { "." } else { "../../secret" };
+                let kind = Kind::Symlink(target.into());
+                receiver.entry(&entry(path, kind)).unwrap();
+            }
+            assert!(receiver.finish().is_err(), "{order:?}");
+            assert!(fs::read(work.root().join(top).join("l")).is_err());
+        }
+        let mut whole = work.receive(Path::new("w")).unwrap();
+        assert!(whole.entry(&entry("", Kind::Symlink("x".into()))).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::resolve::is_path;
 use super::words::Line;
 
 /// Commands that reach beyond the models of a test: controllers, users, clouds and credentials. Of Juju 2.9, 3.6 and 4.0, and what
@@ -334,6 +335,8 @@ impl Models {
 pub enum Judgement {
     /// It is.
     Allowed,
+    /// It is asked for its help, and is not run.
+    Help,
     /// It is not; the text goes after `ERROR `.
     Denied(String),
     /// There is no such command: it may be a plugin of the script's own.
@@ -349,24 +352,29 @@ pub fn judge(
     models: &Models,
 ) -> Judgement {
     let verb = line.verb();
+    if line.all(&["log-file"]).next().is_some() {
+        return denied("--log-file");
+    }
+    if line.cut {
+        return denied("-- before a command");
+    }
     if verb.is_empty() || verb == "help" {
         return Judgement::Allowed;
     }
-    let is_help = line
-        .options
-        .iter()
-        .any(|o| ["help", "h"].contains(&o.name.as_str()));
-    if is_denied(verb) {
-        return match is_help {
-            true => Judgement::Allowed,
-            false => denied(verb),
-        };
+    let is_known = is_denied(verb) || COMMANDS.contains(&verb);
+    if is_known && line.is_help() {
+        return Judgement::Help;
     }
-    if !COMMANDS.contains(&verb) {
+    if is_denied(verb) {
+        return denied(verb);
+    }
+    if !is_known {
         return Judgement::NoCommand;
     }
-    if is_help {
-        return Judgement::Allowed;
+    if let Some((option, value)) = line.doubtful() {
+        return Judgement::Denied(format!(
+            "{value:?} after option {option:?} of {verb} looks like an option: write it behind an equals sign, as in --{option}={value}"
+        ));
     }
     if let Some((_, option)) = DENIED_OPTIONS
         .iter()
@@ -374,10 +382,11 @@ pub fn judge(
     {
         return denied(&format!("{verb} --{option}"));
     }
-    if line.has(&["log-file"]) || line.all(&["log-file"]).next().is_some() {
-        return denied("--log-file");
-    }
-    let writes = line.positional.iter().any(|(_, word)| word.contains('='))
+    // Juju 2 took a file without an option, too.
+    let writes = line
+        .positional
+        .iter()
+        .any(|(_, word)| word.contains('=') || is_path(word) || word.starts_with('~'))
         || line.all(&["reset", "file"]).next().is_some();
     if READ_ONLY.contains(&verb) && writes {
         return denied(&format!("{verb} with a change"));
@@ -435,16 +444,13 @@ fn foreign(
     }
     let first = line.positional.first().map(|(_, word)| word.as_str());
     match verb {
-        "destroy-model" => {
-            let name = first?;
-            match models.named(name) {
-                None => Some(no_model(name)),
-                Some(model) if model == models.given => Some(format!(
-                    "\"destroy-model\" of the test's own model {model:?} is not available in charm tests: it is destroyed after the test"
-                )),
-                Some(_) => None,
-            }
-        }
+        "destroy-model" => line.positional.iter().find_map(|(_, name)| match models.named(name) {
+            None => Some(no_model(name)),
+            Some(model) if model == models.given => Some(format!(
+                "\"destroy-model\" of the test's own model {model:?} is not available in charm tests: it is destroyed after the test"
+            )),
+            Some(_) => None,
+        }),
         "show-model" => line
             .positional
             .iter()
@@ -469,7 +475,24 @@ fn foreign(
                 ),
             })
         }
-        "add-model" => None,
+        "add-model" => line
+            .all(&["owner"])
+            .filter_map(|option| option.value.as_ref())
+            .find(|owner| owner.text != models.owner)
+            .map(|owner| {
+                format!(
+                    "\"add-model\" for the user {:?} is not available in charm tests",
+                    owner.text
+                )
+            }),
+        // With the keys of whoever runs the tests, and on a machine that is none of the model's.
+        "add-machine" => line
+            .positional
+            .iter()
+            .find(|(_, word)| word.starts_with("ssh:") || word.starts_with("winrm:"))
+            .map(|(_, word)| {
+                format!("\"add-machine {word}\" is not available in charm tests: the machine is none of the model")
+            }),
         "offer" => {
             // MODEL.APPLICATION:ENDPOINT
             let (model, _) = first?.split_once(':')?.0.rsplit_once('.')?;
@@ -488,12 +511,63 @@ fn foreign(
     }
 }
 
+/// Returns what stands against an offer in whose URL another model is; `None` when it is of the test's.
+pub(super) fn foreign_offer(url: &str, models: &Models) -> Option<String> {
+    let model = model_of_offer(url)?;
+    models.named(model).is_none().then(|| {
+        format!(
+            "offer {url:?} is not available in charm tests: {:?} and the models that the test makes are",
+            models.given
+        )
+    })
+}
+
+/// Says whether a target of ssh and scp is a machine or unit of the model, `[user@]wiki/0`. Any other is a host to Juju, to which it goes
+/// with the keys of whoever runs the tests.
+fn is_in_model(target: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let agent = match target.rsplit_once('@') {
+        Some((user, agent)) if !user.starts_with('-') => agent,
+        Some(_) => return false,
+        None => target,
+    };
+    let parts: Vec<&str> = agent.split('/').collect();
+    match parts.as_slice() {
+        [application, unit] if is_name(application) => is_number(unit) || *unit == "leader",
+        [machine, containers @ ..] if is_number(machine) => containers
+            .chunks(2)
+            .all(|pair| matches!(pair, [kind, number] if is_name(kind) && is_number(number))),
+        _ => false,
+    }
+}
+
 /// Returns the model of an offer's URL, `[controller:][owner/]model[.offer[:endpoint]]`; `None` when the text is no URL of one.
 fn model_of_offer(text: &str) -> Option<&str> {
     match (text.find('.'), text.find('/')) {
         (Some(dot), _) => Some(&text[..dot]),
         (None, Some(_)) => Some(text),
         (None, None) => None,
+    }
+}
+
+fn no_host(host: &str) -> String {
+    format!(
+        "host {host:?} is not available in charm tests: units and machines of the test's models are"
+    )
+}
+
+/// Says whether a word of `scp` is a file of this side.
+pub(super) fn is_local(word: &str) -> bool {
+    match (word.find(':'), word.find('/')) {
+        (None, _) => true,
+        (Some(colon), Some(slash)) => slash < colon && word.starts_with(['.', '/']),
+        (Some(_), None) => false,
     }
 }
 
@@ -512,11 +586,20 @@ fn connection(line: &Line) -> Option<String> {
     if line.verb() != "scp" {
         // The target comes first; options of ssh may follow, up to the command that runs there. A target that begins with a dash is an option.
         let target = usize::from(words.first().is_some_and(|word| !word.starts_with('-')));
-        words.drain(..target);
-        let end = words
-            .iter()
-            .position(|word| !word.starts_with('-') || *word == "--");
+        if let Some(host) = words.drain(..target).find(|target| !is_in_model(target)) {
+            return Some(no_host(host));
+        }
+        // Behind `--` there is a command for ssh, and an option for a Juju that takes `--` for itself; no command begins with a dash.
+        let end = words.iter().position(|word| !word.starts_with('-'));
         words.truncate(end.unwrap_or(words.len()));
+    } else {
+        let mut remote = words
+            .iter()
+            .filter(|word| !word.starts_with('-') && !is_local(word))
+            .filter_map(|word| Some(word.split_once(':')?.0));
+        if let Some(host) = remote.find(|target| !is_in_model(target)) {
+            return Some(no_host(host));
+        }
     }
     let bad = words.iter().find(|word| {
         word.strip_prefix('-')
@@ -550,7 +633,9 @@ mod tests {
             let text = format!("{verb} x");
             let expected = format!("{verb:?} is not available in charm tests");
             assert_eq!(judged(&text), Judgement::Denied(expected), "{text}");
-            assert_eq!(judged(&format!("{verb} --help")), Judgement::Allowed);
+            assert_eq!(judged(&format!("{verb} --help")), Judgement::Help);
+            let denied = judged(&format!("{verb} --help=false"));
+            assert!(matches!(denied, Judgement::Denied(_)), "{verb}");
             assert!(!COMMANDS.contains(verb), "{verb}");
         }
         for text in [
@@ -590,6 +675,26 @@ mod tests {
             "scp a b: -oProxyCommand=id",
             "scp -- -S prog a wiki/0:",
             "scp -- -r -F x a wiki/0:",
+            // Options that turn themselves off.
+            "status -m other --help=false",
+            "status --help --log-file=/x",
+            "help status --log-file=/x",
+            // `--` before the command ends no option of the command.
+            "-- status -m other",
+            "--no-alias -- status -m other",
+            // Whether the option before it has a value depends on the command.
+            "show-task --watch -m other 1",
+            "status --max-wait -m other",
+            "destroy-model second other --no-prompt",
+            "add-model other --owner bob",
+            "add-machine ssh:root@host",
+            "model-defaults /x/y.yaml",
+            "ssh host ls",
+            "ssh root@10.0.0.1",
+            "ssh -- -oProxyCommand=id@wiki/0",
+            "ssh wiki/0 -- -oProxyCommand=id",
+            "scp host:/x .",
+            "scp a x/y:z",
         ] {
             assert!(
                 matches!(judged(text), Judgement::Denied(_)),
@@ -604,7 +709,6 @@ mod tests {
         for text in [
             "",
             "help bootstrap",
-            "bootstrap --help",
             "status",
             "status -m wiki-test",
             "status -m ctl:wiki-test",
@@ -630,11 +734,19 @@ mod tests {
             "ssh -m second wiki/0",
             "scp -r a wiki/0:b",
             "scp -- -rp a wiki/0:b",
+            "scp ubuntu@wiki/leader:x 0/lxd/1:y ./a:b",
+            "ssh ubuntu@0/lxd/1 ls",
+            "add-model x --owner admin",
+            "add-machine lxd:0",
+            "model-defaults aws/eu-1",
             "exec --unit wiki/0 -- bootstrap",
             "config wiki bootstrap=yes",
         ] {
             assert_eq!(judged(text), Judgement::Allowed, "{text}");
         }
+        assert_eq!(judged("bootstrap --help"), Judgement::Help);
+        assert_eq!(judged("status -m other -h"), Judgement::Help);
+        assert_eq!(judged("statuz --help"), Judgement::NoCommand);
         assert_eq!(judged("statuz"), Judgement::NoCommand);
         assert_eq!(judged("wait -t 5"), Judgement::NoCommand);
     }

@@ -74,6 +74,14 @@ pub fn is_path(word: &str) -> bool {
                 .any(|end| word.ends_with(end)))
 }
 
+/// Says whether the value of a resource is an image, as Juju tells it from a file: it has a colon. No image leads up.
+#[must_use]
+pub(super) fn is_image(text: &str) -> bool {
+    text.contains(':')
+        && !text.starts_with(['.', '/', '~'])
+        && !text.split('/').any(|part| part == "..")
+}
+
 impl Charms {
     /// Says what a bare name stands for: the charm under test, else another charm of the run, else what the user chose, else a charm of a store.
     #[must_use]

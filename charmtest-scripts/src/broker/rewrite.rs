@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::compat;
-use super::policy::{Judgement, Models, judge};
-use super::resolve::{Charms, Resolved, is_bare, is_path};
+use super::policy::{Judgement, Models, is_local, judge};
+use super::resolve::{Charms, Resolved, is_bare, is_image, is_path};
 use super::words::{Line, Value};
 use crate::settings::Compat;
 
@@ -180,6 +180,14 @@ pub fn plan(call: &Call, known: &Known) -> Plan {
     match judge(&line, model, controller, &known.models) {
         Judgement::Allowed => {}
         Judgement::Denied(message) => return Answer::error(&message),
+        Judgement::Help => {
+            let words = ["help", line.verb()].map(|word| Word::Text(word.to_owned()));
+            return Plan::Run(Run {
+                words: words.into(),
+                notes,
+                ..Run::default()
+            });
+        }
         Judgement::NoCommand => {
             let at = line.verb.as_ref().map_or(0, |(at, _)| *at);
             return Plan::Plugin {
@@ -188,7 +196,7 @@ pub fn plan(call: &Call, known: &Known) -> Plan {
             };
         }
     }
-    if line.verb() == "switch" && !line.has(&["help", "h"]) {
+    if line.verb() == "switch" {
         return switch(&line, &known.models);
     }
     for option in &line.unknown {
@@ -224,6 +232,10 @@ pub fn plan(call: &Call, known: &Known) -> Plan {
     }
     if let Some(refusal) = sheet.files(&line) {
         return Answer::error(&refusal);
+    }
+    // With these Juju says what it is asked for, and nothing else happens.
+    if line.has(&["description", "version"]) {
+        sheet.effects.clear();
     }
     Plan::Run(sheet.finish(&line))
 }
@@ -374,8 +386,13 @@ impl Sheet {
     fn add_model(&mut self, line: &Line) -> Done {
         if let Some((_, model)) = line.positional.first() {
             let no_switch = line.has(&["no-switch"]);
-            if !no_switch {
-                // Which model the runner's user works with is none of the script's business.
+            // Which model the runner's user works with is none of the script's business, whatever comes last.
+            let mut given = false;
+            for option in line.all(&["no-switch"]) {
+                self.words[option.at] = Word::Text("--no-switch".to_owned());
+                given = true;
+            }
+            if !given {
                 self.front.push("--no-switch".to_owned());
             }
             self.effects.push(Effect::Added {
@@ -488,6 +505,10 @@ impl Sheet {
                 ("add-secret" | "update-secret", Some((key, value))) if key.ends_with("#file") => {
                     self.path(*at, key.len() + 1, value, Purpose::Read);
                 }
+                // Juju 2 took a file without an option.
+                ("model-config", None) if is_path(word) || word.starts_with('~') => {
+                    self.path(*at, 0, word, Purpose::Read);
+                }
                 ("diff-bundle", _) if index == 0 && is_path(word) => {
                     self.path(*at, 0, word, Purpose::ReadBundle);
                 }
@@ -533,8 +554,7 @@ impl Sheet {
     /// The value of a resource: a file, if there is one, a revision or an image otherwise.
     fn resource(&mut self, at: usize, from: usize, value: &str) {
         let is_revision = value.chars().all(|c| c.is_ascii_digit());
-        let is_image = value.contains(':') && !value.starts_with(['.', '/']);
-        if !is_revision && !is_image {
+        if !is_revision && !is_image(value) {
             self.path(at, from, value, Purpose::Read);
         }
     }
@@ -545,7 +565,8 @@ impl Sheet {
             let front = self.front.into_iter().map(Word::Text);
             words.splice(at + 1..at + 1, front);
             // What the runner's user calls by other names does not count here.
-            if !line.all(&["no-alias"]).any(|option| option.at < at) {
+            let before = line.all(&["no-alias"]).filter(|option| option.at < at);
+            if !before.last().is_some_and(|option| option.value.is_none()) {
                 words.insert(at, Word::Text("--no-alias".to_owned()));
             }
         }
@@ -587,15 +608,6 @@ fn reaches_out(word: &str) -> bool {
             .any(|text| text.strip_prefix('@').is_some_and(starts))
 }
 
-/// Says whether a word of `scp` is a file of this side.
-fn is_local(word: &str) -> bool {
-    match (word.find(':'), word.find('/')) {
-        (None, _) => true,
-        (Some(colon), Some(slash)) => slash < colon && word.starts_with(['.', '/']),
-        (Some(_), None) => false,
-    }
-}
-
 /// Returns the artefact paths that a plan names, which are not the script's; for tests and transcripts.
 #[must_use]
 pub fn shown(words: &[Word]) -> Vec<String> {
@@ -614,7 +626,11 @@ pub fn mirrored(cwd: &str, path: &str) -> PathBuf {
     let down =
         |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
     if Path::new(path).components().all(down) && !path.starts_with(".root") {
-        return PathBuf::from(path);
+        // A tilde at the beginning is a home directory to Juju, and that of whoever runs the tests.
+        return match path.starts_with('~') {
+            true => Path::new(".").join(path),
+            false => PathBuf::from(path),
+        };
     }
     let mut parts: Vec<&std::ffi::OsStr> = Vec::new();
     let whole = Path::new(cwd).join(path);
@@ -783,6 +799,25 @@ mod tests {
                 "add-model m3 --config x.yaml --no-switch",
                 "--no-alias add-model m3 --config <r:x.yaml> --no-switch",
             ),
+            (
+                "add-model m3 --no-switch=false",
+                "--no-alias add-model m3 --no-switch",
+            ),
+            (
+                "--no-alias=false status --no-alias",
+                "--no-alias=false --no-alias status --no-alias",
+            ),
+            ("add-model other --help", "help add-model"),
+            ("deploy-previous -h", "help deploy"),
+            ("status -o/x=y", "--no-alias status -o<w:/x=y>"),
+            (
+                "attach-resource w a=x:y/../../z",
+                "--no-alias attach-resource w a=<r:x:y/../../z>",
+            ),
+            (
+                "model-config a=b /x/c.yaml",
+                "--no-alias model-config a=b <r:/x/c.yaml>",
+            ),
             ("offer w:db", "--no-alias offer admin/m.w:db"),
             ("offer m2.w:db", "--no-alias offer m2.w:db"),
             (
@@ -873,6 +908,15 @@ mod tests {
             run("destroy-model m2 --no-prompt").effects,
             [Effect::Destroyed("m2".into())]
         );
+        // None of these makes a model, or takes one away.
+        for text in [
+            "add-model other --help",
+            "add-model other --description",
+            "--version add-model other",
+            "destroy-model m2 --description --no-prompt",
+        ] {
+            assert_eq!(run(text).effects, [], "{text}");
+        }
         for (text, reads) in [
             ("status", false),
             ("ssh w/0", true),
@@ -917,8 +961,11 @@ mod tests {
             ("../x", "./.root/c/x"),
             ("a/../../../../x", "./.root/x"),
             (".root/x", "./.root/c/d/.root/x"),
+            ("~/x", "./~/x"),
+            ("~bob", "./~bob"),
         ] {
-            assert_eq!(mirrored("/c/d", path), PathBuf::from(expected), "{path}");
+            let mirrored = mirrored("/c/d", path);
+            assert_eq!(mirrored.to_str(), Some(expected), "{path}");
         }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use charmtest_charm::{Archive, ArchiveError};
 use sha2::{Digest, Sha256};
 
 use super::bundle;
@@ -300,6 +301,7 @@ impl Shared {
             script,
             work: &mut work,
             charms: &known.charms,
+            models: &known.models,
             written: Vec::new(),
             deployed: Vec::new(),
             notes: Vec::new(),
@@ -662,6 +664,7 @@ struct Staging<'a> {
     script: &'a mut Script,
     work: &'a mut Work,
     charms: &'a Charms,
+    models: &'a Models,
     /// What the command writes: the script's path, and where that is here.
     written: Vec<(String, PathBuf)>,
     deployed: Vec<(String, String)>,
@@ -694,13 +697,11 @@ impl Staging<'_> {
             Purpose::ReadBundle => {
                 let bundle = match self.fetch(path, &at)? {
                     Fetched::File => Some((path.to_owned(), at.clone())),
+                    // To Juju it is a bundle, whatever else is in it.
                     Fetched::Directory => {
-                        let root = self.work.root().join(&at);
-                        let is_charm = ["metadata.yaml", "charmcraft.yaml"]
-                            .iter()
-                            .any(|name| root.join(name).is_file());
-                        (!is_charm && root.join("bundle.yaml").is_file())
-                            .then(|| (format!("{path}/bundle.yaml"), at.join("bundle.yaml")))
+                        let bundle = at.join("bundle.yaml");
+                        (self.work.found(&bundle) == Fetched::File)
+                            .then(|| (format!("{path}/bundle.yaml"), bundle))
                     }
                     Fetched::Missing | Fetched::Failed(_) => None,
                 };
@@ -728,11 +729,7 @@ impl Staging<'_> {
     /// Has the client send what is at a path, unless it is here already.
     fn fetch(&mut self, path: &str, at: &Path) -> Result<Fetched, Refusal> {
         if self.work.has(at) {
-            return Ok(match fs::metadata(self.work.root().join(at)) {
-                Ok(found) if found.is_dir() => Fetched::Directory,
-                Ok(_) => Fetched::File,
-                Err(_) => Fetched::Missing,
-            });
+            return Ok(self.work.found(at));
         }
         let mut messages = self
             .work
@@ -759,7 +756,7 @@ impl Staging<'_> {
         }
         match found {
             Fetched::Failed(why) => Err(Refusal::Said(format!("cannot read {path}: {why}"))),
-            found => Ok(found),
+            Fetched::File | Fetched::Directory | Fetched::Missing => Ok(self.work.found(at)),
         }
     }
 
@@ -778,11 +775,17 @@ impl Staging<'_> {
         let said = |error: io::Error| Refusal::Said(format!("{path}: {error}"));
         let content = fs::read(&file).map_err(said)?;
         if content.starts_with(b"PK") {
-            return Ok(());
+            return match has_bundle(&file) {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(Refusal::Said(format!(
+                    "{path}: a bundle in an archive is not available in charm tests: unpack it and deploy its bundle.yaml"
+                ))),
+                Err(why) => Err(Refusal::Said(format!("{path}: {why}"))),
+            };
         }
         let text = String::from_utf8(content)
             .map_err(|_| Refusal::Said(format!("{path} is neither a charm nor a bundle")))?;
-        let charms = self.charms;
+        let (charms, models) = (self.charms, self.models);
         let root = self.work.root().to_owned();
         let mut gone = None;
         let beside = Path::new(path)
@@ -809,7 +812,7 @@ impl Staging<'_> {
                 }
             }
         };
-        let rewritten = bundle::rewrite(&text, charms, &mut stage);
+        let rewritten = bundle::rewrite(&text, charms, models, &mut stage);
         if let Some(error) = gone {
             return Err(Refusal::Gone(error));
         }
@@ -823,6 +826,12 @@ impl Staging<'_> {
         self.notes.extend(rewritten.notes);
         Ok(())
     }
+}
+
+/// Says whether an archive is a bundle to Juju, which would read the files that it names here.
+fn has_bundle(archive: &Path) -> Result<bool, ArchiveError> {
+    let archive = Archive::open(archive)?;
+    Ok(archive.members().contains_key("bundle.yaml"))
 }
 
 /// Asks a client for a path, and hands what it sends to `each`.

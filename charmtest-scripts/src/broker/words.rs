@@ -209,6 +209,9 @@ const EXCEPTIONS: &[(&str, &str, bool)] = &[
     ("run-action", "wait", false),
     ("list-models", "user", true),
     ("create-storage-pool", "t", true),
+    ("show-action-output", "watch", false),
+    ("show-operation", "watch", false),
+    ("show-task", "watch", false),
 ];
 
 /// Commands at whose first positional word options end: what follows is for ssh, scp and the like.
@@ -247,6 +250,8 @@ pub struct Line {
     pub positional: Vec<(usize, String)>,
     /// Options that no Juju that we know has in any command, with dashes.
     pub unknown: Vec<String>,
+    /// Whether `--` stands before the command. Juju looks for the command behind it, and for options behind that.
+    pub cut: bool,
 }
 
 impl Line {
@@ -270,6 +275,7 @@ impl Line {
             }
             if word == "--" {
                 options_end = true;
+                line.cut |= line.verb.is_none();
                 at += 1;
                 continue;
             }
@@ -284,7 +290,9 @@ impl Line {
         let dashes = if word.starts_with("--") { 2 } else { 1 };
         let body = &word[dashes..];
         let verb = self.verb.as_ref().map(|(_, verb)| verb.as_str());
-        if let Some((name, value)) = body.split_once('=') {
+        // Behind one dash stand letters, and what follows a letter with a value is the value, whatever is in it.
+        let pair = body.split_once('=');
+        if let Some((name, value)) = pair.filter(|(name, _)| dashes == 2 || is_letter(name)) {
             if takes_value(verb, name).is_none() {
                 self.unknown.push(word[..dashes + name.len()].to_owned());
             }
@@ -355,10 +363,11 @@ impl Line {
                     at + 2
                 }
                 (text, _) => {
+                    let value = text.strip_prefix('=').unwrap_or(text);
                     option.value = Some(Value {
                         at,
-                        from: rest,
-                        text: text.to_owned(),
+                        from: word.len() - value.len(),
+                        text: value.to_owned(),
                     });
                     at + 1
                 }
@@ -381,6 +390,31 @@ impl Line {
         options.filter(|option| names.contains(&option.name.as_str()))
     }
 
+    /// Returns a value that stands in a word of its own and looks like an option: whether it is one depends on whether Juju's command has the
+    /// option before it, and with a value.
+    #[must_use]
+    pub fn doubtful(&self) -> Option<(&str, &str)> {
+        let values = self
+            .options
+            .iter()
+            .filter_map(|option| Some((option.name.as_str(), option.value.as_ref()?)));
+        let mut doubtful = values.filter(|(_, value)| {
+            let letters = value.text.strip_prefix('-').unwrap_or_default();
+            value.from == 0
+                && !letters.is_empty()
+                && !letters.starts_with(|c: char| c.is_ascii_digit())
+        });
+        doubtful
+            .next()
+            .map(|(name, value)| (name, value.text.as_str()))
+    }
+
+    /// Says whether the command is asked for its help, which it then gives and does nothing else.
+    #[must_use]
+    pub fn is_help(&self) -> bool {
+        self.has(&["help", "h"])
+    }
+
     /// Says whether an option of any of the names is given, and not as `=false`.
     #[must_use]
     pub fn has(&self, names: &[&str]) -> bool {
@@ -400,6 +434,11 @@ impl Line {
             .filter(|option| names.contains(&option.name.as_str()));
         given.find_map(|option| option.value.as_ref())
     }
+}
+
+/// Says whether a name is one letter.
+fn is_letter(name: &str) -> bool {
+    name.chars().count() == 1
 }
 
 /// Says whether an option of a command takes a value; `None` when no Juju has it.
@@ -449,6 +488,7 @@ mod tests {
             ("config wiki --file -", "config: wiki"),
             ("debug-log -n 10 -m m", "debug-log: "),
             ("remove-unit -qv wiki/0", "remove-unit: wiki/0"),
+            ("show-task --watch 7", "show-task: 7"),
             ("", ": "),
         ] {
             assert_eq!(positional(text), expected, "{text}");
@@ -470,5 +510,41 @@ mod tests {
         assert!(parse("deploy --trust w").has(&["trust"]));
         assert!(!parse("deploy --trust=false w").has(&["trust"]));
         assert_eq!(parse("status -m").value(&["m"]), None);
+        for (text, at, from, expected) in [
+            ("status -o/a=b", 1, 2, "/a=b"),
+            ("status -o=/a=b", 1, 3, "/a=b"),
+            ("status -vo=/a=b", 1, 4, "/a=b"),
+        ] {
+            let line = parse(text);
+            let value = line.value(&["o"]).unwrap();
+            assert_eq!(
+                (value.at, value.from, value.text.as_str()),
+                (at, from, expected),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_be_read_in_two_ways_is_told() {
+        assert_eq!(
+            parse("x --reset -m other").doubtful(),
+            Some(("reset", "-m"))
+        );
+        assert_eq!(
+            parse("x -o --model=other").doubtful(),
+            Some(("o", "--model=other"))
+        );
+        for text in [
+            "x --file - y",
+            "debug-log -n -1",
+            "x --reset=-m",
+            "x -o-m",
+            "exec -u w/0 -- -m",
+        ] {
+            assert_eq!(parse(text).doubtful(), None, "{text}");
+        }
+        assert!(parse("-- status").cut && !parse("status -- x").cut);
+        assert!(parse("status --help=true").is_help() && !parse("status --help=false").is_help());
     }
 }
