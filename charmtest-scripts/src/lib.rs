@@ -18,6 +18,7 @@ mod interpreter;
 pub mod os_release;
 mod output;
 pub mod process;
+mod remove;
 pub mod requirements;
 pub mod run;
 pub mod settings;

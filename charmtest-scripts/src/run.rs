@@ -21,6 +21,7 @@ use crate::interpreter;
 use crate::os_release;
 use crate::output::Output;
 use crate::process::{sweep, wait_group};
+use crate::remove::remove_tree;
 use crate::settings::{Cwd, Settings};
 use crate::terminal::{FOREGROUND_ARGUMENT, Terminal};
 use crate::verdict::{End, Verdict, how, reason, verdict};
@@ -145,11 +146,8 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
     {
         return skipped(script, format!("it wants {wanted}, and this is {host}"));
     }
-    let room = tempfile::Builder::new()
-        .prefix("charmtest-")
-        .tempdir()
-        .map_err(cannot("make a directory for the script"))?;
-    let base = fs::canonicalize(room.path()).map_err(cannot("find the script's directory"))?;
+    let room = Room::make("charmtest-").map_err(cannot("make a directory for the script"))?;
+    let base = fs::canonicalize(&room.0).map_err(cannot("find the script's directory"))?;
     let places = places(&base, script)?;
     fs::create_dir_all(script.record)
         .map_err(cannot(format!("make {}", script.record.display())))?;
@@ -165,17 +163,15 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
     };
     let door = base.join("door");
     let transcript = script.record.join("transcript.jsonl");
-    let work = tempfile::Builder::new()
-        .prefix("charmtest-broker-")
-        .tempdir()
-        .map_err(cannot("make a directory for the broker"))?;
+    let work =
+        Room::make("charmtest-broker-").map_err(cannot("make a directory for the broker"))?;
     let broker = Broker::start(BrokerOptions {
         program: script.program.clone(),
         models: script.models.clone(),
         charms: script.charms.clone(),
         compat: script.settings.compat,
         door: door.clone(),
-        work: work.path().to_owned(),
+        work: work.0.clone(),
         transcript: transcript.clone(),
     })
     .map_err(cannot("start the broker"))?;
@@ -209,11 +205,12 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
     output
         .flush()
         .map_err(cannot(format!("write {}", output.path().display())))?;
-    let models = broker.made_models();
-    let warnings = broker.stop();
-    let kept = script.record.join("artifacts");
-    let kept =
-        artifacts::keep(&places.artifacts, result, &kept).map_err(cannot("keep the artifacts"))?;
+    let (models, mut warnings) = broker.stop();
+    let kept = artifacts::keep(&places.artifacts, result, &script.record.join("artifacts"));
+    warnings.extend(kept.left_out);
+    for room in [room, work] {
+        warnings.extend(room.end());
+    }
     Ok(ScriptResult {
         verdict: result,
         reason: why,
@@ -221,10 +218,36 @@ pub fn run(script: &ScriptRun<'_>) -> Result<ScriptResult, RunError> {
         took: began.elapsed(),
         output: output.path().to_owned(),
         transcript,
-        artifacts: kept,
+        artifacts: kept.at,
         models,
         warnings,
     })
+}
+
+/// A directory that goes with the script, whatever is in it then.
+struct Room(PathBuf);
+
+impl Room {
+    fn make(prefix: &str) -> io::Result<Self> {
+        let room = tempfile::Builder::new().prefix(prefix).tempdir()?;
+        Ok(Self(room.keep()))
+    }
+
+    /// Removes it; says what is left.
+    fn end(self) -> Option<String> {
+        let error = remove_tree(&self.0).err()?;
+        Some(format!(
+            "{}, which was for the script, is left over: {error}",
+            self.0.display()
+        ))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // Where it can be told, it is gone already.
+        let _ = remove_tree(&self.0);
+    }
 }
 
 fn skipped(script: &ScriptRun<'_>, why: String) -> Result<ScriptResult, RunError> {

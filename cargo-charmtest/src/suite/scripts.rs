@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use charmtest::generic::Generic;
-use charmtest::harness::{Context, RunFlags, SuiteTest};
+use charmtest::harness::{Context, EVENT_PREFIX, RunFlags, SuiteTest};
 use charmtest::juju::BackendKind;
 use charmtest::{Failure, skip};
 use charmtest_sandbox::{Policy, Request, Sandbox};
@@ -216,6 +216,13 @@ fn outcome(result: &ScriptResult, record: &Path) -> charmtest::Result {
     }
 }
 
+/// Makes of what a script prints something that is no event of the run: that begins with a byte which text does not have.
+fn no_events(bytes: &[u8]) -> Vec<u8> {
+    let mark = EVENT_PREFIX.as_bytes().first();
+    let plain = |byte: &u8| if Some(byte) == mark { b'?' } else { *byte };
+    bytes.iter().map(plain).collect()
+}
+
 /// Ends the script with the test, whatever ended that.
 struct EndsWithTest {
     cancelled: Arc<AtomicBool>,
@@ -300,8 +307,9 @@ impl Job {
             cancelled,
             output: &|bytes| {
                 let mut stdout = io::stdout().lock();
+                let shown = no_events(bytes);
                 // What cannot be shown is in the record.
-                let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+                let _ = stdout.write_all(&shown).and_then(|()| stdout.flush());
             },
         });
         let result = result.map_err(|error| error.to_string())?;

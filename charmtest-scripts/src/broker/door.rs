@@ -4,13 +4,15 @@
 //! others, the controller's among them. The client makes two pipes, writes their name into the pipe `door`, which the broker reads, and
 //! opens them. Either side that ends closes its ends, which the other side sees.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, unlinkat};
 
 /// The name of the pipe that the broker reads.
 const DOOR: &str = "door";
@@ -36,8 +38,10 @@ pub struct Pipes {
 /// A broker's end.
 #[derive(Debug)]
 pub struct Door {
-    directory: PathBuf,
+    /// Kept open: a script can put another one in its place.
+    directory: Arc<OwnedFd>,
     pipe: File,
+    bell: File,
     /// What was read and is not a whole name yet.
     read: Vec<u8>,
 }
@@ -50,23 +54,24 @@ impl Door {
     /// Fails when one cannot be made.
     pub fn make(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let path = directory.join(DOOR);
-        make_pipe(&path)?;
+        let directory = Arc::new(open_directory(directory)?);
+        make_pipe(&directory, DOOR)?;
         Ok(Self {
-            directory: directory.to_owned(),
             // Open for writing too, it never ends, and this does not wait for the first client.
-            pipe: open(&path, OFlags::RDWR)?,
+            pipe: open(&directory, DOOR, OFlags::RDWR)?,
+            bell: open(&directory, DOOR, OFlags::WRONLY | OFlags::NONBLOCK)?,
+            directory,
             read: Vec::new(),
         })
     }
 
-    /// Returns what wakes a broker that waits in [`Door::next_name`]: write a line to it.
+    /// Returns what wakes a broker that waits in [`Door::next_name`]: write a line to it. When there is no room for one, the broker is awake.
     ///
     /// # Errors
     ///
     /// Fails when there are no more file descriptors.
     pub fn bell(&self) -> io::Result<File> {
-        self.pipe.try_clone()
+        self.bell.try_clone()
     }
 
     /// Waits for the next client and returns its name; empty for whatever is no name.
@@ -97,10 +102,10 @@ impl Door {
         }
     }
 
-    /// Returns the directory.
+    /// Returns the directory, open.
     #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    pub fn directory(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.directory)
     }
 }
 
@@ -109,12 +114,12 @@ impl Door {
 /// # Errors
 ///
 /// Fails when they are not there, are no pipes, or the client does not come in.
-pub fn admit(directory: &Path, name: &str, stopping: &dyn Fn() -> bool) -> io::Result<Pipes> {
-    let [to_broker, to_client] = paths(directory, name);
-    let from = open(&to_broker, OFlags::RDONLY | OFlags::NONBLOCK)?;
+pub fn admit(directory: &OwnedFd, name: &str, stopping: &dyn Fn() -> bool) -> io::Result<Pipes> {
+    let [to_broker, to_client] = names(name);
+    let from = open(directory, &to_broker, OFlags::RDONLY | OFlags::NONBLOCK)?;
     let deadline = Instant::now() + COMING_IN;
     let to = loop {
-        match open(&to_client, OFlags::WRONLY | OFlags::NONBLOCK) {
+        match open(directory, &to_client, OFlags::WRONLY | OFlags::NONBLOCK) {
             // Nobody reads yet.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
                 if stopping() || Instant::now() > deadline {
@@ -125,7 +130,10 @@ pub fn admit(directory: &Path, name: &str, stopping: &dyn Fn() -> bool) -> io::R
             to => break to?,
         }
     };
-    let _ = (fs::remove_file(&to_broker), fs::remove_file(&to_client));
+    for name in [&to_broker, &to_client] {
+        // A script can have removed it.
+        let _ = unlinkat(directory, name.as_str(), AtFlags::empty());
+    }
     for pipe in [&from, &to] {
         let flags = rustix::fs::fcntl_getfl(pipe)?;
         rustix::fs::fcntl_setfl(pipe, flags - OFlags::NONBLOCK)?;
@@ -143,31 +151,37 @@ pub fn knock(directory: &Path) -> io::Result<Pipes> {
         .elapsed()
         .map_or(0, |since| since.as_nanos());
     let name = format!("{}-{nanos}", std::process::id());
-    let [to_broker, to_client] = paths(directory, &name);
+    let [to_broker, to_client] = names(&name);
+    let directory = open_directory(directory)?;
     // Without a broker there is nobody who reads, and this fails.
-    let mut door = open(&directory.join(DOOR), OFlags::WRONLY | OFlags::NONBLOCK)?;
-    make_pipe(&to_broker)?;
-    make_pipe(&to_client)?;
+    let mut door = open(&directory, DOOR, OFlags::WRONLY | OFlags::NONBLOCK)?;
+    make_pipe(&directory, &to_broker)?;
+    make_pipe(&directory, &to_client)?;
     // Open for reading too, this does not wait for the broker, who must not find the end of it.
-    let to = open(&to_broker, OFlags::RDWR)?;
+    let to = open(&directory, &to_broker, OFlags::RDWR)?;
     loop {
         match door.write_all(format!("{name}\n").as_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(LOOK),
             written => break written?,
         }
     }
-    let from = OpenOptions::new().read(true).open(&to_client)?;
+    let from = open(&directory, &to_client, OFlags::RDONLY)?;
     Ok(Pipes { from, to })
 }
 
-fn paths(directory: &Path, name: &str) -> [PathBuf; 2] {
-    ["in", "out"].map(|end| directory.join(format!("{name}.{end}")))
+fn names(name: &str) -> [String; 2] {
+    ["in", "out"].map(|end| format!("{name}.{end}"))
 }
 
-fn make_pipe(path: &Path) -> io::Result<()> {
+fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?)
+}
+
+fn make_pipe(directory: &OwnedFd, name: &str) -> io::Result<()> {
     Ok(rustix::fs::mknodat(
-        CWD,
-        path,
+        directory,
+        name,
         FileType::Fifo,
         Mode::RUSR | Mode::WUSR,
         0,
@@ -175,20 +189,12 @@ fn make_pipe(path: &Path) -> io::Result<()> {
 }
 
 /// Opens a pipe, and nothing else: no symlink is followed.
-fn open(path: &Path, flags: OFlags) -> io::Result<File> {
-    let access = flags & OFlags::ACCMODE;
-    let file = OpenOptions::new()
-        .read(access != OFlags::WRONLY)
-        .write(access != OFlags::RDONLY)
-        .custom_flags(
-            ((flags - OFlags::ACCMODE) | OFlags::NOFOLLOW)
-                .bits()
-                .cast_signed(),
-        )
-        .open(path)?;
+fn open(directory: &OwnedFd, name: &str, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(openat(directory, name, flags, Mode::empty())?);
     match file.metadata()?.file_type().is_fifo() {
         true => Ok(file),
-        false => Err(io::Error::other(format!("{} is no pipe", path.display()))),
+        false => Err(io::Error::other(format!("{name} is no pipe"))),
     }
 }
 
@@ -210,7 +216,7 @@ mod tests {
             said
         });
         let name = door.next_name().unwrap();
-        let mut pipes = admit(&directory, &name, &|| false).unwrap();
+        let mut pipes = admit(&door.directory(), &name, &|| false).unwrap();
         pipes.to.write_all(b"ok").unwrap();
         assert_eq!(&client.join().unwrap(), b"ok");
         let mut said = String::new();
@@ -237,8 +243,38 @@ mod tests {
         assert_eq!(door.next_name().unwrap(), "");
         assert_eq!(door.next_name().unwrap(), "a");
         for name in ["a", "b", "c"] {
-            assert!(admit(room.path(), name, &|| true).is_err(), "{name}");
+            let admitted = admit(&door.directory(), name, &|| true);
+            assert!(admitted.is_err(), "{name}");
         }
         assert_eq!(fs::read(&secret).unwrap(), b"s");
+    }
+
+    #[test]
+    fn another_directory_in_its_place_is_left_alone() {
+        let room = tempfile::tempdir().unwrap();
+        let (at, other) = (room.path().join("door"), room.path().join("other"));
+        let door = Door::make(&at).unwrap();
+        fs::rename(&at, room.path().join("away")).unwrap();
+        let directory = Door::make(&other).unwrap().directory();
+        for name in ["x.in", "x.out"] {
+            make_pipe(&directory, name).unwrap();
+        }
+        std::os::unix::fs::symlink(&other, &at).unwrap();
+        let _reading = open(&directory, "x.out", OFlags::RDONLY | OFlags::NONBLOCK).unwrap();
+        assert!(admit(&door.directory(), "x", &|| true).is_err());
+        assert!(other.join("x.in").exists());
+    }
+
+    #[test]
+    fn a_door_that_is_full_keeps_nobody_waiting() {
+        let room = tempfile::tempdir().unwrap();
+        let door = Door::make(room.path()).unwrap();
+        let mut bell = door.bell().unwrap();
+        let full = loop {
+            if let Err(error) = bell.write(&[b'x'; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     }
 }

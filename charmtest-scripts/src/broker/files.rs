@@ -287,7 +287,7 @@ pub(super) fn clean(path: &Path) -> PathBuf {
 
 /// Says whether a symlink at `link` stays in the tree: `..` only at the beginning of its target, and no more often than it is deep. A `..`
 /// behind a name could be taken in another directory, through another symlink.
-fn stays_inside(link: &Path, target: &str) -> bool {
+pub(crate) fn stays_inside(link: &Path, target: &str) -> bool {
     let depth = link.components().count().saturating_sub(1);
     let mut up = 0;
     let mut down = false;

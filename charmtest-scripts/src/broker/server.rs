@@ -27,10 +27,17 @@ use super::transcript::{Record, Stream, Transcript, masked};
 use super::wire::{self, Entry, Fetched, Kind, Message, PIECE, ToBroker, ToClient};
 use crate::hex::hex;
 use crate::process::{kill_group, wait_without_reaping};
+use crate::remove::remove_tree;
 use crate::settings::Compat;
 
 /// How long output is awaited after a command has ended, from a process that it left behind and that keeps the pipe open.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a command that makes a model has for it when the script is over.
+const LASTING: Duration = Duration::from_secs(60);
+
+/// How many commands of a script run at once; more wait.
+const AT_ONCE: usize = 64;
 
 /// How long we look away in between.
 const LOOK: Duration = Duration::from_millis(5);
@@ -88,10 +95,19 @@ struct Shared {
     transcript: Transcript,
     stopping: AtomicBool,
     calls: AtomicU64,
-    /// The groups of commands that run, by call.
-    running: Mutex<HashMap<u64, u32>>,
+    /// The commands that run, by call.
+    running: Mutex<HashMap<u64, Running>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     trouble: Mutex<Vec<String>>,
+}
+
+/// A command that runs.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    /// Its process group.
+    group: u32,
+    /// Whether it goes on without the client: it makes a model, which nobody would know of.
+    lasts: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -136,21 +152,13 @@ impl Broker {
         })
     }
 
-    /// Returns the models that the script made and did not destroy, for whoever cleans up.
-    #[must_use]
-    pub fn made_models(&self) -> Vec<String> {
-        lock(&self.shared.known)
-            .models
-            .made
-            .iter()
-            .cloned()
-            .collect()
-    }
-
-    /// Ends all commands that run, and listens no more; returns what went wrong in the broker itself, as for the transcript.
-    pub fn stop(mut self) -> Vec<String> {
+    /// Ends all commands that run, and listens no more. Returns the models that the script made and did not destroy, for whoever cleans up,
+    /// and what went wrong in the broker itself, as for the transcript.
+    pub fn stop(mut self) -> (Vec<String>, Vec<String>) {
         self.halt();
-        std::mem::take(&mut *lock(&self.shared.trouble))
+        let models = lock(&self.shared.known).models.made.clone();
+        let trouble = std::mem::take(&mut *lock(&self.shared.trouble));
+        (models.into_iter().collect(), trouble)
     }
 
     fn halt(&mut self) {
@@ -158,13 +166,23 @@ impl Broker {
             return;
         };
         self.shared.stopping.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
-        if self.bell.write_all(b"\n").is_ok() {
-            let _ = accepting.join();
+        // Wakes the thread that accepts. A script can fill the door: it is awake then, and this does not wait.
+        while !accepting.is_finished() {
+            let _ = self.bell.write(b"\n");
+            std::thread::sleep(LOOK);
         }
-        for group in lock(&self.shared.running).values() {
-            kill_group(*group);
+        let _ = accepting.join();
+        let running = |lasts: bool| {
+            let running = lock(&self.shared.running);
+            let groups = running.values().filter(|running| running.lasts == lasts);
+            groups.map(|running| running.group).collect::<Vec<_>>()
+        };
+        running(false).into_iter().for_each(kill_group);
+        let deadline = Instant::now() + LASTING;
+        while Instant::now() < deadline && !running(true).is_empty() {
+            std::thread::sleep(LOOK);
         }
+        running(true).into_iter().for_each(kill_group);
         // A client that neither reads nor goes away can keep a thread for longer.
         let deadline = Instant::now() + GRACE;
         while Instant::now() < deadline
@@ -198,9 +216,15 @@ impl Shared {
                     return;
                 }
             };
+            while self.busy() >= AT_ONCE {
+                if self.stopping.load(Ordering::SeqCst) {
+                    return;
+                }
+                std::thread::sleep(LOOK);
+            }
             let call = self.calls.fetch_add(1, Ordering::SeqCst);
             let shared = Arc::clone(&self);
-            let directory = door.directory().to_owned();
+            let directory = door.directory();
             let thread = std::thread::Builder::new()
                 .name(format!("call-{call}"))
                 .spawn(move || {
@@ -211,14 +235,17 @@ impl Shared {
                     let _ = pipes.and_then(|pipes| shared.answer(pipes, call));
                 });
             match thread {
-                Ok(thread) => {
-                    let mut threads = lock(&self.threads);
-                    threads.retain(|thread| !thread.is_finished());
-                    threads.push(thread);
-                }
+                Ok(thread) => lock(&self.threads).push(thread),
                 Err(error) => self.trouble(format!("a command of the script was not run: {error}")),
             }
         }
+    }
+
+    /// Returns how many calls are served.
+    fn busy(&self) -> usize {
+        let mut threads = lock(&self.threads);
+        threads.retain(|thread| !thread.is_finished());
+        threads.len()
     }
 
     fn trouble(&self, text: String) {
@@ -394,7 +421,15 @@ impl Shared {
         room: &Path,
         call: u64,
     ) -> io::Result<(Option<i32>, [Stream; 2])> {
-        lock(&self.running).insert(call, child.id());
+        let lasts = run
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Added { .. }));
+        let running = Running {
+            group: child.id(),
+            lasts,
+        };
+        lock(&self.running).insert(call, running);
         if self.stopping.load(Ordering::SeqCst) {
             kill_group(child.id());
         }
@@ -417,7 +452,7 @@ impl Shared {
             feed(&mut incoming, stdin);
             // The client is gone. The number of the group is its own as long as it is not over.
             let over = lock(&is_over);
-            if !*over {
+            if !*over && !lasts {
                 flag.store(true, Ordering::SeqCst);
                 kill_group(group);
             }
@@ -435,7 +470,8 @@ impl Shared {
         // Nothing of a process that it left behind comes after its end.
         lock(&outgoing.0).take();
         let streams = [stdout, stderr].map(|tally| lock(&tally).stream());
-        let gone = cut_off.load(Ordering::SeqCst) || self.stopping.load(Ordering::SeqCst);
+        let gone =
+            cut_off.load(Ordering::SeqCst) || (self.stopping.load(Ordering::SeqCst) && !lasts);
         let code = status
             .code()
             .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
@@ -488,8 +524,8 @@ struct Cleared(PathBuf);
 
 impl Drop for Cleared {
     fn drop(&mut self) {
-        // What is left goes with the directory of the script.
-        let _ = fs::remove_dir_all(&self.0);
+        // What is left goes with the directory of the broker.
+        let _ = remove_tree(&self.0);
     }
 }
 

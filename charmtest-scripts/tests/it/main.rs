@@ -7,6 +7,7 @@
     reason = "a test that has its own main is no test to clippy"
 )]
 
+mod hostile;
 mod support;
 
 use std::fs;
@@ -27,7 +28,11 @@ fn main() -> ExitCode {
         let door = args.next().unwrap_or_default();
         return client_main(door.as_ref(), args.collect()).into();
     }
-    let tests: [(&str, fn()); 13] = [
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some(hostile::ARGUMENT) {
+        return hostile::client(args.next().unwrap_or_default().as_ref());
+    }
+    let tests: [(&str, fn()); 18] = [
         ("r06_scripts_run_in_a_clean_environment", environment),
         ("r07_two_runs_have_the_same_environment", same_environment),
         ("r11_each_script_has_a_pristine_copy", pristine),
@@ -39,6 +44,26 @@ fn main() -> ExitCode {
         ("r03_a_limit_ends_script_and_commands", limit),
         ("r28_artifacts_are_kept_on_failure", artifacts),
         ("a_script_that_cannot_be_started_says_why", not_started),
+        (
+            "what_a_script_leaves_changes_no_verdict_and_goes",
+            hostile::left,
+        ),
+        (
+            "a_client_that_lies_gets_no_bundle_past_the_broker",
+            hostile::lies,
+        ),
+        (
+            "a_bundle_is_a_bundle_wherever_it_is",
+            hostile::hidden_bundles,
+        ),
+        (
+            "a_model_is_known_though_its_client_was_killed",
+            hostile::killed_client,
+        ),
+        (
+            "a_door_that_is_flooded_ends_with_the_script",
+            hostile::flooded,
+        ),
         ("r30_setup_and_teardown_count", around),
         ("a_juju_without_a_run_says_so", alone),
     ];

@@ -34,6 +34,7 @@ case "$2 $3" in
 "exec nothing") ;;
 "ssh w/0") read line; echo "got $line" ;;
 "status -o") echo written by status > "$4" ;;
+"add-model --no-switch") if [ "$4" = slow ]; then : > "$ROOM/making"; sleep 1; fi ;;
 "download ch:x") echo written by download > x_r1.charm ;;
 esac
 "#;
