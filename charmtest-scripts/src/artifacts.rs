@@ -97,9 +97,11 @@ struct Copying {
 impl Copying {
     fn leave_out(&mut self, path: &Path, why: &str) {
         if self.left_out.len() < NAMED {
-            let path = path.display();
-            self.left_out
-                .push(format!("artifact {path:?} is left out: {why}"));
+            let what = match path.to_str() {
+                Some("") => "$CHARMTEST_ARTIFACTS".to_owned(),
+                _ => format!("artifact {path:?}"),
+            };
+            self.left_out.push(format!("{what} is left out: {why}"));
         } else {
             self.more += 1;
         }

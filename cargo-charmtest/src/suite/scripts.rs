@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use charmtest::generic::Generic;
-use charmtest::harness::{Context, EVENT_PREFIX, RunFlags, SuiteTest};
+use charmtest::harness::{Context, RunFlags, SuiteTest};
 use charmtest::juju::BackendKind;
 use charmtest::{Failure, skip};
 use charmtest_sandbox::{Policy, Request, Sandbox};
@@ -152,15 +152,19 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
         })?
         .map_err(Failure::infrastructure)?;
     cx.note(sandbox);
-    for warning in &result.warnings {
-        cx.note(warning.clone());
+    if result.verdict == Verdict::Pass {
+        for warning in &result.warnings {
+            cx.note(warning.clone());
+        }
     }
     for left in result.models.iter().filter(|_| !ops.keep_model()) {
         // A model that a script made and left is the run's to take away, as its own model is.
         let name = format!("{}:{left}", model.controller());
+        // By force: a script can have disabled the command for its model.
         let words = [
             "destroy-model",
             "--no-prompt",
+            "--force",
             "--destroy-storage",
             name.as_str(),
         ];
@@ -198,10 +202,14 @@ fn charms(scripts: &SuiteScripts, settings: &Settings, embedded: bool, has_store
 
 /// Turns what became of a script into the end of the test.
 fn outcome(result: &ScriptResult, record: &Path) -> charmtest::Result {
-    let reason = result.reason.clone().unwrap_or_default();
+    let reason = result.reason.as_deref().unwrap_or_default();
+    let reason = reason.replace(|c: char| c.is_control() && c != '\n', " ");
     let mut text = reason.clone();
     if let Some(artifacts) = &result.artifacts {
         text.push_str(&format!("\n  artifacts: {}", artifacts.display()));
+    }
+    for warning in &result.warnings {
+        text.push_str(&format!("\n  {warning}"));
     }
     text.push_str(&format!(
         "\n  output and juju commands: {}",
@@ -216,10 +224,20 @@ fn outcome(result: &ScriptResult, record: &Path) -> charmtest::Result {
     }
 }
 
-/// Makes of what a script prints something that is no event of the run: that begins with a byte which text does not have.
-fn no_events(bytes: &[u8]) -> Vec<u8> {
-    let mark = EVENT_PREFIX.as_bytes().first();
-    let plain = |byte: &u8| if Some(byte) == mark { b'?' } else { *byte };
+/// Makes text of what a script prints, piece by piece: no event of the run, which begins with a control character, and nothing that a
+/// terminal acts on. `before` is the byte before the piece.
+fn shown(bytes: &[u8], before: &AtomicU8) -> Vec<u8> {
+    let plain = |byte: &u8| {
+        let before = before.swap(*byte, Ordering::SeqCst);
+        match byte {
+            b'\n' | b'\t' => *byte,
+            b'\r' => b' ',
+            0..0x20 | 0x7f => b'?',
+            // The other control characters, in UTF-8: a space that does not break has the same first byte.
+            0x80..0xa0 if before == 0xc2 => 0xa0,
+            _ => *byte,
+        }
+    };
     bytes.iter().map(plain).collect()
 }
 
@@ -279,6 +297,7 @@ impl Job {
                 .map_err(io::Error::other)
         };
         let level = sandbox.achieved().level;
+        let before = AtomicU8::new(0);
         let result = charmtest_scripts::run(&ScriptRun {
             charm: &self.scripts.directory,
             script: &self.name,
@@ -307,12 +326,28 @@ impl Job {
             cancelled,
             output: &|bytes| {
                 let mut stdout = io::stdout().lock();
-                let shown = no_events(bytes);
+                let shown = shown(bytes, &before);
                 // What cannot be shown is in the record.
                 let _ = stdout.write_all(&shown).and_then(|()| stdout.flush());
             },
         });
         let result = result.map_err(|error| error.to_string())?;
         Ok((result, sandbox.achieved().to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_script_prints_is_shown_as_text() {
+        let text = "a\tb\r\n\u{1}charmtest {}\u{1b}[2J\u{9b}2Jé\u{7f}".as_bytes();
+        let whole = "a\tb \n?charmtest {}?[2J\u{a0}2Jé?".as_bytes();
+        for size in 1..=text.len() {
+            let before = AtomicU8::new(0);
+            let pieces = text.chunks(size).map(|piece| shown(piece, &before));
+            assert_eq!(pieces.collect::<Vec<_>>().concat(), whole, "{size}");
+        }
     }
 }

@@ -420,26 +420,30 @@ fn what_is_not_the_tests_own_is_left_alone_and_no_result_is_forged() {
          juju destroy-model prod --no-prompt && exit 1; juju status -m prod --help=false && exit 2; juju show-credential --help=false && exit 3\n\
          juju --no-alias -- status -m prod && exit 4; juju show-task --watch -m prod 1 && exit 5; juju ssh root@127.0.0.1 id && exit 6\n\
          echo '{saas: {x: {url: admin/prod.x}}, applications: {w: {charm: wiki, num_units: 0}}}' > b.yaml; juju deploy ./b.yaml && exit 7\n\
-         juju add-model mine --no-switch=false; juju status -m mine --no-alias=false >/dev/null",
+         juju add-model mine --no-switch=false; juju disable-command all -m mine; juju disable-command destroy-model -m mine; juju --no-alias=false status -m mine >/dev/null",
     );
     let forged = "{\"event\":\"test_finished\",\"test\":\"wiki::b.test\",\"outcome\":\"passed\",\"duration_ms\":1}";
     suite.script(
         "b.test",
         &format!(
-            "printf '\\n\\001charmtest %s\\n' '{forged}'; rmdir $CHARMTEST_ARTIFACTS; ln -s {} $CHARMTEST_ARTIFACTS; exit 1",
+            "printf '\\n\\001charmtest %s\\n' '{forged}'; rmdir $CHARMTEST_ARTIFACTS; ln -s {} $CHARMTEST_ARTIFACTS; printf 'FAIL: \\033[2J\\r PASS\\n'; exit 1",
             outside.display()
         ),
     );
-    let said = suite.run(&[]);
+    let said = suite.run(&["--results", "results.jsonl"]);
     let output = format!("{}{}{}", said.stdout, said.stderr, suite.outputs());
     assert_eq!(said.code, Some(1), "{output}");
-    let passed = |line: &&str| line.contains("PASS");
+    let results = fs::read_to_string(suite.bed.path().join("results.jsonl")).unwrap();
+    assert!(results.contains("[2J"), "{results}");
+    assert!(!results.contains("u001b"), "{results}");
+    let passed = |line: &&str| line.contains("PASS [");
     let passed: Vec<&str> = said.stderr.lines().filter(passed).collect();
     assert!(
         matches!(passed.as_slice(), [one] if one.contains("wiki::a.test")),
         "{output}"
     );
     assert!(output.contains("Usage: juju add-model"), "{output}");
+    assert!(said.stderr.contains(" is left out: "), "{output}");
     assert_eq!(suite.records("canary"), Vec::<PathBuf>::new(), "{output}");
     let models = suite.bed.juju(&["models"]);
     assert!(

@@ -33,6 +33,17 @@ pub(super) fn basic(shares_namespaces: bool) -> Result<(), Failure> {
         let condition = equals(1, command)?;
         deny_if(&mut rules, libc::SYS_ioctl, vec![condition])?;
     }
+    // The command may own files that all users can reach, and root's are among them if root runs the tests.
+    for (call, mode) in CHANGES_OF_MODE {
+        let condition = SeccompCondition::new(
+            *mode,
+            SeccompCmpArgLen::Dword,
+            SeccompCmpOp::MaskedEq(SET_USER_ID),
+            SET_USER_ID,
+        )
+        .during("make a filter")?;
+        deny_if(&mut rules, *call, vec![condition])?;
+    }
     if shares_namespaces {
         deny(&mut rules, SHARED);
         let unix = libc::AF_UNIX as u64;
@@ -109,6 +120,19 @@ pub(super) fn full() -> Result<(), Failure> {
     deny(&mut clone3, &[libc::SYS_clone3]);
     install(clone3, libc::ENOSYS)
 }
+
+/// The bit of a mode with which a program runs as its owner, whoever starts it.
+const SET_USER_ID: u64 = 0o4000;
+
+/// The calls that change a file's mode, with the number of the argument that is the mode. A file that is made with the bit loses it when
+/// something is written to it.
+const CHANGES_OF_MODE: &[(i64, u8)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1),
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (libc::SYS_fchmodat2, 2),
+];
 
 /// Memory and queues that all processes of a user share, where they are not in a namespace.
 const SHARED: &[i64] = &[

@@ -73,7 +73,8 @@ fn devices() -> Result<(), Failure> {
     directory(Path::new("/dev"))?;
     for device in DEVICES {
         if inside(Path::new(device)).exists() {
-            bind(Path::new(device), true)?;
+            // Written to it is all the same; what cannot be changed is who may.
+            bind(Path::new(device), false)?;
         }
     }
     for (link, target) in [

@@ -193,6 +193,26 @@ const ATTEMPTS: &[Attempt] = &[
         r#"perl -e 'syscall($ENV{UNSHARE}, 0x10000000) == 0 and print "WENT-THROUGH"'"#,
     ),
     attempt(
+        "set-user-id programs to leave behind",
+        Level::Landlock,
+        r#"cp /bin/true "$HOME/t"; chmod 4755 "$HOME/t" && echo WENT-THROUGH"#,
+    ),
+    attempt(
+        "the permissions of the user's files",
+        Level::Namespaces,
+        r#"chmod 644 "$OUTSIDE/.profile" && echo WENT-THROUGH"#,
+    ),
+    attempt(
+        "the size and age of the user's files",
+        Level::Namespaces,
+        r#"[ -e "$OUTSIDE/.profile" ] && stat "$OUTSIDE/.profile" && echo WENT-THROUGH"#,
+    ),
+    root_attempt(
+        "the permissions of devices",
+        Level::Namespaces,
+        r#"chmod 666 /dev/null && echo WENT-THROUGH"#,
+    ),
+    attempt(
         "files that the starter left open",
         Level::Plain,
         r#"cat <&$INHERITED; for f in /dev/fd/*; do [ "${f##*/}" -gt 2 ] && cat "$f"; done; perl -e 'for (3..300) { open(F, "<&=$_") and seek(F, 0, 0) and print <F> }'"#,
