@@ -15,6 +15,7 @@ use charmtest::harness::{Context, RunFlags, SuiteTest};
 use charmtest::juju::BackendKind;
 use charmtest::{Failure, skip};
 use charmtest_sandbox::{Policy, Request, Sandbox};
+use charmtest_scripts::broker::transcript::{self, Record};
 use charmtest_scripts::broker::{Charms, Models, Program};
 use charmtest_scripts::environment::Facts;
 use charmtest_scripts::run::Shell;
@@ -152,19 +153,29 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
         })?
         .map_err(Failure::infrastructure)?;
     cx.note(sandbox);
-    if result.verdict == Verdict::Pass {
+    if matches!(result.verdict, Verdict::Pass | Verdict::Skip) {
         for warning in &result.warnings {
             cx.note(warning.clone());
+        }
+    }
+    if !ops.keep_model() && has_disabled(&result) {
+        // Nothing could destroy the models otherwise, this test's own among them.
+        let left = result.models.iter();
+        let left = left.map(|left| format!("{}:{left}", model.controller()));
+        for name in left.chain([model.full_name().to_owned()]) {
+            for set in ["all", "remove-object", "destroy-model"] {
+                // What is not disabled cannot be enabled.
+                let enable = ["enable-command", set, "-m", name.as_str()];
+                let _ = model.juju().call(enable).check().await;
+            }
         }
     }
     for left in result.models.iter().filter(|_| !ops.keep_model()) {
         // A model that a script made and left is the run's to take away, as its own model is.
         let name = format!("{}:{left}", model.controller());
-        // By force: a script can have disabled the command for its model.
         let words = [
             "destroy-model",
             "--no-prompt",
-            "--force",
             "--destroy-storage",
             name.as_str(),
         ];
@@ -175,6 +186,13 @@ async fn run(scripts: Arc<SuiteScripts>, name: String, cx: &Context) -> charmtes
         }
     }
     outcome(&result, &record)
+}
+
+/// Says whether a script may have disabled commands of its models.
+fn has_disabled(result: &ScriptResult) -> bool {
+    let disables = |record: &Record| record.argv.iter().any(|word| word == "disable-command");
+    // Of a script whose commands are not known, it may.
+    transcript::read(&result.transcript).map_or(true, |records| records.iter().any(disables))
 }
 
 fn charms(scripts: &SuiteScripts, settings: &Settings, embedded: bool, has_stores: bool) -> Charms {

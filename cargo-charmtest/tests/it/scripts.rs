@@ -420,7 +420,7 @@ fn what_is_not_the_tests_own_is_left_alone_and_no_result_is_forged() {
          juju destroy-model prod --no-prompt && exit 1; juju status -m prod --help=false && exit 2; juju show-credential --help=false && exit 3\n\
          juju --no-alias -- status -m prod && exit 4; juju show-task --watch -m prod 1 && exit 5; juju ssh root@127.0.0.1 id && exit 6\n\
          echo '{saas: {x: {url: admin/prod.x}}, applications: {w: {charm: wiki, num_units: 0}}}' > b.yaml; juju deploy ./b.yaml && exit 7\n\
-         juju add-model mine --no-switch=false; juju disable-command all -m mine; juju disable-command destroy-model -m mine; juju --no-alias=false status -m mine >/dev/null",
+         juju add-model mine --no-switch=false; juju disable-command all -m mine; juju disable-command destroy-model -m mine; juju disable-command remove-object -m $CHARMTEST_MODEL; juju --no-alias=false status -m mine >/dev/null",
     );
     let forged = "{\"event\":\"test_finished\",\"test\":\"wiki::b.test\",\"outcome\":\"passed\",\"duration_ms\":1}";
     suite.script(
@@ -447,7 +447,7 @@ fn what_is_not_the_tests_own_is_left_alone_and_no_result_is_forged() {
     assert_eq!(suite.records("canary"), Vec::<PathBuf>::new(), "{output}");
     let models = suite.bed.juju(&["models"]);
     assert!(
-        models.contains("prod*") && !models.contains("mine"),
+        models.contains("prod*") && !models.contains("mine") && !models.contains("wiki"),
         "{models}"
     );
 }
