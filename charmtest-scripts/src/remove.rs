@@ -160,7 +160,7 @@ mod tests {
         fs::write(tree.join(".removed-1"), "x").unwrap();
         symlink(&outside, tree.join("a/link")).unwrap();
         for closed in ["a/closed/b", "a/closed", "a"] {
-            fs::set_permissions(tree.join(closed), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(tree.join(closed), fs::Permissions::from_mode(0o000)).unwrap();
         }
         remove_tree(&tree).unwrap();
         assert!(!tree.exists());

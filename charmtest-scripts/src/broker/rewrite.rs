@@ -566,7 +566,7 @@ impl Sheet {
             words.splice(at + 1..at + 1, front);
             // What the runner's user calls by other names does not count here.
             let before = line.all(&["no-alias"]).filter(|option| option.at < at);
-            if !before.last().is_some_and(|option| option.value.is_none()) {
+            if before.last().is_none_or(|option| option.value.is_some()) {
                 words.insert(at, Word::Text("--no-alias".to_owned()));
             }
         }
