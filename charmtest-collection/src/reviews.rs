@@ -57,14 +57,34 @@ impl Reviews {
         })
     }
 
-    /// Writes the reviews.
-    pub(crate) fn write(&self, state: &Path, disk: &Disk) -> Result<()> {
-        let text = toml::to_string(self).map_err(|error| Error::Usage(error.to_string()))?;
-        disk.write(
-            &state.join("reviews.toml"),
-            text.as_bytes(),
-            Durability::Synced,
-        )
+    /// Adds a review behind those that are there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reviews::read`], and when the file cannot be written.
+    pub(crate) fn add(state: &Path, disk: &Disk, review: Review) -> Result<()> {
+        let path = state.join("reviews.toml");
+        let mut all = Self::read(state)?;
+        let bytes = read_if_there(&path)?.unwrap_or_default();
+        let there = String::from_utf8_lossy(&bytes);
+        let one = Self {
+            reviews: vec![review],
+        };
+        let text = match there.trim_end() {
+            "" => one.to_toml()?,
+            there => format!("{there}\n\n{}", one.to_toml()?),
+        };
+        all.reviews.extend(one.reviews);
+        let text = match toml::from_str::<Self>(&text) {
+            Ok(read) if read == all => text,
+            // Somebody writes them in another way, behind which nothing can be put.
+            _ => all.to_toml()?,
+        };
+        disk.write(&path, text.as_bytes(), Durability::Synced)
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Error::Usage(error.to_string()))
     }
 
     /// Returns the review of an entry's very content.
@@ -164,6 +184,73 @@ mod tests {
 
     use super::*;
     use crate::delta::tests::entry;
+    use crate::state::State;
+
+    fn review(charm: &str) -> Review {
+        Review {
+            charm: charm.to_owned(),
+            tree: "tree".to_owned(),
+            content: Digest::of(charm.as_bytes()),
+            who: "me".to_owned(),
+            date: "today".to_owned(),
+            note: Some("a \"note\"".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_approval_loses_nothing_that_people_wrote() {
+        for (before, stays) in [
+            ("", ""),
+            ("# ours\n", "# ours\n"),
+            (
+                "# ours\n[[review]]\ncharm = 'a' # the best\ntree = 't'\nwho = 'x'\ndate = 'd'\ncontent = 'CONTENT'",
+                "# the best",
+            ),
+            (
+                "review = [{charm = 'a', tree = 't', who = 'x', date = 'd', content = 'CONTENT'}]\n",
+                "charm = \"a\"",
+            ),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let state = State::new(directory.path());
+            let path = directory.path().join("reviews.toml");
+            let before = before.replace("CONTENT", Digest::of(b"a").as_str());
+            std::fs::write(&path, &before).unwrap();
+            let mut expected = state.reviews().unwrap();
+            for charm in ["b", "c"] {
+                state.approve(review(charm)).unwrap();
+                expected.reviews.push(review(charm));
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(state.reviews().unwrap(), expected, "{text}");
+            assert!(text.contains(stays), "{text}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("reviews.toml");
+        std::fs::write(&path, "[[review]]\ncharm = 1\n").unwrap();
+        State::new(directory.path())
+            .approve(review("b"))
+            .unwrap_err();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "[[review]]\ncharm = 1\n");
+    }
+
+    #[test]
+    fn approvals_at_once_are_all_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for person in 0..4 {
+                let state = State::new(directory.path());
+                scope.spawn(move || {
+                    for charm in 0..10 {
+                        state.approve(review(&format!("{person}-{charm}"))).unwrap();
+                    }
+                });
+            }
+        });
+        let reviews = State::new(directory.path()).reviews().unwrap().reviews;
+        assert_eq!(reviews.len(), 40);
+    }
 
     #[test]
     fn r26_who_may_run() {

@@ -1,7 +1,7 @@
 //! The state directory: what is where.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -276,15 +276,17 @@ impl State {
         Reviews::read(&self.root)
     }
 
-    /// Adds an approval.
+    /// Adds an approval; what people wrote beside the others stays.
     ///
     /// # Errors
     ///
-    /// Fails when it cannot be written.
+    /// Fails when `reviews.toml` is not understood, and when it cannot be written.
     pub fn approve(&self, review: Review) -> Result<()> {
-        let mut reviews = self.reviews()?;
-        reviews.reviews.push(review);
-        reviews.write(&self.root, &self.disk)
+        fs::create_dir_all(&self.root).context("make directory", &self.root)?;
+        // Whoever approves something else at this moment waits: neither approval may be lost.
+        let turn = File::open(&self.root).context("open", &self.root)?;
+        turn.lock().context("lock", &self.root)?;
+        Reviews::add(&self.root, &self.disk, review)
     }
 
     /// Returns the recorded deltas, oldest first.
