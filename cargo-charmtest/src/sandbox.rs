@@ -1,12 +1,13 @@
 //! A sandbox around a whole run, with its controller and its hooks.
 
+mod room;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
@@ -14,12 +15,12 @@ use charmtest::juju::BackendChoice;
 use charmtest_sandbox::{Level, Network, Policy, Request, Sandbox, network_command};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::{InsideArgs, SuiteArgs};
+use crate::cli::{ColorArg, InsideArgs, SuiteArgs};
 use crate::error::{Error, Kind, Result};
-use crate::record;
-use crate::report::{heading, say};
+use crate::report::{hand_on, heading, say, shows_colours};
 use crate::results::{CONTAINER, ResultsArgs, container};
 use crate::run::signals::{self, Interrupt};
+pub(crate) use room::{Left, Room, left_behind};
 
 /// Says in a run that is in a sandbox, or in a network of its own, what is around it.
 const INSIDE: &str = "CHARMTEST_INSIDE";
@@ -81,7 +82,12 @@ pub(crate) fn level_of(request: &str) -> Level {
 /// # Errors
 ///
 /// Fails when there is no such sandbox or network, or when it cannot be entered.
-pub(crate) fn contained(args: &InsideArgs, keep: Keep, readable: &[PathBuf]) -> Result<Option<u8>> {
+pub(crate) fn contained(
+    args: &InsideArgs,
+    keep: Keep,
+    readable: &[PathBuf],
+    streams: Streams,
+) -> Result<Option<u8>> {
     let request = match args.contain {
         true => Request::Level(Level::Namespaces),
         false => Request::Off,
@@ -99,9 +105,14 @@ pub(crate) fn contained(args: &InsideArgs, keep: Keep, readable: &[PathBuf]) -> 
         hidden: &[],
         unset: &[],
         set: &[],
+        own_session: streams != Streams::Terminal,
     };
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    inside.run(&words, keep).map(Some)
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if streams == (Streams::Plain { coloured: true }) {
+        // After `charmtest` and the command.
+        words.insert(2.min(words.len()), "--color=always".into());
+    }
+    inside.run(&words, keep, streams).map(Some)
 }
 
 /// Starts a suite of charms anew as [`contained`] does. What a run that failed recorded is kept. The files of its results must be there.
@@ -130,7 +141,47 @@ pub(crate) fn contained_suite(
     };
     let mut args = args.clone();
     args.writable.extend(results.files());
-    contained(&args, keep, charms)
+    let coloured = suite.color == ColorArg::Auto && shows_colours() && !names_colour();
+    contained(&args, keep, charms, Streams::Plain { coloured })
+}
+
+/// Says whether the command line says anything of colours.
+fn names_colour() -> bool {
+    let mut words = std::env::args_os().skip(1);
+    words.any(|word| word.as_encoded_bytes().starts_with(b"--color"))
+}
+
+/// What becomes of the standard streams of a run in a sandbox. Whatever runs there can write to them what it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// They are the user's terminal: the user works with what runs there.
+    Terminal,
+    /// There is nothing to read, and what is written is handed on as harmless text.
+    Plain {
+        /// Whether it is to be coloured.
+        coloured: bool,
+    },
+    /// What would go to a terminal is handed on as harmless text; files and pipes are as they are.
+    PlainOnTerminal,
+}
+
+impl Streams {
+    /// Returns what is right for a command that the user named, which may be a shell.
+    pub(crate) fn of_command() -> Self {
+        match io::stdin().is_terminal() {
+            true => Self::Terminal,
+            false => Self::PlainOnTerminal,
+        }
+    }
+
+    /// Says what is piped: standard output, and standard error.
+    fn piped(self) -> (bool, bool) {
+        match self {
+            Self::Terminal => (false, false),
+            Self::Plain { .. } => (true, true),
+            Self::PlainOnTerminal => (io::stdout().is_terminal(), io::stderr().is_terminal()),
+        }
+    }
 }
 
 /// When what a contained run leaves behind is kept.
@@ -205,54 +256,6 @@ impl Around {
     }
 }
 
-/// The directories of one run inside: its state, home and temporary files.
-#[derive(Debug)]
-pub(crate) struct Room(PathBuf);
-
-impl Room {
-    /// Makes the directories.
-    ///
-    /// # Errors
-    ///
-    /// Fails when they cannot be made.
-    pub(crate) fn make() -> Result<Self> {
-        let runs = record::runs_dir()
-            .ok_or_else(|| Error::infrastructure("neither XDG_STATE_HOME nor HOME is set"))?;
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = match NEXT.fetch_add(1, Ordering::Relaxed) {
-            0 => String::new(),
-            number => format!("-{number}"),
-        };
-        let room = runs.join(format!("{}-inside{number}", record::new_id()));
-        for name in ["state", "home", "tmp"] {
-            std::fs::create_dir_all(room.join(name)).map_err(|error| {
-                Error::infrastructure(format!("cannot make {}: {error}", room.display()))
-            })?;
-        }
-        Ok(Self(room))
-    }
-
-    /// Returns the directory that holds all of them.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Deletes the directories, or says that they are kept.
-    ///
-    /// # Errors
-    ///
-    /// Fails when they cannot be deleted.
-    pub(crate) fn end(self, keep: bool) -> Result<()> {
-        let room = self.0.display();
-        if keep {
-            say(&heading("Kept", &room.to_string()));
-            return Ok(());
-        }
-        std::fs::remove_dir_all(&self.0)
-            .map_err(|error| Error::infrastructure(format!("cannot delete {room}: {error}")))
-    }
-}
-
 /// A whole run in what is around it.
 #[derive(Debug)]
 pub(crate) struct Inside<'a> {
@@ -267,6 +270,8 @@ pub(crate) struct Inside<'a> {
     pub(crate) unset: &'a [String],
     /// Variables that it has.
     pub(crate) set: &'a [(&'static str, OsString)],
+    /// Whether it is kept from the user's terminal, if it is in a sandbox.
+    pub(crate) own_session: bool,
 }
 
 impl Inside<'_> {
@@ -278,14 +283,27 @@ impl Inside<'_> {
     /// # Errors
     ///
     /// Fails when it cannot be entered.
-    fn run(&self, words: &[OsString], keep: Keep) -> Result<u8> {
+    fn run(&self, words: &[OsString], keep: Keep, streams: Streams) -> Result<u8> {
         let (sender, happenings) = mpsc::channel();
         signals::forward(sender.clone()).map_err(Error::infrastructure)?;
         let room = Room::make()?;
-        let code = self.start(&room, words).and_then(|mut child| {
+        let code = self.start(&room, words, streams).and_then(|mut child| {
             let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            let said = child
+                .stdout
+                .take()
+                .map(|said| thread::spawn(|| hand_on(said, io::stdout(), u64::MAX)));
+            let told = child
+                .stderr
+                .take()
+                .map(|told| thread::spawn(|| hand_on(told, io::stderr(), u64::MAX)));
             thread::spawn(move || sender.send(Happening::Ended(child.wait())));
-            wait(&happenings, pid)
+            let code = wait(&happenings, pid);
+            // All that could write has ended with the run.
+            for relay in [said, told].into_iter().flatten() {
+                let _ = relay.join();
+            }
+            code
         });
         room.end(match keep {
             Keep::Always => true,
@@ -295,8 +313,21 @@ impl Inside<'_> {
         code
     }
 
-    fn start(&self, room: &Room, words: &[OsString]) -> Result<Child> {
-        self.command(room, words)?
+    fn start(&self, room: &Room, words: &[OsString], streams: Streams) -> Result<Child> {
+        let mut command = self.command(room, words)?;
+        if self.around.level() != Level::Plain {
+            if let Streams::Plain { .. } = streams {
+                command.stdin(Stdio::null());
+            }
+            let (said, told) = streams.piped();
+            if said {
+                command.stdout(Stdio::piped());
+            }
+            if told {
+                command.stderr(Stdio::piped());
+            }
+        }
+        command
             .spawn()
             .map_err(|error| Error::infrastructure(format!("cannot start the run: {error}")))
     }
@@ -325,6 +356,9 @@ impl Inside<'_> {
         }
         for path in self.hidden {
             policy = policy.hidden(path);
+        }
+        if self.own_session && level != Level::Plain {
+            policy = policy.own_session();
         }
         let inner = self
             .around

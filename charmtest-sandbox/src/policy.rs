@@ -28,6 +28,7 @@ pub struct Policy {
     paths: BTreeMap<PathBuf, Access>,
     hidden: Vec<PathBuf>,
     environment: Option<Vec<(OsString, OsString)>>,
+    own_session: bool,
 }
 
 /// What of a system every command needs and everybody may see.
@@ -126,6 +127,17 @@ impl Policy {
                 .collect(),
         );
         self
+    }
+
+    /// Keeps the command from the terminal of whoever starts it, `/dev/tty`, also if its standard files lead elsewhere: it is in a session
+    /// of its own. What is typed there is no signal to it then.
+    pub fn own_session(mut self) -> Self {
+        self.own_session = true;
+        self
+    }
+
+    pub(crate) fn has_own_session(&self) -> bool {
+        self.own_session
     }
 
     fn allow(mut self, path: PathBuf, access: Access) -> Self {

@@ -237,6 +237,7 @@ pub(crate) fn job_command(
         level,
         own_network,
         shares_namespaces,
+        own_session: policy.has_own_session(),
         policy: policy.resolve()?,
     };
     // Its paths and texts are text; only a path that is not UTF-8 cannot be written.

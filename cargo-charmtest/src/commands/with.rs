@@ -21,7 +21,7 @@ use crate::record;
 use crate::report::{heading, say};
 use crate::run::process;
 use crate::run::signals::{self, Interrupt};
-use crate::sandbox::{self, Keep};
+use crate::sandbox::{self, Keep, Streams};
 
 /// How long destroying one model may take.
 const CLEAN_LIMIT: Duration = Duration::from_secs(300);
@@ -47,7 +47,8 @@ impl From<Interrupt> for Happening {
 ///
 /// Fails when the controller or the command cannot be started, or when its models cannot be destroyed.
 pub(crate) fn main(args: &WithArgs) -> Result<u8> {
-    if let Some(code) = sandbox::contained(&args.inside, Keep::of(args.keep_models), &[])? {
+    let (keep, streams) = (Keep::of(args.keep_models), Streams::of_command());
+    if let Some(code) = sandbox::contained(&args.inside, keep, &[], streams)? {
         return Ok(code);
     }
     let (sender, happenings) = mpsc::channel();

@@ -2,11 +2,13 @@
 
 mod merged;
 mod output;
+mod plain;
 mod progress;
 mod style;
 mod summary;
 
 pub(crate) use merged::summary as merged_summary;
+pub(crate) use plain::{hand_on, is_obeyed, plain, shows_colours};
 pub(crate) use style::heading;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -702,8 +704,9 @@ pub(crate) fn choose_color(color: ColorArg) {
     choice.write_global();
 }
 
-/// Writes a line for people, on standard error.
+/// Writes a line for people, on standard error. Names and messages in it may be those of a charm: nothing that a terminal obeys gets there.
 pub(crate) fn say(line: &str) {
+    let line = plain(line);
     // Nothing is left to do when standard error is closed.
     let _ = writeln!(anstream::stderr(), "{line}");
 }

@@ -41,6 +41,15 @@ impl Interrupt {
 pub(crate) fn forward<M: From<Interrupt> + Send + 'static>(
     messages: Sender<M>,
 ) -> std::io::Result<()> {
+    forward_to(move |interrupt| messages.send(interrupt.into()).is_ok())
+}
+
+/// As [`forward`], by way of `send`, which says whether anybody still wants them.
+///
+/// # Errors
+///
+/// Fails when the signals cannot be caught.
+pub(crate) fn forward_to(send: impl Fn(Interrupt) -> bool + Send + 'static) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -60,7 +69,7 @@ pub(crate) fn forward<M: From<Interrupt> + Send + 'static>(
                     _ = term.recv() => Interrupt::Term,
                     _ = hangup.recv() => Interrupt::Term,
                 };
-                if messages.send(interrupt.into()).is_err() {
+                if !send(interrupt) {
                     return;
                 }
             }

@@ -18,7 +18,7 @@ use super::prepare::move_shelves;
 use super::{SuiteFile, asked, packages, prepare, run_telling};
 use crate::cli::SuiteArgs;
 use crate::error::{Error, Result};
-use crate::report::FinishedTest;
+use crate::report::{FinishedTest, is_obeyed};
 
 /// The word by which this program runs a suite inside.
 pub(crate) const INSIDE_COMMAND: &str = "suite-inside";
@@ -169,7 +169,7 @@ fn is_name(text: &str) -> bool {
 fn plain(text: &str) -> String {
     let kept = text
         .chars()
-        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'));
+        .filter(|letter| !is_obeyed(*letter) || matches!(letter, '\n' | '\t'));
     kept.take(LONGEST).collect()
 }
 

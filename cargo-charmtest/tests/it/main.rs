@@ -12,6 +12,7 @@ mod charms;
 mod clean;
 mod clients;
 mod commands;
+mod contained_output;
 mod crash_dump;
 mod durability;
 mod export;

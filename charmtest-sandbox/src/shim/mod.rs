@@ -23,7 +23,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use nix::sys::signal::SigSet;
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Resolved;
@@ -43,6 +43,8 @@ pub(crate) struct Job {
     pub(crate) own_network: bool,
     /// The command is among the other processes of the user: refuse it Unix sockets and shared memory.
     pub(crate) shares_namespaces: bool,
+    /// The command is out of reach of the starter's terminal.
+    pub(crate) own_session: bool,
     pub(crate) policy: Resolved,
 }
 
@@ -102,12 +104,19 @@ fn stage(args: &[OsString]) -> Result<ExitCode, Failure> {
         Some("apply") => {
             end_with_starter()?;
             descriptors::close_others(&[])?;
-            apply(&job()?, rest)
+            let job = job()?;
+            // The process before the namespaces has done so for all of them.
+            if job.level < Level::Namespaces {
+                leave_terminal(&job)?;
+            }
+            apply(&job, rest)
         }
         Some("enter") => {
             end_with_starter()?;
             descriptors::close_others(&[])?;
-            enter::enter(&job()?, rest)
+            let job = job()?;
+            leave_terminal(&job)?;
+            enter::enter(&job, rest)
         }
         Some("init") => init::init(&job()?, rest),
         Some("network") => loopback::become_in_network(rest),
@@ -119,6 +128,14 @@ fn stage(args: &[OsString]) -> Result<ExitCode, Failure> {
 /// Asks the kernel to kill this process, and the command that it becomes, with the thread that started it: nobody else would end them.
 fn end_with_starter() -> Result<(), Failure> {
     set_parent_process_death_signal(Some(Signal::KILL)).during("end with the starter")
+}
+
+/// Leaves the starter's session, and with it its terminal, if that is wanted.
+fn leave_terminal(job: &Job) -> Result<(), Failure> {
+    if job.own_session {
+        setsid().during("make a session of its own")?;
+    }
+    Ok(())
 }
 
 fn job() -> Result<Job, Failure> {

@@ -1,6 +1,8 @@
-//! `cargo charmtest clean`: destroys the models of runs that ended without doing so, and removes the clouds that they added.
+//! `cargo charmtest clean`: destroys the models of runs that ended without doing so, and removes the clouds that they added and the directories
+//! of sandboxes that they left.
 
 mod clouds;
+mod rooms;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -49,7 +51,12 @@ pub(crate) fn main(args: &CleanArgs) -> Result<u8> {
     runtime.block_on(async {
         let mut int = signal(SignalKind::interrupt()).map_err(Error::infrastructure)?;
         let mut term = signal(SignalKind::terminate()).map_err(Error::infrastructure)?;
+        let rooms = match args.run {
+            None => rooms::clean(args.all, args.dry_run),
+            Some(_) => rooms::Count::default(),
+        };
         let cleaning = Cleaning {
+            rooms,
             dry_run: args.dry_run,
             limit,
             done: Count::default(),
@@ -163,6 +170,7 @@ struct Count {
 }
 
 struct Cleaning {
+    rooms: rooms::Count,
     dry_run: bool,
     limit: Duration,
     done: Count,
@@ -189,7 +197,7 @@ impl Cleaning {
         // A cloud cannot go before the models on it.
         let clouds = clouds::clean(&entries.clouds, scope, self.dry_run, self.limit).await;
         say(&self.summary(scope, &clouds));
-        if self.done.left + clouds.left > 0 {
+        if self.done.left + clouds.left + self.rooms.left > 0 {
             charmtest::exit::FAILED
         } else {
             charmtest::exit::SUCCESS
@@ -326,6 +334,7 @@ impl Cleaning {
             ));
         }
         parts.extend(clouds.parts(verb));
+        parts.extend(self.rooms.parts(verb));
         heading("Summary", &parts.join(", "))
     }
 }

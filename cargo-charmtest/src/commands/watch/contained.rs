@@ -1,26 +1,32 @@
 //! A suite in a sandbox, with its controller and all hooks, as it is started and listened to from outside.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use charmtest::harness::{BackendArg, RunFlags};
 use charmtest_collection::{Error as WatchError, Result as WatchResult};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli::SuiteArgs;
+use crate::cli::{ColorArg, SuiteArgs};
 use crate::error::{Error, Result};
-use crate::report::{print, say};
+use crate::report::{hand_on, plain, print, say, shows_colours};
 use crate::run::signals::{self, Interrupt};
 use crate::sandbox::{Around, Inside, Room};
 use crate::suite::{INSIDE_COMMAND, SuiteFile, Told, understand};
 
 /// How much a suite inside may say: more is not listened to.
 const MOST: u64 = 256 << 20;
+
+/// How much of what it tells people is handed on.
+const MOST_TOLD: u64 = 16 << 20;
+
+/// How many messages of it wait to be understood: whoever speaks faster waits, and takes no memory of ours.
+const WAITING: usize = 64;
 
 /// How long one line of it may be.
 const LONGEST: u64 = 4 << 20;
@@ -102,7 +108,7 @@ impl Contained<'_> {
         tell: &mut dyn FnMut(Told) -> WatchResult<()>,
     ) -> WatchResult<End> {
         let limit = limit(&self.args.flags, tests(suite));
-        let (sender, messages) = mpsc::channel();
+        let (sender, messages) = mpsc::sync_channel(WAITING);
         let (pid, _lifeline) = self.start(suite, room, sender).map_err(runner)?;
         let begun = Instant::now();
         // Why it was killed, if it was.
@@ -126,7 +132,7 @@ impl Contained<'_> {
                             killed = kill(Err(error));
                         }
                     }
-                    None => print(&format!("{}\n", String::from_utf8_lossy(&line))),
+                    None => print(&plain(&format!("{}\n", String::from_utf8_lossy(&line)))),
                 },
                 Ok(Message::TooMuch) => {
                     let why = "the contained run says more than can be listened to".to_owned();
@@ -165,15 +171,21 @@ impl Contained<'_> {
         &self,
         suite: &SuiteFile,
         room: &Room,
-        sender: Sender<Message>,
+        sender: SyncSender<Message>,
     ) -> Result<(Option<Pid>, Option<ChildStdin>)> {
-        signals::forward(sender.clone()).map_err(Error::infrastructure)?;
+        let of_signals = sender.clone();
+        signals::forward_to(move |interrupt| of_signals.send(interrupt.into()).is_ok())
+            .map_err(Error::infrastructure)?;
         let file = self.directory.join("suite.json");
         suite.write(&file)?;
         let args = self.args;
         let mut words: Vec<OsString> = ["charmtest", INSIDE_COMMAND].map(Into::into).into();
         words.extend([file.into(), "--again".into(), self.again.into()]);
-        words.extend(["--color".into(), args.color.as_str().into()]);
+        let color = match args.color {
+            ColorArg::Auto if shows_colours() => ColorArg::Always,
+            color => color,
+        };
+        words.extend(["--color".into(), color.as_str().into()]);
         for (given, option) in [(args.quiet, "--quiet"), (args.no_capture, "--nocapture")] {
             words.extend(given.then(|| option.into()));
         }
@@ -189,21 +201,26 @@ impl Contained<'_> {
             hidden: &hidden,
             unset: &flags.unset_env(),
             set: &flags.to_env(),
+            own_session: true,
         };
         let mut child = inside
             .command(room, &words)?
             .current_dir(self.directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| Error::infrastructure(format!("cannot start the run: {error}")))?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let (said, lifeline) = (child.stdout.take(), child.stdin.take());
+        let told = child.stderr.take();
+        let told = told.map(|told| thread::spawn(|| hand_on(told, stderr(), MOST_TOLD)));
         let of_lines = sender.clone();
         thread::spawn(move || {
             if let Some(said) = said {
                 listen(said, &of_lines);
             }
+            let _ = told.map(JoinHandle::join);
             let _ = of_lines.send(Message::Silent);
         });
         thread::spawn(move || sender.send(Message::Ended(child.wait())));
@@ -212,7 +229,7 @@ impl Contained<'_> {
 }
 
 /// Sends the lines of what is said, up to a bound; whoever waits for them is there as long as anything is said.
-fn listen(said: impl Read, sender: &Sender<Message>) {
+fn listen(said: impl Read, sender: &SyncSender<Message>) {
     let mut said = BufReader::new(said.take(MOST));
     loop {
         let mut line = Vec::new();
@@ -273,9 +290,9 @@ mod tests {
     use super::*;
 
     fn lines(said: &[u8]) -> (Vec<String>, bool) {
-        let (sender, messages) = mpsc::channel();
-        listen(said, &sender);
-        drop(sender);
+        let (sender, messages) = mpsc::sync_channel(WAITING);
+        let said = said.to_owned();
+        thread::spawn(move || listen(&said[..], &sender));
         let mut lines = Vec::new();
         for message in messages {
             match message {

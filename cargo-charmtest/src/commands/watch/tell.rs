@@ -1,4 +1,4 @@
-//! What `watch status`, `log` and `show` print.
+//! What `watch status`, `log` and `show` print. Charms and commits say a part of it: nothing that a terminal obeys is printed for people.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::failed;
 use crate::error::Result;
+use crate::report::plain;
 
 /// Says how each charm stands.
 pub(super) fn status(state: &State, json: bool) -> Result<String> {
@@ -33,7 +34,7 @@ pub(super) fn status(state: &State, json: bool) -> Result<String> {
         });
         let _ = writeln!(text, "  {}: {last}; {green}", entry.key);
     }
-    Ok(text)
+    Ok(plain(&text))
 }
 
 /// Lists the deltas, the newest first; says whether all of them could be read.
@@ -82,7 +83,7 @@ pub(super) fn log(state: &State, json: bool) -> Result<(String, bool)> {
     if text.is_empty() {
         let _ = writeln!(text, "no delta is recorded in {}", state.root().display());
     }
-    Ok((text, all_read))
+    Ok((plain(&text), all_read))
 }
 
 /// Shows a delta: its changes, and the outcomes of its jobs in their order.
@@ -127,7 +128,7 @@ pub(super) fn show(state: &State, record: &DeltaRecord, json: bool) -> Result<St
         let _ = writeln!(text, "  {line}");
     }
     let _ = writeln!(text, "files: {}", record.path.display());
-    Ok(text)
+    Ok(plain(&text))
 }
 
 /// Says that results are damaged, if they are.
