@@ -22,6 +22,9 @@ use crate::suite::{INSIDE_COMMAND, SuiteFile, Told, understand};
 /// How much a suite inside may say: more is not listened to.
 const MOST: u64 = 256 << 20;
 
+/// How many lines it may say: short ones cost more time and memory than their bytes.
+const MOST_LINES: usize = 1_000_000;
+
 /// How much of what it tells people is handed on.
 const MOST_TOLD: u64 = 16 << 20;
 
@@ -231,12 +234,13 @@ impl Contained<'_> {
 /// Sends the lines of what is said, up to a bound; whoever waits for them is there as long as anything is said.
 fn listen(said: impl Read, sender: &SyncSender<Message>) {
     let mut said = BufReader::new(said.take(MOST));
-    loop {
+    for number in 0.. {
         let mut line = Vec::new();
         let read = (&mut said).take(LONGEST).read_until(b'\n', &mut line);
         let message = match read {
             Ok(0) if said.get_ref().limit() == 0 => Message::TooMuch,
             Ok(0) | Err(_) => return,
+            Ok(_) if number == MOST_LINES => Message::TooMuch,
             Ok(_) if line.pop_if(|last| *last == b'\n').is_some() => Message::Line(line),
             Ok(read) if read as u64 == LONGEST => Message::TooMuch,
             Ok(_) => Message::Line(line),
@@ -313,5 +317,7 @@ mod tests {
         assert_eq!(lines(b"a\n\nb"), told(&["a", "", "b"], false));
         let endless = vec![b'x'; usize::try_from(LONGEST).unwrap() + 1];
         assert_eq!(lines(&endless), told(&[], true));
+        let (flood, too_much) = lines(&vec![b'\n'; MOST_LINES + 1]);
+        assert_eq!((flood.len(), too_much), (MOST_LINES, true));
     }
 }
