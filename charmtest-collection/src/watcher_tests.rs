@@ -548,20 +548,7 @@ fn r26_an_approval_is_of_one_version() {
     assert_eq!(pass.tally.to_string(), "2 refused");
     assert_eq!(toy.ran, <[String; 0]>::default());
     assert!(place.pass(&collection).tested.is_empty());
-    let approve = || {
-        let head = place.state().head().unwrap();
-        let entry = &head.snapshot.entries()[0];
-        let review = Review {
-            charm: entry.key.charm.clone(),
-            tree: entry.tree.clone(),
-            content: entry.content.clone(),
-            who: "me".to_owned(),
-            date: "today".to_owned(),
-            note: None,
-        };
-        place.state().approve(review).unwrap();
-    };
-    approve();
+    approve(&place.state(), "a");
     let pass = place.pass(&collection);
     assert_eq!(pass.tally.to_string(), "2 pass");
     assert!(
@@ -679,25 +666,10 @@ fn r26_a_test_that_deploys_an_untrusted_charm_is_refused_until_that_is_approved(
     let key = Key::new("ubuntu@24.04", "u", "-");
     assert_eq!(place.state().previous(&key).unwrap(), None);
     assert!(place.pass(&collection).tested.is_empty(), "it stays so");
-    let approve = |charm: &str| {
-        let head = place.state().head().unwrap();
-        let entries = head.snapshot.entries().iter();
-        let mut entries = entries.filter(|entry| entry.key.charm == charm);
-        let entry = entries.next().unwrap();
-        let review = Review {
-            charm: charm.to_owned(),
-            tree: entry.tree.clone(),
-            content: entry.content.clone(),
-            who: "me".to_owned(),
-            date: "today".to_owned(),
-            note: None,
-        };
-        place.state().approve(review).unwrap();
-    };
-    approve("x");
+    approve(&place.state(), "x");
     let pass = place.pass(&collection);
     assert_eq!(pass.tally.to_string(), "4 pass, 2 refused");
-    approve("v");
+    approve(&place.state(), "v");
     let mut toy = Toy::default();
     let pass = place.pass_on(&place.state(), &collection, &mut toy);
     assert_eq!(pass.unwrap().tally.to_string(), "6 pass");

@@ -26,6 +26,7 @@ pub mod terminal;
 pub mod verdict;
 
 pub use discover::{Discovery, discover};
+pub use remove::remove_tree;
 pub use run::{RunError, ScriptResult, ScriptRun, run};
 pub use settings::{Cwd, Settings};
 pub use verdict::Verdict;

@@ -24,7 +24,7 @@ const PASSES: usize = 1_000_000;
 /// # Errors
 ///
 /// Fails with the first thing that could not be removed; all else is gone then.
-pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
+pub fn remove_tree(path: &Path) -> io::Result<()> {
     let top = match open_directory(CWD, path) {
         Err(Errno::NOENT) => return Ok(()),
         top => top?,

@@ -4,13 +4,13 @@
 //! deleted or is kept. So one that nobody has locked is of a run that was killed. Nothing in the sandbox reaches it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use charmtest_scripts::remove_tree;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{Error, Result};
@@ -197,52 +197,17 @@ fn is_lived_in(room: &Path) -> bool {
 /// Nothing is followed, and nobody may live there any more.
 fn delete(directory: &Path) -> io::Result<()> {
     match fs::symlink_metadata(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(about) if !about.is_dir() => return fs::remove_file(directory),
-        Ok(_) => {}
-    }
-    let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o700));
-    open(directory)?;
-    // What is below moves up until nothing is deep.
-    let mut moved: u64 = 0;
-    loop {
-        let mut is_empty = true;
-        for item in fs::read_dir(directory)? {
-            let item = item?;
-            is_empty = false;
-            if !item.file_type()?.is_dir() {
-                fs::remove_file(item.path())?;
-                continue;
-            }
-            open(&item.path())?;
-            for below in fs::read_dir(item.path())? {
-                let below = below?;
-                if !below.file_type()?.is_dir() {
-                    fs::remove_file(below.path())?;
-                    continue;
-                }
-                open(&below.path())?;
-                let up = loop {
-                    moved += 1;
-                    let up = directory.join(format!(".{moved}"));
-                    if fs::symlink_metadata(&up).is_err() {
-                        break up;
-                    }
-                };
-                fs::rename(below.path(), up)?;
-            }
-            fs::remove_dir(item.path())?;
-        }
-        if is_empty {
-            return fs::remove_dir(directory);
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(about) if !about.is_dir() => fs::remove_file(directory),
+        Ok(_) => remove_tree(directory),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::process::{Command, Stdio};
 
     use super::*;
